@@ -1,0 +1,51 @@
+/** The words that go over the wire: parameter names' values, error codes, methods, media types. */
+
+export const GRANT_TYPES = ["client_credentials", "refresh_token"] as const;
+export type GrantType = (typeof GRANT_TYPES)[number];
+
+/**
+ * How a client may prove itself. The first two carry the secret or the day form (RFC 6749 §2.3.1);
+ * the last two are the forms of `client_secret_hash` (docs/protocol.md §1).
+ */
+export const AUTH_METHODS = [
+  "client_secret_basic",
+  "client_secret_post",
+  "client_secret_hash_day",
+  "client_secret_hash_once",
+] as const;
+export type AuthMethod = (typeof AUTH_METHODS)[number];
+
+export type OAuthErrorCode =
+  | "invalid_request"
+  | "invalid_client"
+  | "invalid_grant"
+  | "unauthorized_client"
+  | "unsupported_grant_type"
+  | "invalid_scope"
+  | "invalid_target"
+  | "slow_down"
+  | "temporarily_unavailable"
+  | "server_error";
+
+/** `^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$` (docs/protocol.md §1). */
+export const CLIENT_ID = /^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$/;
+
+/** The `typ` of a JWT access token (RFC 9068 §2.1). */
+export const ACCESS_TOKEN_TYP = "at+jwt";
+
+/** Signature algorithms an access token may carry; `Ed25519` is RFC 9864's name for EdDSA with that curve. */
+export const SIGNING_ALGORITHMS = ["ES256", "RS256", "Ed25519"] as const;
+export type SigningAlgorithm = (typeof SIGNING_ALGORITHMS)[number];
+
+export const FORM_MEDIA_TYPE = "application/x-www-form-urlencoded";
+export const JSON_MEDIA_TYPE = "application/json";
+export const PROBLEM_MEDIA_TYPE = "application/problem+json";
+
+/** Paths of the auth-server that others name (RFC 8414 §3, RFC 7517, OpenID Connect Discovery §4). */
+export const PATHS = {
+  token: "/oauth2/token",
+  jwks: "/.well-known/jwks.json",
+  authorizationServerMetadata: "/.well-known/oauth-authorization-server",
+  openidConfiguration: "/.well-known/openid-configuration",
+  protectedResourceMetadata: "/.well-known/oauth-protected-resource",
+} as const;

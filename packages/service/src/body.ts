@@ -1,0 +1,65 @@
+/** Request bodies: read or discarded with a cap on bytes, never to be trusted to end. */
+import type { IncomingMessage } from "node:http";
+
+/** Why a body could not be had: over the cap, or cut short (by the peer, or malformed framing). */
+export class BodyError extends Error {
+  readonly reason: "too_large" | "cut_short";
+
+  constructor(reason: "too_large" | "cut_short") {
+    super(reason);
+    this.name = "BodyError";
+    this.reason = reason;
+  }
+}
+
+/** True when the request announces a body (RFC 9112 §6.3). */
+export function hasBody({ headers }: IncomingMessage): boolean {
+  if (headers["transfer-encoding"] !== undefined) return true;
+  const length = headers["content-length"];
+  return length !== undefined && Number(length) !== 0;
+}
+
+/** @throws {BodyError} past `limitBytes`, without waiting for the rest, or when the body is cut short. */
+export async function readBody(req: IncomingMessage, limitBytes: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  await consume(req, limitBytes, (chunk) => chunks.push(chunk));
+  const [only = Buffer.alloc(0), ...others] = chunks;
+  return others.length === 0 ? only : Buffer.concat(chunks);
+}
+
+/**
+ * Reads a body nobody wanted to its end, so that malformed framing in it is seen before the answer
+ * (H1). @throws {BodyError} like `readBody`.
+ */
+export async function drainBody(req: IncomingMessage, limitBytes: number): Promise<void> {
+  if (hasBody(req) && !req.complete) await consume(req, limitBytes, () => {});
+}
+
+function consume(
+  req: IncomingMessage,
+  limitBytes: number,
+  take: (chunk: Buffer) => void,
+): Promise<void> {
+  if (Number(req.headers["content-length"] ?? 0) > limitBytes) {
+    return Promise.reject(new BodyError("too_large"));
+  }
+  if (req.destroyed && !req.complete) return Promise.reject(new BodyError("cut_short"));
+  return new Promise((resolve, reject) => {
+    let total = 0;
+    const finish = (reason?: BodyError["reason"]) => {
+      req.off("data", onData).off("end", onEnd).off("close", onClose);
+      if (reason === undefined) return resolve();
+      req.pause();
+      reject(new BodyError(reason));
+    };
+    const onData = (chunk: Buffer) => {
+      total += chunk.length;
+      if (total > limitBytes) finish("too_large");
+      else take(chunk);
+    };
+    const onEnd = () => finish();
+    const onClose = () => finish("cut_short");
+    req.on("data", onData).on("end", onEnd).on("close", onClose);
+    req.resume();
+  });
+}

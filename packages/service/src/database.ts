@@ -1,0 +1,134 @@
+/**
+ * The one way to PostgreSQL: a bounded pool whose every wait ends (D4). Failures of the connection or
+ * of a limit become `DatabaseUnavailable`; failures of a statement stay pg's errors, with their
+ * SQLSTATE in `code`.
+ */
+import pg from "pg";
+
+import {
+  DatabaseUnavailable,
+  isConnectionLost,
+  isDatabaseUnavailable,
+} from "./database-unavailable.ts";
+import type { Log } from "./log.ts";
+
+export interface Query {
+  /** Makes it a prepared statement of this name; the text must then always be the same. */
+  readonly name?: string;
+  readonly text: string;
+  readonly values?: readonly unknown[];
+}
+
+export interface Queryable {
+  /** @throws {DatabaseUnavailable} or pg's `DatabaseError` */
+  query<R extends object = never>(query: Query): Promise<{ rows: R[]; rowCount: number }>;
+}
+
+export interface Database extends Queryable {
+  /** Commits what `work` did once it resolves, and rolls it back when it throws. READ COMMITTED. */
+  transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+export interface DatabaseTimeouts {
+  /** For a free connection, or a new one. */
+  readonly connectSeconds: number;
+  readonly statementSeconds: number;
+  readonly lockSeconds: number;
+  readonly idleInTransactionSeconds: number;
+  /** After which this side gives up on a server that says nothing at all. */
+  readonly silenceSeconds: number;
+}
+
+const TIMEOUTS: DatabaseTimeouts = {
+  connectSeconds: 1,
+  statementSeconds: 5,
+  lockSeconds: 2,
+  idleInTransactionSeconds: 5,
+  silenceSeconds: 7,
+};
+
+/** @param options.max connections at most, 10 by default. */
+export function createDatabase(options: {
+  connectionString: string;
+  log: Log;
+  max?: number;
+  timeouts?: Partial<DatabaseTimeouts>;
+}): Database {
+  const pool = createPool(options);
+
+  async function withConnection<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+    const client = await pool.connect().catch(translate);
+    let lost = false;
+    const query: Connection["query"] = async ({ name, text, values }) => {
+      try {
+        const named = name === undefined ? {} : { name };
+        const config = { ...named, text, values: values as unknown[] };
+        const result: pg.QueryResult<never> = await client.query(config);
+        return { rows: result.rows, rowCount: result.rowCount ?? 0, command: result.command };
+      } catch (error) {
+        lost ||= isConnectionLost(error);
+        return translate(error);
+      }
+    };
+    try {
+      return await work({ query });
+    } finally {
+      client.release(lost);
+    }
+  }
+
+  return {
+    query: (query) => withConnection((connection) => connection.query(query)),
+
+    transaction: (work) =>
+      withConnection(async (connection) => {
+        await connection.query({ text: "begin" });
+        let result;
+        try {
+          result = await work(connection);
+        } catch (error) {
+          // A failed rollback has marked the connection as lost, which ends the transaction too.
+          await connection.query({ text: "rollback" }).catch(() => {});
+          throw error;
+        }
+        const { command } = await connection.query({ text: "commit" });
+        // PostgreSQL answers the COMMIT of a failed transaction with a ROLLBACK and no error.
+        if (command !== "COMMIT") throw new Error("the transaction was rolled back");
+        return result;
+      }),
+
+    close: () => pool.end(),
+  };
+}
+
+interface Connection {
+  query<R extends object = never>(
+    query: Query,
+  ): Promise<{ rows: R[]; rowCount: number; command: string }>;
+}
+
+function createPool(options: Parameters<typeof createDatabase>[0]): pg.Pool {
+  const { connectionString, log, max = 10 } = options;
+  const timeouts = { ...TIMEOUTS, ...options.timeouts };
+  const pool = new pg.Pool({
+    connectionString,
+    max,
+    keepAlive: true,
+    connectionTimeoutMillis: timeouts.connectSeconds * 1000,
+    statement_timeout: timeouts.statementSeconds * 1000,
+    lock_timeout: timeouts.lockSeconds * 1000,
+    idle_in_transaction_session_timeout: timeouts.idleInTransactionSeconds * 1000,
+    query_timeout: timeouts.silenceSeconds * 1000,
+  });
+  // The pool has dropped the connection already; without a listener the process would end.
+  pool.on("error", (error) => log.warn({ err: error }, "an idle database connection was lost"));
+  // A connection in use reports the same through its query, which rejects.
+  pool.on("connect", (client) => client.on("error", () => {}));
+  return pool;
+}
+
+function translate(error: unknown): never {
+  if (error instanceof DatabaseUnavailable || !isDatabaseUnavailable(error)) throw error;
+  throw new DatabaseUnavailable({ cause: error });
+}

@@ -1,0 +1,5 @@
+/**
+ * The mark of an error class whose message is fixed text of ours. Only such messages are logged: the
+ * message of any other error may quote what a caller sent.
+ */
+export const OWN_MESSAGE = Symbol("daykey.ownMessage");

@@ -1,0 +1,84 @@
+/**
+ * Rules that hold for any request, before a route sees it. Node keeps the first of repeated headers
+ * without a word, so the raw ones are asked.
+ */
+import type { IncomingMessage } from "node:http";
+
+import { BodyError, drainBody, hasBody } from "./body.ts";
+import { ProblemError } from "./problem-error.ts";
+import type { AppMiddleware } from "./router.ts";
+
+/** Headers of which a second one is an attempt to be read in two ways. */
+const SINGLE = new Set(["host", "authorization", "content-type"]);
+
+/** uri-host [ ":" port ] (RFC 9110 §7.2), a name, an IPv4 address or an IPv6 address in brackets. */
+const HOST = /^(?:[a-z0-9_](?:[a-z0-9._-]*[a-z0-9._])?|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
+
+/** How much of a body nobody asked for is read, so that the connection can be used again. */
+const IGNORED_BODY_BYTES = 65_536;
+
+/**
+ * @throws {ProblemError} 400 for a missing, bad or repeated Host, repeated credentials (H2) and framing
+ * other than a length or chunks (RFC 9112 §6.1); 415 for an encoded body (H4); 417 for an unknown
+ * expectation; 413 or 400 for a body the route left unread that is too large or malformed (H1)
+ */
+export const requestRules: AppMiddleware = async (ctx, next) => {
+  try {
+    checkHeaders(ctx.req);
+    await next();
+  } catch (error) {
+    // The refusal stands, whatever else is wrong with the body.
+    await drainBody(ctx.req, IGNORED_BODY_BYTES).catch(() => {});
+    throw error;
+  }
+  await drain(ctx.req);
+};
+
+function checkHeaders(req: IncomingMessage): void {
+  const repeated = repeatedSingle(req.rawHeaders);
+  if (repeated !== undefined) {
+    throw refusal(400, `repeated_${repeated}`, `The request has more than one ${repeated} header.`);
+  }
+  if (!HOST.test(req.headers.host ?? "")) {
+    throw refusal(400, "bad_host", "The request has no acceptable host header.");
+  }
+  const coding = req.headers["transfer-encoding"];
+  if (coding !== undefined && (coding.toLowerCase() !== "chunked" || req.httpVersion !== "1.1")) {
+    throw refusal(400, "transfer_encoding", "The request has an unknown transfer encoding.");
+  }
+  if (hasBody(req) && req.headers["content-encoding"] !== undefined) {
+    throw refusal(415, "content_encoding", "The request body must not be encoded.");
+  }
+  if (req.headers.expect !== undefined && req.headers.expect.toLowerCase() !== "100-continue") {
+    throw refusal(417, "expectation", "The request expects what this server does not do.");
+  }
+}
+
+function repeatedSingle(rawHeaders: readonly string[]): string | undefined {
+  const seen = new Set<string>();
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = (rawHeaders[index] ?? "").toLowerCase();
+    if (!SINGLE.has(name)) continue;
+    if (seen.has(name)) return name;
+    seen.add(name);
+  }
+  return undefined;
+}
+
+async function drain(req: IncomingMessage): Promise<void> {
+  try {
+    await drainBody(req, IGNORED_BODY_BYTES);
+  } catch (error) {
+    if (!(error instanceof BodyError)) throw error;
+    if (error.reason === "too_large") {
+      throw refusal(413, "body_too_large", "The request body is too large.");
+    }
+    throw refusal(400, "body_cut_short", "The request body was cut short.");
+  }
+}
+
+function refusal(status: number, reason: string, detail: string): ProblemError {
+  // After 400 what follows on the connection cannot be trusted to be a request of its own.
+  const headers: Record<string, string> = status === 400 ? { Connection: "close" } : {};
+  return new ProblemError({ status, reason, detail, headers });
+}

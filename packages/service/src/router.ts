@@ -1,0 +1,36 @@
+import Router, { type Layer } from "@koa/router";
+import type { Middleware } from "koa";
+
+/** What every request carries; features add to `logFields` and nothing else. */
+export interface AppState {
+  /** A fresh UUID; also the answer's `X-Request-Id`. */
+  requestId: string;
+  /** The caller's address (`address.ts`). */
+  address: string;
+  /** Fields for the request's one log line: reason codes, client, kid. Never a secret. */
+  logFields: Record<string, unknown>;
+  /** Set by probes: their line is logged at debug level. */
+  quiet?: boolean;
+}
+
+export type AppMiddleware = Middleware<AppState>;
+export type AppContext = Parameters<AppMiddleware>[0];
+export type AppRouter = Router<AppState>;
+
+/** A router that tells `/token` from `/TOKEN` and `/token/`. */
+export function createRouter(): AppRouter {
+  return new Router<AppState>({ sensitive: true, strict: true });
+}
+
+/** The pattern of the route that answers this request, such as `/primes/:n`, or "unmatched". */
+export function routePattern(ctx: AppContext): string {
+  const layers = (ctx.matched ?? []) as Layer[];
+  const layer = layers.findLast(({ methods }) => methods.includes(ctx.method));
+  return layer === undefined ? "unmatched" : String(layer.path);
+}
+
+/** The methods that exist at this request's path; empty when nothing is there. */
+export function allowedMethods(ctx: AppContext): string[] {
+  const layers = (ctx.matched ?? []) as Layer[];
+  return [...new Set(layers.flatMap(({ methods }) => methods))];
+}

@@ -1,0 +1,12 @@
+/** A process that logs more than a pipe holds, says over IPC that it goes on, then stops. */
+import { createLog } from "../src/log.ts";
+import { runUntilSignal } from "../src/lifecycle.ts";
+
+const log = createLog({ name: "chatter", level: "info" });
+runUntilSignal({ stop: () => Promise.resolve(), log });
+const filling = "x".repeat(400);
+for (let line = 0; line < 20_000; line += 1) log.info({ filling }, "chatter");
+setImmediate(() => {
+  process.send?.("still running");
+  setTimeout(() => process.kill(process.pid, "SIGTERM"), 100);
+});

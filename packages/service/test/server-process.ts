@@ -1,0 +1,47 @@
+/**
+ * A server process for tests. It tells its port over IPC; `/waits` answers once it is told "finish",
+ * and "throw" and "reject" make it fail. With the argument `fails-to-stop`
+ * stopping it throws, and with `hangs-at-stop` it never ends.
+ */
+import { createTrustedProxies } from "../src/address.ts";
+import { createApp } from "../src/app.ts";
+import { createHealth } from "../src/health.ts";
+import { runUntilSignal, startListeners } from "../src/lifecycle.ts";
+import { createLog } from "../src/log.ts";
+import { createRouter } from "../src/router.ts";
+
+const log = createLog({ name: "test", level: "info" });
+const health = createHealth();
+const trustedProxies = createTrustedProxies([]);
+const finish = Promise.withResolvers<void>();
+const router = createRouter();
+router.get("/waits", async (ctx) => {
+  process.send?.("begun");
+  await finish.promise;
+  ctx.body = "finished";
+});
+process.on("message", (message) => {
+  if (message === "finish") finish.resolve();
+  if (message === "throw") throw new Error("canary");
+  if (message === "reject") void Promise.reject(new Error("canary"));
+});
+
+const shared = { log, trustedProxies, errorFormat: "oauth" } as const;
+const endpoint = { app: createApp({ ...shared, routers: [router] }), host: "127.0.0.1", port: 0 };
+const listeners = await startListeners({
+  public: endpoint,
+  private: endpoint,
+  health,
+  log,
+  trustedProxies,
+});
+runUntilSignal({
+  log,
+  stopSeconds: 1,
+  async stop() {
+    await listeners.stop();
+    if (process.argv.includes("fails-to-stop")) throw new Error("canary");
+    if (process.argv.includes("hangs-at-stop")) await new Promise(() => {});
+  },
+});
+process.send?.(listeners.publicPort);

@@ -1,0 +1,10 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["packages/*/src/**/*.test.ts"],
+    globalSetup: ["packages/local/src/test-cluster.ts"],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+  },
+});
