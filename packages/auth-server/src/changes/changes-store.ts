@@ -1,0 +1,46 @@
+import type { Database } from "@daykey/service/database";
+
+/** The channel that every change of a client, secret, resource or key notifies. */
+export const CHANGES_CHANNEL = "daykey_changes";
+
+export interface Changes {
+  /** The number of the last committed change. */
+  last: number;
+  /** Whose number that is: another one after a restart, a failover or a restore of the database. */
+  source: string;
+  /** Clients changed since the number asked about. */
+  clientIds: string[];
+  /** The database's clock, epoch seconds. */
+  databaseNow: number;
+}
+
+export interface ChangesStore {
+  /** One snapshot. Numbers are in commit order (see the first migration), so "since" misses nothing. */
+  since(change: number): Promise<Changes>;
+}
+
+export function createChangesStore(database: Database): ChangesStore {
+  return {
+    async since(change) {
+      const { rows } = await database.query<{
+        last: number;
+        source: string;
+        client_ids: string[];
+        database_now: number;
+      }>({
+        name: "changes-since",
+        text: `select last::float8 as last,
+                      pg_postmaster_start_time() || ' '
+                        || pg_relation_filenode('daykey.change_counter') as source,
+                      extract(epoch from clock_timestamp())::float8 as database_now,
+                      array(select client_id from daykey.clients where change > $1) as client_ids
+               from daykey.change_counter`,
+        values: [change],
+      });
+      const [row] = rows;
+      if (!row) throw new Error("daykey.change_counter has no row");
+      const { last, source, client_ids: clientIds, database_now: databaseNow } = row;
+      return { last, source, clientIds, databaseNow };
+    },
+  };
+}

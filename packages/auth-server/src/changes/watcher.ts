@@ -1,0 +1,104 @@
+/**
+ * Keeps this instance's caches right. It reads what has changed since it last looked: on every
+ * notification, and every two seconds whether notified or not. Why separate: clients, resources and
+ * keys share one order of changes, so one reader serves their three caches.
+ */
+import type { Clock } from "@daykey/common/clock";
+import type { Log } from "@daykey/service/log";
+import type { ChangesStore } from "./changes-store.ts";
+
+const POLL_SECONDS = 2;
+
+/** Beyond this the instance's clock disagrees with the database's and it is not ready. */
+const CLOCK_TOLERANCE_SECONDS = 5;
+
+export interface ChangeHandlers {
+  /** Some clients, or their secrets, changed. */
+  clientsChanged(clientIds: readonly string[]): void;
+  /** The order of changes is not the one seen before, as after a restore: nothing cached can be trusted. */
+  everythingChanged(): void;
+  /** Something changed; resources and keys are few and read whole. */
+  reload(): Promise<void>;
+}
+
+export interface ChangeWatcher {
+  /** Reads at once; concurrent calls share a read. Never rejects: a failure is logged and `age` grows. */
+  look(): Promise<void>;
+  /** Seconds since the database was last read. */
+  ageSeconds(): number;
+  /** Why this instance should get no traffic, or undefined. */
+  fault(): string | undefined;
+  stop(): void;
+}
+
+/** Starts watching after one first read. @throws what that first read throws */
+export async function startChangeWatcher({
+  store,
+  handlers,
+  clock,
+  log,
+  staleAfterSeconds,
+}: {
+  store: ChangesStore;
+  handlers: ChangeHandlers;
+  clock: Clock;
+  log: Log;
+  /** From this age on the caches are not to be served from. */
+  staleAfterSeconds: number;
+}): Promise<ChangeWatcher> {
+  let seen: { last: number; source: string };
+  let readAt = -Infinity;
+  let clockOffset = 0;
+  let reading: Promise<void> | undefined;
+  let again = false;
+
+  async function read(): Promise<void> {
+    const startedAt = seconds();
+    const { last, source, clientIds, databaseNow } = await store.since(seen.last);
+    clockOffset = clock() - databaseNow;
+    // A restored counter may have overtaken what was seen by now, so its source counts as well.
+    const isSameOrder = source === seen.source && last >= seen.last;
+    if (isSameOrder) handlers.clientsChanged(clientIds);
+    else handlers.everythingChanged();
+    if (!isSameOrder || last !== seen.last) await handlers.reload();
+    seen = { last, source };
+    readAt = startedAt;
+  }
+
+  async function look(): Promise<void> {
+    again = true;
+    reading ??= (async () => {
+      while (again) {
+        again = false;
+        try {
+          await read();
+        } catch (error) {
+          log.warn({ event: "changes_unread", err: error }, "cannot read changes");
+        }
+      }
+      reading = undefined;
+    })();
+    return reading;
+  }
+
+  // What exists already is no news, but keys and resources may have changed since they were read.
+  seen = await store.since(Number.MAX_SAFE_INTEGER);
+  await handlers.reload();
+  await read();
+  const timer = setInterval(() => void look(), POLL_SECONDS * 1000);
+
+  return {
+    look,
+    ageSeconds: () => seconds() - readAt,
+    fault() {
+      if (seconds() - readAt > staleAfterSeconds) return "database";
+      return Math.abs(clockOffset) > CLOCK_TOLERANCE_SECONDS ? "clock" : undefined;
+    },
+    stop: () => clearInterval(timer),
+  };
+}
+
+/** Monotonic: freshness is a duration, whatever the wall clock does. */
+function seconds(): number {
+  return performance.now() / 1000;
+}

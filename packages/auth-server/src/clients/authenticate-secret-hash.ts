@@ -1,0 +1,103 @@
+/**
+ * The core of client authentication: does what was presented belong to one of a client's two secret
+ * slots (docs/protocol.md §1)? Every check runs over both slots and all their dates, whatever it finds
+ * on the way, and an absent secret is checked like a present one.
+ */
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { xor } from "@daykey/common/bytes";
+import { acceptedDays, CLOCK_SKEW_SECONDS, dayOf } from "@daykey/common/clock";
+import {
+  kidOfSecret,
+  oneTimeMessage,
+  parseSecretHash,
+  type PresentedHash,
+} from "@daykey/common/secret-hash";
+import type { SecretSlot } from "./client.ts";
+import type { ClientEntry } from "./client-cache.ts";
+import type { Credential } from "./credential.ts";
+import { dayKeyOf, verifierOf } from "./secrets.ts";
+
+/** What was proved, by which secret, and what an allowed one still has to pass. */
+export interface Proof {
+  slot: SecretSlot;
+  form: "secret" | "day" | "once";
+  /** Of a one-time hash: its nonce, to be used up, and its time. */
+  once?: { nonce: string; whenAt: number; isFresh: boolean };
+}
+
+/** The proof in a credential, or undefined. Says nothing yet of the client or the secret's end. */
+export function checkCredential(
+  credential: Credential,
+  entry: ClientEntry,
+  context: { issuer: string; now: number },
+): Proof | undefined {
+  const presented = parseSecretHash(credential.value);
+  if (credential.via === "client_secret_hash") {
+    if (presented?.form !== "once") {
+      return checkDayKey(presented?.dayKey, entry, context.now);
+    }
+    return checkOneTime(presented, credential.clientId, entry, context);
+  }
+  if (presented?.form === "day") return checkDayKey(presented.dayKey, entry, context.now);
+  return checkSecret(credential.value, entry, context.now);
+}
+
+const NO_KEY = new Uint8Array(32);
+
+/** S(day key) against the verifiers of the dates of 300 s ago and 300 s ahead. */
+function checkDayKey(
+  dayKey: Uint8Array | undefined,
+  entry: ClientEntry,
+  now: number,
+): Proof | undefined {
+  const digest = verifierOf(dayKey ?? NO_KEY);
+  let proved: SecretSlot | undefined;
+  for (const slot of entry.slots) {
+    for (const day of acceptedDays(now)) {
+      const equal = timingSafeEqual(digest, verifierAt(entry, slot, day));
+      if (equal) proved = slot;
+    }
+  }
+  return dayKey && proved && { slot: proved, form: "day" };
+}
+
+/** The secret itself, in Basic or post: its day keys are made here. Any text costs the same. */
+function checkSecret(secret: string, entry: ClientEntry, now: number): Proof | undefined {
+  let proved: SecretSlot | undefined;
+  for (const slot of entry.slots) {
+    for (const day of acceptedDays(now)) {
+      const digest = verifierOf(dayKeyOf(secret, slot.salt, day));
+      const equal = timingSafeEqual(digest, verifierAt(entry, slot, day));
+      if (equal) proved = slot;
+    }
+  }
+  return kidOfSecret(secret) !== undefined && proved ? { slot: proved, form: "secret" } : undefined;
+}
+
+/** k = proof XOR H(verifier, message) and S(k) = verifier, for the date that `when` names. */
+function checkOneTime(
+  hash: PresentedHash & { form: "once" },
+  clientId: string,
+  entry: ClientEntry,
+  { issuer, now }: { issuer: string; now: number },
+): Proof | undefined {
+  const { kid, when, whenAt, nonce, proof } = hash;
+  const message = oneTimeMessage({ issuer, clientId, kid, when, nonce });
+  let proved: SecretSlot | undefined;
+  for (const slot of entry.slots) {
+    const verifier = verifierAt(entry, slot, dayOf(whenAt));
+    const mask = createHmac("sha256", verifier).update(message).digest();
+    const equal = timingSafeEqual(verifierOf(xor(proof, mask)), verifier);
+    if (equal && slot.kid === kid) proved = slot;
+  }
+  if (!proved) return undefined;
+  const isFresh = Math.abs(now - whenAt) <= CLOCK_SKEW_SECONDS;
+  return { slot: proved, form: "once", once: { nonce, whenAt, isFresh } };
+}
+
+/** For a day the entry has no verifier of: one that S never yields for a key anyone holds. */
+const NO_VERIFIER = Buffer.alloc(32);
+
+function verifierAt(entry: ClientEntry, slot: SecretSlot, day: number): Buffer {
+  return slot.verifiers[day - entry.firstDay] ?? NO_VERIFIER;
+}

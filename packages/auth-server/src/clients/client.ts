@@ -1,0 +1,55 @@
+/**
+ * What a client is once its rows have been read: its registration, its epoch, and the verifiers that
+ * its secrets left for the days around today. No secret, root or day key is ever here.
+ */
+import type { AuthMethod, GrantType } from "@daykey/common/protocol";
+
+/** What an operator decides about a client. */
+export interface ClientRegistration {
+  clientId: string;
+  /** For people; never interpreted. */
+  name: string;
+  authMethods: readonly AuthMethod[];
+  grantTypes: readonly GrantType[];
+  /** Scope tokens, whichever resource defines them. */
+  scopes: readonly string[];
+  /** Resource URIs; the first is the default. */
+  resources: readonly string[];
+  /** Lifetimes in seconds; undefined means the server's setting. */
+  accessTokenSeconds?: number | undefined;
+  refreshIdleSeconds?: number | undefined;
+  refreshAbsoluteSeconds?: number | undefined;
+}
+
+export interface Client extends ClientRegistration {
+  enabled: boolean;
+  /** Raised when every token of the client is revoked; a token with a lower one is dead. */
+  epoch: number;
+  /** The kids whose grants still live: not revoked, and not expired for longer than a grant can last. */
+  credentials: ReadonlySet<string>;
+}
+
+/**
+ * One of the two places a client has for a secret. An empty one, and each place of an unknown client,
+ * holds fake verifiers and has expired, so that checking it is the same work.
+ */
+export interface SecretSlot {
+  kid: string;
+  /** 32 lowercase hex. */
+  salt: string;
+  /** Epoch seconds. */
+  expiresAt: number;
+  /** 32-byte verifiers of three days around today, in order. */
+  verifiers: readonly Buffer[];
+}
+
+export type SecretSlots = readonly [SecretSlot, SecretSlot];
+
+declare const proven: unique symbol;
+
+/** A client that has proved itself in this request; only `authenticate.ts` makes one. */
+export interface VerifiedClient extends Client {
+  readonly [proven]: true;
+  /** The kid of the secret it used. */
+  readonly credential: string;
+}

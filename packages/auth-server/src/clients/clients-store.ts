@@ -1,0 +1,212 @@
+import type { AuthMethod, GrantType } from "@daykey/common/protocol";
+import { formatDay } from "@daykey/common/clock";
+import type { Database, Queryable } from "@daykey/service/database";
+import { fromRowUri, toRowUri } from "../resources/resources-store.ts";
+import type { Client, ClientRegistration } from "./client.ts";
+import type { StoredSecret } from "./secrets.ts";
+
+/** A live secret as far as requests around one day need it. */
+export interface LiveSecret {
+  kid: string;
+  salt: string;
+  /** Epoch seconds. */
+  expiresAt: number;
+  /** By day since 1970-01-01, where the secret has one; 32 bytes each. */
+  verifiers: ReadonlyMap<number, Buffer>;
+}
+
+export interface ClientsStore {
+  /**
+   * The client with its live secrets' verifiers of the days `firstDay` … `firstDay + 2`; undefined when
+   * there is none (or it was deleted).
+   */
+  find(
+    clientId: string,
+    window: { now: number; firstDay: number },
+  ): Promise<{ client: Client; secrets: LiveSecret[] } | undefined>;
+  /** Adds a client with its first secret, unless `beforeCommit` fails; "exists" when the id is or was in use. */
+  create(
+    registration: ClientRegistration,
+    secret: StoredSecret,
+    beforeCommit: () => Promise<void>,
+  ): Promise<"created" | "exists">;
+  /** Adds a secret; "full" when two live ones exist, "unknown" without such a client. */
+  addSecret(clientId: string, secret: StoredSecret): Promise<"added" | "full" | "unknown">;
+  /** Replaces the client's resources. */
+  changeResources(clientId: string, resources: readonly string[]): Promise<void>;
+  /** Whether any enabled client may have this scope. */
+  anyWithScope(scope: string): Promise<boolean>;
+}
+
+interface ClientRow {
+  client_id: string;
+  name: string;
+  enabled: boolean;
+  epoch: number;
+  auth_methods: AuthMethod[];
+  grant_types: GrantType[];
+  scopes: string[];
+  resources: string[];
+  access_token_seconds: number | null;
+  refresh_idle_seconds: number | null;
+  refresh_absolute_seconds: number | null;
+}
+
+/** One row a secret; the secret's columns are null for a client without any. */
+interface ClientSecretRow extends ClientRow {
+  kid: string | null;
+  salt: string;
+  expires_at: number;
+  /** The day of the first verifier in `verifiers`. */
+  verifiers_day: number;
+  verifiers: Buffer;
+}
+
+/** How many live secrets a client may have: the current and a retiring one. */
+const MAX_LIVE_SECRETS = 2;
+const VERIFIER_BYTES = 32;
+
+export function createClientsStore(
+  database: Database,
+  { issuer, longestGrantSeconds }: { issuer: string; longestGrantSeconds: number },
+): ClientsStore {
+  function toClient(row: ClientRow, credentials: Set<string>): Client {
+    return {
+      clientId: row.client_id,
+      name: row.name,
+      enabled: row.enabled,
+      epoch: row.epoch,
+      authMethods: row.auth_methods,
+      grantTypes: row.grant_types,
+      scopes: row.scopes,
+      resources: row.resources.map((uri) => fromRowUri(uri, issuer)),
+      accessTokenSeconds: row.access_token_seconds ?? undefined,
+      refreshIdleSeconds: row.refresh_idle_seconds ?? undefined,
+      refreshAbsoluteSeconds: row.refresh_absolute_seconds ?? undefined,
+      credentials,
+    };
+  }
+
+  return {
+    async find(clientId, { now, firstDay }) {
+      const { rows } = await database.query<ClientSecretRow>({
+        name: "client-with-secrets",
+        text: `select c.client_id, c.name, c.enabled, c.epoch, c.auth_methods, c.grant_types, c.scopes,
+                      c.resources, c.access_token_seconds, c.refresh_idle_seconds,
+                      c.refresh_absolute_seconds,
+                      s.kid, s.salt, extract(epoch from s.expires_at)::float8 as expires_at,
+                      greatest(s.first_day - date '1970-01-01', $2::int) as verifiers_day,
+                      substring(s.verifiers
+                        from greatest($2::int - (s.first_day - date '1970-01-01'), 0) * 32 + 1
+                        for 96) as verifiers
+               from daykey.clients c
+               left join daykey.secrets s on s.client_id = c.client_id and s.revoked_at is null
+                 and s.expires_at > to_timestamp($3)
+               where c.client_id = $1 and c.deleted_at is null
+               order by s.expires_at desc`,
+        values: [clientId, firstDay, now - longestGrantSeconds],
+      });
+      const [first] = rows;
+      if (!first) return undefined;
+      const secrets = rows.filter((row) => row.kid !== null) as (ClientSecretRow & {
+        kid: string;
+      })[];
+      return {
+        client: toClient(first, new Set(secrets.map((row) => row.kid))),
+        secrets: secrets
+          .filter((row) => row.expires_at > now)
+          .slice(0, MAX_LIVE_SECRETS)
+          .map((row) => ({
+            kid: row.kid,
+            salt: row.salt,
+            expiresAt: row.expires_at,
+            verifiers: verifiersByDay(row.verifiers, row.verifiers_day, firstDay + 2),
+          })),
+      };
+    },
+
+    async create(registration, secret, beforeCommit) {
+      return database.transaction(async (tx) => {
+        const { rowCount } = await tx.query({
+          text: `insert into daykey.clients (client_id, name, auth_methods, grant_types, scopes, resources,
+                   access_token_seconds, refresh_idle_seconds, refresh_absolute_seconds)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (client_id) do nothing`,
+          values: [
+            registration.clientId,
+            registration.name,
+            registration.authMethods,
+            registration.grantTypes,
+            registration.scopes,
+            registration.resources.map((uri) => toRowUri(uri, issuer)),
+            registration.accessTokenSeconds ?? null,
+            registration.refreshIdleSeconds ?? null,
+            registration.refreshAbsoluteSeconds ?? null,
+          ],
+        });
+        if (rowCount === 0) return "exists";
+        await insertSecret(tx, registration.clientId, secret);
+        await beforeCommit();
+        return "created";
+      });
+    },
+
+    async addSecret(clientId, secret) {
+      return database.transaction(async (tx) => {
+        // The client's row is locked, so two who add at once count one after the other.
+        const client = await tx.query({
+          text: `select from daykey.clients where client_id = $1 and deleted_at is null for update`,
+          values: [clientId],
+        });
+        if (client.rowCount === 0) return "unknown";
+        const { rows } = await tx.query<{ live: number }>({
+          text: `select count(*)::int as live from daykey.secrets
+                 where client_id = $1 and revoked_at is null and expires_at > now()`,
+          values: [clientId],
+        });
+        if ((rows[0]?.live ?? 0) >= MAX_LIVE_SECRETS) return "full";
+        await insertSecret(tx, clientId, secret);
+        return "added";
+      });
+    },
+
+    async changeResources(clientId, resources) {
+      await database.query({
+        text: "update daykey.clients set resources = $2 where client_id = $1",
+        values: [clientId, resources.map((uri) => toRowUri(uri, issuer))],
+      });
+    },
+
+    async anyWithScope(scope) {
+      const { rowCount } = await database.query({
+        text: `select from daykey.clients
+               where deleted_at is null and enabled and $1 = any(scopes) limit 1`,
+        values: [scope],
+      });
+      return rowCount > 0;
+    },
+  };
+}
+
+async function insertSecret(tx: Queryable, clientId: string, secret: StoredSecret): Promise<void> {
+  await tx.query({
+    text: `insert into daykey.secrets (client_id, kid, kind, salt, first_day, verifiers, expires_at)
+           values ($1, $2, $3, $4, $5, $6, to_timestamp($7))`,
+    values: [
+      clientId,
+      secret.kid,
+      secret.kind,
+      secret.salt,
+      formatDay(secret.firstDay),
+      secret.verifiers,
+      secret.expiresAt,
+    ],
+  });
+}
+
+function verifiersByDay(bytes: Buffer, firstDay: number, lastDay: number): Map<number, Buffer> {
+  const byDay = new Map<number, Buffer>();
+  for (let i = 0; i * VERIFIER_BYTES < bytes.length && firstDay + i <= lastDay; i++) {
+    byDay.set(firstDay + i, bytes.subarray(i * VERIFIER_BYTES, (i + 1) * VERIFIER_BYTES));
+  }
+  return byDay;
+}

@@ -1,0 +1,85 @@
+/** Which credential a request presents: exactly one (RFC 6749 §2.3), whatever it is worth. */
+import { OAuthError } from "@daykey/common/oauth-error";
+
+/** What came, unchecked. `client_secret_hash` is ours; the others are RFC 6749 §2.3.1. */
+export interface Credential {
+  via: "client_secret_basic" | "client_secret_post" | "client_secret_hash";
+  clientId: string;
+  /** The secret, or its hash. */
+  value: string;
+}
+
+/** Parameters that carry a credential; none is ever taken from a URL. */
+export const CREDENTIAL_PARAMETERS = [
+  "client_secret",
+  "client_secret_hash",
+  "client_assertion",
+  "client_assertion_type",
+  "refresh_token",
+] as const;
+
+/**
+ * @param authorization the Authorization header, if any
+ * @throws {OAuthError} invalid_request for more than one credential or two client ids;
+ *   invalid_client for none, or one of an unknown kind
+ */
+export function readCredential(
+  form: ReadonlyMap<string, string>,
+  authorization: string | undefined,
+): Credential {
+  const secret = form.get("client_secret");
+  const hash = form.get("client_secret_hash");
+  const assertion = form.get("client_assertion");
+  const presented = [authorization, secret, hash, assertion].filter((part) => part !== undefined);
+  if (presented.length > 1) {
+    throw new OAuthError("invalid_request", "Use exactly one way of client authentication.", {
+      detail: "several_credentials",
+    });
+  }
+  const clientId = form.get("client_id");
+  if (authorization !== undefined) {
+    const credential = readBasic(authorization);
+    if (!credential) throw noCredential("unreadable_authorization_header");
+    if (clientId !== undefined && clientId !== credential.clientId) {
+      throw new OAuthError(
+        "invalid_request",
+        "The client_id differs from the Authorization header's.",
+        {
+          detail: "two_client_ids",
+        },
+      );
+    }
+    return credential;
+  }
+  if (clientId === undefined) throw noCredential("no_client_id");
+  if (secret !== undefined) return { via: "client_secret_post", clientId, value: secret };
+  if (hash !== undefined) return { via: "client_secret_hash", clientId, value: hash };
+  throw noCredential(assertion === undefined ? "no_credential" : "unknown_method");
+}
+
+function noCredential(detail: string): OAuthError {
+  return new OAuthError("invalid_client", "Client authentication failed.", { detail });
+}
+
+const BASIC = /^basic +([A-Za-z0-9+/]+={0,2}) *$/i;
+
+/** RFC 7617, with id and secret form-encoded as RFC 6749 §2.3.1 wants; curl's raw ones read the same. */
+function readBasic(authorization: string): Credential | undefined {
+  const encoded = BASIC.exec(authorization)?.[1];
+  if (encoded === undefined) return undefined;
+  const decoded = Buffer.from(encoded, "base64").toString("latin1");
+  const colon = decoded.indexOf(":");
+  if (colon < 0) return undefined;
+  const clientId = formDecode(decoded.slice(0, colon));
+  const value = formDecode(decoded.slice(colon + 1));
+  if (clientId === undefined || value === undefined) return undefined;
+  return { via: "client_secret_basic", clientId, value };
+}
+
+function formDecode(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text.replaceAll("+", " "));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,50 @@
+/** The first admin: on a database without one, made with a secret of its own and told in one file (A2). */
+import type { Log } from "@daykey/service/log";
+import { ProblemError } from "@daykey/service/problem-error";
+import type { ClientRegistration } from "./client.ts";
+import type { ClientsStore } from "./clients-store.ts";
+import { registerIntoFile } from "./credential-file.ts";
+import type { ClientRegistrar } from "./register.ts";
+
+const ADMIN_SCOPE = "daykey:admin";
+
+/**
+ * Does nothing when any enabled client may administrate, one made by another instance meanwhile too.
+ * Where `admin` was disabled or deleted its id is not used again: that is logged, and no reason not to
+ * serve. @throws as `registerIntoFile`
+ */
+export async function ensureFirstAdmin({
+  path,
+  clients,
+  registrar,
+  issuer,
+  log,
+}: {
+  path: string;
+  clients: ClientsStore;
+  registrar: ClientRegistrar;
+  issuer: string;
+  log: Log;
+}): Promise<void> {
+  if (await clients.anyWithScope(ADMIN_SCOPE)) return;
+  const registration: ClientRegistration = {
+    clientId: "admin",
+    name: "first admin",
+    authMethods: ["client_secret_hash_once", "client_secret_hash_day"],
+    grantTypes: ["client_credentials"],
+    scopes: [ADMIN_SCOPE],
+    resources: [issuer],
+  };
+  try {
+    await registerIntoFile({ path, registrar, issuer, registration });
+  } catch (error) {
+    if (!(error instanceof ProblemError && error.status === 409)) throw error;
+    if (await clients.anyWithScope(ADMIN_SCOPE)) return;
+    log.warn(
+      { event: "no_admin" },
+      "no enabled client may administrate, and the id admin is taken",
+    );
+    return;
+  }
+  log.info({ event: "first_admin", client: "admin" }, "the first admin's credential was written");
+}

@@ -1,0 +1,154 @@
+/**
+ * Making a client's secret: what the client is given once and the verifiers that are kept.
+ * A verifier is S(day key); from it no day key, root or secret can be had (docs/protocol.md §1).
+ */
+import { createHash, createHmac, randomBytes } from "node:crypto";
+import argon2 from "argon2";
+import { DAY_SECONDS, CLOCK_SKEW_SECONDS, dayOf, formatDay } from "@daykey/common/clock";
+import {
+  ARGON2ID,
+  dayKeyMessage,
+  formatSecret,
+  type HashPrimitives,
+  isChosenSecret,
+  secretBody,
+} from "@daykey/common/secret-hash";
+import { ProblemError } from "@daykey/service/problem-error";
+import { randomKid } from "../random-kid.ts";
+import { createGate, GateFull } from "./gate.ts";
+
+const DEFAULT_SECRET_DAYS = 366;
+const MAX_SECRET_DAYS = 400;
+
+/** What the operator asks for: a secret made here, or one a person chose. `days` is its life. */
+export type SecretRequest =
+  | { kind: "generated"; days?: number }
+  | { kind: "chosen"; secret: string; days?: number };
+
+/** The row of a secret: everything the server keeps of it. */
+export interface StoredSecret {
+  kid: string;
+  kind: SecretRequest["kind"];
+  /** 32 lowercase hex. */
+  salt: string;
+  /** Days since 1970-01-01 of the first verifier. */
+  firstDay: number;
+  /** 32 bytes a day. */
+  verifiers: Buffer;
+  /** Epoch seconds. */
+  expiresAt: number;
+}
+
+/** A secret just made. `clientSecret` is shown once and then forgotten. */
+export interface NewSecret {
+  clientSecret: string;
+  stored: StoredSecret;
+}
+
+export interface SecretMaker {
+  /**
+   * @throws {ProblemError} 400 for a chosen secret or a life out of bounds, 503 with Retry-After when
+   *   too many chosen secrets are being hashed
+   */
+  make(request: SecretRequest, now: number): Promise<NewSecret>;
+}
+
+export const hashPrimitives: HashPrimitives = {
+  sha256: (data) => createHash("sha256").update(data).digest(),
+  hmacSha256: (key, message) => createHmac("sha256", key).update(message).digest(),
+};
+
+/** The day key of a root, synchronously: two hashes, as for Basic and post. */
+export function dayKeyOf(root: string, salt: string, day: number): Buffer {
+  return createHmac("sha256", root)
+    .update(dayKeyMessage(formatDay(day), salt))
+    .digest();
+}
+
+export function verifierOf(dayKey: Uint8Array): Buffer {
+  return createHash("sha256").update(dayKey).digest();
+}
+
+/** Argon2 shares libuv's thread pool with everything else, so few run at once and few wait. */
+export function createSecretMaker(limits = { atOnce: 2, waiting: 32 }): SecretMaker {
+  const gate = createGate(limits);
+
+  async function rootOf(chosen: string, salt: string): Promise<string> {
+    const hash = await gate(() =>
+      argon2.hash(chosen, {
+        raw: true,
+        type: argon2.argon2id,
+        salt: Buffer.from(salt, "ascii"),
+        memoryCost: ARGON2ID.memoryKiB,
+        timeCost: ARGON2ID.passes,
+        parallelism: ARGON2ID.parallelism,
+        hashLength: ARGON2ID.hashBytes,
+      }),
+    );
+    return hash.toString("hex");
+  }
+
+  return {
+    async make(request, now) {
+      const days = request.days ?? DEFAULT_SECRET_DAYS;
+      if (!Number.isInteger(days) || days < 1 || days > MAX_SECRET_DAYS) {
+        throw new ProblemError({
+          status: 400,
+          code: "invalid-secret-life",
+          title: "The life of the secret is out of bounds",
+          detail: `A secret lives 1 to ${MAX_SECRET_DAYS} days.`,
+        });
+      }
+      const kid = randomKid();
+      const salt = randomBytes(16).toString("hex");
+      const made = await secretAndRoot(request, kid, salt);
+      const expiresAt = now + days * DAY_SECONDS;
+      const firstDay = dayOf(now - CLOCK_SKEW_SECONDS);
+      const verifiers: Buffer[] = [];
+      for (let day = firstDay; day <= dayOf(expiresAt + CLOCK_SKEW_SECONDS); day++) {
+        verifiers.push(verifierOf(dayKeyOf(made.root, salt, day)));
+      }
+      return {
+        clientSecret: made.clientSecret,
+        stored: {
+          kid,
+          kind: request.kind,
+          salt,
+          firstDay,
+          verifiers: Buffer.concat(verifiers),
+          expiresAt,
+        },
+      };
+    },
+  };
+
+  async function secretAndRoot(
+    request: SecretRequest,
+    kid: string,
+    salt: string,
+  ): Promise<{ clientSecret: string; root: string }> {
+    if (request.kind === "generated") {
+      const clientSecret = await formatSecret(hashPrimitives, secretBody(kid, randomBytes(32)));
+      return { clientSecret, root: clientSecret };
+    }
+    if (!isChosenSecret(request.secret)) {
+      throw new ProblemError({
+        status: 400,
+        code: "invalid-secret",
+        title: "The chosen secret cannot be used",
+        detail: "A chosen secret is 12 to 128 bytes of NFC text without control characters.",
+      });
+    }
+    try {
+      return { clientSecret: request.secret, root: await rootOf(request.secret, salt) };
+    } catch (error) {
+      if (!(error instanceof GateFull)) throw error;
+      throw new ProblemError({
+        status: 503,
+        code: "busy",
+        title: "Too many secrets are being made at once",
+        headers: { "Retry-After": "2" },
+      });
+    }
+  }
+}

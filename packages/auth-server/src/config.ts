@@ -1,0 +1,224 @@
+/** The auth-server's settings: read once from the environment, printed by `--help`. */
+import { SIGNING_ALGORITHMS, type SigningAlgorithm } from "@daykey/common/protocol";
+import { isNetwork } from "@daykey/service/address";
+import {
+  choice,
+  ConfigError,
+  describeSettings,
+  integer,
+  list,
+  readSettings,
+  seconds,
+  secret,
+  type Setting,
+  text,
+  url,
+} from "@daykey/service/config";
+import { LOG_LEVELS, type LogLevel } from "@daykey/service/log";
+import { masterKeyFault } from "./keys/master-key.ts";
+
+const DAY = 86_400;
+
+const DEFINITIONS = {
+  ISSUER: url({ description: "This server's public address, the issuer of its tokens" }),
+  DATABASE_URL: secret({ description: "PostgreSQL, as the role that serves (daykey_app)" }),
+  DATABASE_DIRECT_URL: secret({
+    optional: true,
+    description: "The same without a pooler between, for LISTEN; DATABASE_URL if unset",
+  }),
+  DATABASE_POOL: integer({ default: 10, min: 2, max: 200, description: "Connections at most" }),
+  MASTER_KEY: judged(
+    "MASTER_KEY",
+    secret({ description: "Seals the keys in the database: 64 hex digits, or passphrase:<text>" }),
+    masterKeyFault,
+  ),
+  MASTER_KEY_PREVIOUS: judged(
+    "MASTER_KEY_PREVIOUS",
+    secret({
+      optional: true,
+      description: "While the master key is being changed: the one before",
+    }),
+    masterKeyFault,
+  ),
+  HOST: text({ default: "0.0.0.0", description: "Address of the public listener" }),
+  PORT: integer({ default: 4000, min: 0, max: 65535, description: "Port of the public listener" }),
+  PRIVATE_HOST: text({ default: "127.0.0.1", description: "Address of the private listener" }),
+  PRIVATE_PORT: integer({
+    default: 4001,
+    min: 0,
+    max: 65535,
+    description: "Port of the private listener",
+  }),
+  TRUSTED_PROXIES: list({
+    default: [],
+    item: isNetwork,
+    form: "IP addresses or CIDR ranges separated by commas",
+    description: "Proxies whose X-Forwarded-For is believed",
+  }),
+  ADMIN_CREDENTIAL_FILE: text({
+    optional: true,
+    description: "Where the first admin's credential is written, once, on a database without one",
+  }),
+  SIGNING_ALGORITHM: choice(SIGNING_ALGORITHMS, {
+    default: "ES256",
+    description: "Of access tokens' signatures",
+  }),
+  KEY_ROTATION_SECONDS: seconds({
+    default: 30 * DAY,
+    min: 60,
+    max: 366 * DAY,
+    description: "How long a key signs before the next one does",
+  }),
+  KEY_OVERLAP_SECONDS: seconds({
+    default: 3 * 3600,
+    min: 60,
+    max: 30 * DAY,
+    description:
+      "How long a signing key is published before its first use and after its tokens' end; some validators cache keys for 2 h",
+  }),
+  ACCESS_TOKEN_SECONDS: seconds({
+    default: 600,
+    min: 10,
+    max: DAY,
+    description: "Life of an access token, unless the client has its own",
+  }),
+  ACCESS_TOKEN_MAX: seconds({
+    default: 3600,
+    min: 10,
+    max: DAY,
+    description: "The longest life of any access token",
+  }),
+  REFRESH_IDLE_SECONDS: seconds({
+    default: DAY,
+    min: 10,
+    max: 366 * DAY,
+    description: "A refresh token unused for so long is dead, unless the client has its own",
+  }),
+  REFRESH_ABSOLUTE_SECONDS: seconds({
+    default: 7 * DAY,
+    min: 10,
+    max: 366 * DAY,
+    description: "A grant ends so long after it was opened, unless the client has its own",
+  }),
+  REFRESH_ABSOLUTE_MAX: seconds({
+    default: 30 * DAY,
+    min: 10,
+    max: 366 * DAY,
+    description: "The longest life of any grant",
+  }),
+  ISSUE_STALE: seconds({
+    default: 60,
+    min: 5,
+    max: 3600,
+    description: "How long tokens are issued from memory while the database cannot be read",
+  }),
+  CLIENT_CACHE: integer({
+    default: 20_000,
+    min: 100,
+    max: 1_000_000,
+    description: "Clients held in memory",
+  }),
+  BAD_CREDENTIALS_PER_MINUTE: integer({
+    default: 20,
+    min: 1,
+    max: 100_000,
+    description: "Failures allowed to one client id from one address, before 429",
+  }),
+  LOG_LEVEL: choice(LOG_LEVELS, { default: "info", description: "Least level that is logged" }),
+};
+
+export interface AuthServerConfig {
+  issuer: string;
+  databaseUrl: string;
+  databaseDirectUrl: string;
+  databasePool: number;
+  masterKey: string;
+  masterKeyPrevious: string | undefined;
+  public: { host: string; port: number };
+  private: { host: string; port: number };
+  trustedProxies: readonly string[];
+  adminCredentialFile: string | undefined;
+  signingAlgorithm: SigningAlgorithm;
+  keyRotationSeconds: number;
+  keyOverlapSeconds: number;
+  accessTokenSeconds: number;
+  accessTokenMaxSeconds: number;
+  refreshIdleSeconds: number;
+  refreshAbsoluteSeconds: number;
+  refreshAbsoluteMaxSeconds: number;
+  issueStaleSeconds: number;
+  clientCacheSize: number;
+  badCredentialsPerMinute: number;
+  logLevel: LogLevel;
+}
+
+/** @throws {ConfigError} with every fault */
+export function readConfig(env: Record<string, string | undefined>): AuthServerConfig {
+  const settings = readSettings(DEFINITIONS, env);
+  const faults = [
+    settings.ACCESS_TOKEN_SECONDS > settings.ACCESS_TOKEN_MAX
+      ? "ACCESS_TOKEN_SECONDS must not be above ACCESS_TOKEN_MAX"
+      : undefined,
+    settings.REFRESH_ABSOLUTE_SECONDS > settings.REFRESH_ABSOLUTE_MAX
+      ? "REFRESH_ABSOLUTE_SECONDS must not be above REFRESH_ABSOLUTE_MAX"
+      : undefined,
+  ].filter((fault) => fault !== undefined);
+  if (faults.length > 0) throw new ConfigError(faults);
+  return {
+    issuer: settings.ISSUER,
+    databaseUrl: settings.DATABASE_URL,
+    databaseDirectUrl: settings.DATABASE_DIRECT_URL ?? settings.DATABASE_URL,
+    databasePool: settings.DATABASE_POOL,
+    masterKey: settings.MASTER_KEY,
+    masterKeyPrevious: settings.MASTER_KEY_PREVIOUS,
+    public: { host: settings.HOST, port: settings.PORT },
+    private: { host: settings.PRIVATE_HOST, port: settings.PRIVATE_PORT },
+    trustedProxies: settings.TRUSTED_PROXIES,
+    adminCredentialFile: settings.ADMIN_CREDENTIAL_FILE,
+    signingAlgorithm: settings.SIGNING_ALGORITHM,
+    keyRotationSeconds: settings.KEY_ROTATION_SECONDS,
+    keyOverlapSeconds: settings.KEY_OVERLAP_SECONDS,
+    accessTokenSeconds: settings.ACCESS_TOKEN_SECONDS,
+    accessTokenMaxSeconds: settings.ACCESS_TOKEN_MAX,
+    refreshIdleSeconds: settings.REFRESH_IDLE_SECONDS,
+    refreshAbsoluteSeconds: settings.REFRESH_ABSOLUTE_SECONDS,
+    refreshAbsoluteMaxSeconds: settings.REFRESH_ABSOLUTE_MAX,
+    issueStaleSeconds: settings.ISSUE_STALE,
+    clientCacheSize: settings.CLIENT_CACHE,
+    badCredentialsPerMinute: settings.BAD_CREDENTIALS_PER_MINUTE,
+    logLevel: settings.LOG_LEVEL,
+  };
+}
+
+/** The setting, with a rule that names its faults in words of its own. */
+function judged<T>(
+  name: string,
+  setting: Setting<T>,
+  faultOf: (text: string) => string | undefined,
+): Setting<T> {
+  return {
+    ...setting,
+    parse(text) {
+      const fault = faultOf(text);
+      if (fault !== undefined) throw new ConfigError([`${name} ${fault}`]);
+      return setting.parse(text);
+    },
+  };
+}
+
+const MIGRATE_DEFINITIONS = {
+  MIGRATE_DATABASE_URL: secret({
+    description: "For `migrate`: PostgreSQL, as the role that owns the schema (daykey_owner)",
+  }),
+};
+
+/** @throws {ConfigError} without MIGRATE_DATABASE_URL */
+export function readMigrateConfig(env: Record<string, string | undefined>): {
+  databaseUrl: string;
+} {
+  return { databaseUrl: readSettings(MIGRATE_DEFINITIONS, env).MIGRATE_DATABASE_URL };
+}
+
+export function describeConfig(): string {
+  return describeSettings({ ...DEFINITIONS, ...MIGRATE_DEFINITIONS });
+}

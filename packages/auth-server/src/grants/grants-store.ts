@@ -1,0 +1,148 @@
+/**
+ * The one row a grant ever has: written at its first refresh, or at its revocation (docs/protocol.md
+ * §2). Each method is one atomic statement in READ COMMITTED, whatever the number of instances, and
+ * its times are the database's.
+ */
+import type { Database } from "@daykey/service/database";
+import { createGroupCommit } from "@daykey/service/group-commit";
+import {
+  type GrantState,
+  refreshOutcome,
+  type RefreshOutcome,
+  RETRY_WINDOW_SECONDS,
+  type RevokeReason,
+} from "./rules.ts";
+
+/** A refresh token's number, presented to its grant. */
+export interface Presentation {
+  /** UUID. */
+  grantId: string;
+  clientId: string;
+  seq: number;
+  /** The grant's absolute end, epoch seconds. */
+  expiresAt: number;
+}
+
+export interface GrantsStore {
+  /** Rotates, retries, revokes or refuses; durable once it answers. */
+  rotate(presentation: Presentation): Promise<RefreshOutcome>;
+  /** Ends a grant, used or not; its row then stands until a day after `expiresAt`. */
+  revoke(grant: { grantId: string; clientId: string; expiresAt: number }): Promise<void>;
+  /** Deletes rows a day past their end, by the database's clock. */
+  clean(): Promise<void>;
+}
+
+interface RotatedRow {
+  id: string;
+  seq_before: number | null;
+  rotated_before: number | null;
+  reason_before: RevokeReason | null;
+  seq_after: number;
+  rotated_after: number | null;
+  reason_after: RevokeReason | null;
+}
+
+/**
+ * Inserting carries the presented number as `excluded.seq - 1`. Rows are taken in order of id, so two
+ * batches never wait for each other; a number above 0 without a row touches nothing.
+ */
+const ROTATE = `
+insert into daykey.grants as g (id, client_id, seq, rotated_at, expires_at)
+select id, client_id, seq + 1, now(), to_timestamp(expires_at)
+from unnest($1::uuid[], $2::text[], $3::int[], $4::float8[]) as p (id, client_id, seq, expires_at)
+where seq = 0 or id in (select daykey.known_grants($1))
+order by id
+on conflict (id) do update set
+  seq = case when g.revoked_at is null and g.seq = excluded.seq - 1
+    then excluded.seq else g.seq end,
+  rotated_at = case when g.revoked_at is null and g.seq = excluded.seq - 1
+    then excluded.rotated_at else g.rotated_at end,
+  (revoked_at, revoke_reason) = (select
+    case when reason is null then g.revoked_at else excluded.rotated_at end,
+    coalesce(reason, g.revoke_reason)
+    from (select case
+      when g.revoked_at is not null then null
+      when g.seq > excluded.seq then 'reuse'
+      when g.seq = excluded.seq
+        and excluded.rotated_at > g.rotated_at + interval '${RETRY_WINDOW_SECONDS} s' then 'late_retry'
+    end as reason) as verdict)
+returning new.id,
+  old.seq as seq_before, extract(epoch from old.rotated_at)::float8 as rotated_before,
+  old.revoke_reason as reason_before,
+  new.seq as seq_after, extract(epoch from new.rotated_at)::float8 as rotated_after,
+  new.revoke_reason as reason_after`;
+
+/** Rows that one statement of `clean` deletes at most. */
+const CLEAN_ROWS = 10_000;
+
+/** Presentations that come while a commit runs share the next one. */
+export function createGrantsStore(database: Database): GrantsStore {
+  const rotate = createGroupCommit<Presentation, RefreshOutcome>({
+    keyOf: ({ grantId }) => grantId,
+    async flush(batch) {
+      const { rows } = await database.query<RotatedRow>({
+        name: "rotate-grants",
+        text: ROTATE,
+        values: [
+          batch.map((item) => item.grantId),
+          batch.map((item) => item.clientId),
+          batch.map((item) => item.seq),
+          batch.map((item) => item.expiresAt),
+        ],
+      });
+      const byId = new Map(rows.map((row) => [row.id, row]));
+      return batch.map((item) => {
+        const row = byId.get(item.grantId);
+        return refreshOutcome(item.seq, row && stateBefore(row), row && stateAfter(row));
+      });
+    },
+  });
+
+  return {
+    rotate,
+
+    async revoke({ grantId, clientId, expiresAt }) {
+      await database.query({
+        name: "revoke-grant",
+        text: `insert into daykey.grants as g (id, client_id, seq, revoked_at, revoke_reason, expires_at)
+               values ($1, $2, 0, now(), 'revoked', to_timestamp($3))
+               on conflict (id) do update set
+                 revoked_at = coalesce(g.revoked_at, excluded.revoked_at),
+                 revoke_reason = coalesce(g.revoke_reason, excluded.revoke_reason),
+                 expires_at = greatest(g.expires_at, excluded.expires_at)`,
+        values: [grantId, clientId, expiresAt],
+      });
+    },
+
+    async clean() {
+      // In parts, so that no backlog is too large for a statement's time; what another instance is
+      // deleting is left to it.
+      let deleted = CLEAN_ROWS;
+      while (deleted === CLEAN_ROWS) {
+        const { rowCount } = await database.query({
+          text: `delete from daykey.grants where id = any (array(
+                   select id from daykey.grants where expires_at < now() - interval '1 day'
+                   order by expires_at limit ${CLEAN_ROWS} for update skip locked))`,
+        });
+        deleted = rowCount;
+      }
+    },
+  };
+}
+
+function stateBefore(row: RotatedRow): GrantState | undefined {
+  if (row.seq_before === null) return undefined;
+  return {
+    seq: row.seq_before,
+    rotatedAt: row.rotated_before ?? undefined,
+    revokeReason: row.reason_before ?? undefined,
+  };
+}
+
+function stateAfter(row: RotatedRow): GrantState {
+  return {
+    seq: row.seq_after,
+    rotatedAt: row.rotated_after ?? undefined,
+    revokeReason: row.reason_after ?? undefined,
+  };
+}

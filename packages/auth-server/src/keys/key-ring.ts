@@ -1,0 +1,201 @@
+/**
+ * The key ring: every key of the database, opened, in memory, with the rules of `rotation.ts` over it.
+ * It makes what is missing on the first start, rotates on schedule, seals anew after a change of the
+ * master key, and is told by the change watcher when another instance did any of that.
+ */
+import { createHmac, createPrivateKey, randomBytes } from "node:crypto";
+import type { JWK } from "jose";
+import type { Clock } from "@daykey/common/clock";
+import { SIGNING_ALGORITHMS, type SigningAlgorithm } from "@daykey/common/protocol";
+import { randomKid } from "../random-kid.ts";
+import type { KeyPurpose, KeysStore, StoredKey } from "./keys-store.ts";
+import { keyInUse, type KeyTimes, rotationDue, type RotationPolicy } from "./rotation.ts";
+import type { Sealer } from "./sealing.ts";
+import { createSigningKey, generateSigningKey, type SigningKey } from "./signer.ts";
+
+/** The algorithm name of the MAC over refresh tokens. */
+const REFRESH_ALGORITHM = "HS256";
+
+/** The key of refresh tokens' MAC. */
+export interface MacKey {
+  kid: string;
+  /** HMAC-SHA-256, 32 bytes. */
+  mac(message: string): Buffer;
+}
+
+export interface KeyRing {
+  /** The key that signs access tokens now. */
+  signingKey(): SigningKey;
+  /** Next, current and retired keys (RFC 7517 §5). */
+  publicJwks(): JWK[];
+  signingAlgorithms(): SigningAlgorithm[];
+  /** The MAC key in use at an instant: every instance answers the same for the same instant. */
+  refreshKeyAt(at: number): MacKey;
+  /** Undefined after one look into the database, at most one a second, for a kid that is not known. */
+  refreshKey(kid: string): Promise<MacKey | undefined>;
+  /** Reads the keys again. */
+  reload(): Promise<void>;
+  /** Does what rotation has due. */
+  rotate(): Promise<void>;
+}
+
+export interface KeyPolicies {
+  accessToken: RotationPolicy & { algorithm: SigningAlgorithm };
+  refreshToken: Omit<RotationPolicy, "algorithm">;
+}
+
+type RingKey<T> = KeyTimes & { key: T };
+
+const UNKNOWN_KEY_COOLDOWN_SECONDS = 1;
+
+/** @throws {CannotUnseal} when the master key is not the one the database was sealed with */
+export async function createKeyRing({
+  store,
+  sealer,
+  policies,
+  clock,
+}: {
+  store: KeysStore;
+  sealer: Sealer;
+  policies: KeyPolicies;
+  clock: Clock;
+}): Promise<KeyRing> {
+  const policyOf: Record<KeyPurpose, RotationPolicy> = {
+    access_token: policies.accessToken,
+    refresh_token: { ...policies.refreshToken, algorithm: REFRESH_ALGORITHM },
+  };
+  let signing: RingKey<SigningKey>[] = [];
+  let refresh: RingKey<MacKey>[] = [];
+  let unknownKeyReadAt = -Infinity;
+  let unknownKeyRead = Promise.resolve();
+  let lastRead = 0;
+  let appliedRead = 0;
+
+  async function reload(): Promise<void> {
+    const read = ++lastRead;
+    const stored = await store.all();
+    const known = new Map([...signing, ...refresh].map((key) => [key.kid, key]));
+    const nextSigning: RingKey<SigningKey>[] = [];
+    const nextRefresh: RingKey<MacKey>[] = [];
+    for (const row of stored) {
+      const times = { kid: row.kid, algorithm: row.algorithm, activeAt: row.activeAt };
+      const opened = known.get(row.kid)?.key;
+      if (row.purpose === "access_token") {
+        const key = (opened as SigningKey | undefined) ?? (await openSigningKey(row));
+        nextSigning.push({ ...times, key });
+      } else {
+        const key = (opened as MacKey | undefined) ?? createMacKey(row.kid, open(row));
+        nextRefresh.push({ ...times, key });
+      }
+    }
+    // One that began later has seen more, and may have ended before.
+    if (read < appliedRead) return;
+    appliedRead = read;
+    signing = nextSigning;
+    refresh = nextRefresh;
+  }
+
+  function open(row: StoredKey): Buffer {
+    return sealer.open(row.sealed, { table: "keys", row: row.kid });
+  }
+
+  async function openSigningKey(row: StoredKey): Promise<SigningKey> {
+    const algorithm = SIGNING_ALGORITHMS.find((name) => name === row.algorithm);
+    if (!algorithm) throw new TypeError(`unknown signing algorithm ${row.algorithm}`);
+    const privateKey = createPrivateKey({ key: open(row), format: "der", type: "pkcs8" });
+    return createSigningKey(row.kid, algorithm, privateKey);
+  }
+
+  async function makeKey(purpose: KeyPurpose, activeAt: number): Promise<StoredKey> {
+    const made =
+      purpose === "access_token"
+        ? await makeSigningKey(policies.accessToken.algorithm)
+        : { kid: randomKid(), secret: randomBytes(32) };
+    return {
+      kid: made.kid,
+      purpose,
+      algorithm: policyOf[purpose].algorithm,
+      sealed: sealer.seal(made.secret, { table: "keys", row: made.kid }),
+      activeAt,
+    };
+  }
+
+  async function rotate(): Promise<void> {
+    if (!isAnythingDue(await store.all())) return;
+    await store.change(async (keys) => {
+      const put: StoredKey[] = keys
+        .filter((key) => !sealer.isCurrent(key.sealed))
+        .map((key) => ({
+          ...key,
+          sealed: sealer.seal(open(key), { table: "keys", row: key.kid }),
+        }));
+      const remove: string[] = [];
+      for (const [purpose, due] of allDue(keys)) {
+        if (due.create) put.push(await makeKey(purpose, due.create.activeAt));
+        remove.push(...due.remove);
+      }
+      return { put, remove };
+    });
+    await reload();
+  }
+
+  function allDue(keys: readonly StoredKey[]): [KeyPurpose, ReturnType<typeof rotationDue>][] {
+    const at = clock();
+    return (["access_token", "refresh_token"] as const).map((purpose) => [
+      purpose,
+      rotationDue(
+        keys.filter((key) => key.purpose === purpose),
+        policyOf[purpose],
+        at,
+      ),
+    ]);
+  }
+
+  function isAnythingDue(keys: readonly StoredKey[]): boolean {
+    return (
+      keys.some((key) => !sealer.isCurrent(key.sealed)) ||
+      allDue(keys).some(([, { create, remove }]) => create || remove.length > 0)
+    );
+  }
+
+  function inUse<T>(keys: readonly RingKey<T>[], at: number): T {
+    const key = keyInUse(keys, at);
+    if (!key) throw new Error("the key ring is empty");
+    return key.key;
+  }
+
+  await reload();
+  await rotate();
+
+  return {
+    signingKey: () => inUse(signing, clock()),
+    publicJwks: () => signing.map(({ key }) => key.publicJwk),
+    signingAlgorithms: () => [...new Set(signing.map(({ key }) => key.algorithm))],
+    refreshKeyAt: (at) => inUse(refresh, at),
+    async refreshKey(kid) {
+      const find = (): MacKey | undefined => refresh.find((key) => key.kid === kid)?.key;
+      const found = find();
+      if (found) return found;
+      if (Math.abs(clock() - unknownKeyReadAt) >= UNKNOWN_KEY_COOLDOWN_SECONDS) {
+        unknownKeyReadAt = clock();
+        unknownKeyRead = reload();
+      }
+      // Whoever asks meanwhile waits for the same look, and shares its failure.
+      await unknownKeyRead;
+      return find();
+    },
+    reload,
+    rotate,
+  };
+}
+
+async function makeSigningKey(
+  algorithm: SigningAlgorithm,
+): Promise<{ kid: string; secret: Buffer }> {
+  const { kid, privateKey } = await generateSigningKey(algorithm);
+  return { kid, secret: privateKey.export({ format: "der", type: "pkcs8" }) };
+}
+
+function createMacKey(kid: string, secret: Buffer): MacKey {
+  return { kid, mac: (message) => createHmac("sha256", secret).update(message).digest() };
+}

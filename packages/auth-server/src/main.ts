@@ -1,0 +1,34 @@
+/** The auth-server's entry. */
+import { runCommandLine } from "@daykey/service/command-line";
+import { runUntilSignal } from "@daykey/service/lifecycle";
+import { createLog } from "@daykey/service/log";
+import { describeConfig, readConfig, readMigrateConfig } from "./config.ts";
+import { migrateAuthServer } from "./migrate.ts";
+import { createAuthServer } from "./server.ts";
+
+const USAGE = `Usage: node packages/auth-server/src/main.ts [serve | migrate]
+
+  serve     issue tokens (the default)
+  migrate   bring the database's schema up to date, then end
+
+Settings come from the environment; NAME[_FILE] may also name a file that holds the value.
+
+${describeConfig()}
+`;
+
+async function serve(): Promise<void> {
+  const config = readConfig(process.env);
+  const log = createLog({ name: "auth-server", level: config.logLevel });
+  const server = await createAuthServer(config, { clock: () => Date.now() / 1000, log });
+  runUntilSignal({ stop: server.stop, log });
+}
+
+async function migrate(): Promise<void> {
+  const { databaseUrl } = readMigrateConfig(process.env);
+  const applied = await migrateAuthServer({ connectionString: databaseUrl });
+  process.stdout.write(
+    applied.length === 0 ? "The schema is up to date.\n" : `Applied ${applied.join(", ")}.\n`,
+  );
+}
+
+await runCommandLine({ argv: process.argv.slice(2), commands: { serve, migrate }, usage: USAGE });

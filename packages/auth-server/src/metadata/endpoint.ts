@@ -1,0 +1,44 @@
+/**
+ * Authorization-server metadata (RFC 8414), the same document at OpenID Connect's address because
+ * stock clients look there. It says what is mounted; the members that only OpenID Connect needs are
+ * there because Nimbus and go-oidc refuse a document without them.
+ */
+import { GRANT_TYPES, PATHS } from "@daykey/common/protocol";
+import { type AppRouter, createRouter } from "@daykey/service/router";
+import type { KeyRing } from "../keys/key-ring.ts";
+import type { ResourceDirectory } from "../resources/resource-directory.ts";
+
+const METADATA_MAX_AGE_SECONDS = 300;
+
+export function createMetadataEndpoint({
+  issuer,
+  keys,
+  directory,
+}: {
+  issuer: string;
+  keys: KeyRing;
+  directory: ResourceDirectory;
+}): AppRouter {
+  const router = createRouter();
+  for (const path of [PATHS.authorizationServerMetadata, PATHS.openidConfiguration]) {
+    router.get(path, (ctx) => {
+      ctx.set("Cache-Control", `public, max-age=${METADATA_MAX_AGE_SECONDS}`);
+      ctx.body = {
+        issuer,
+        token_endpoint: `${issuer}${PATHS.token}`,
+        jwks_uri: `${issuer}${PATHS.jwks}`,
+        scopes_supported: [...new Set(directory.all().flatMap((resource) => resource.scopes))],
+        grant_types_supported: GRANT_TYPES,
+        token_endpoint_auth_methods_supported: [
+          "client_secret_basic",
+          "client_secret_post",
+          "client_secret_hash",
+        ],
+        response_types_supported: [],
+        subject_types_supported: ["public"],
+        id_token_signing_alg_values_supported: keys.signingAlgorithms(),
+      };
+    });
+  }
+  return router;
+}

@@ -1,0 +1,233 @@
+/** The composition root: from settings to two listeners. Tests call it with a clock of their own. */
+import { randomBytes } from "node:crypto";
+import type { Clock } from "@daykey/common/clock";
+import { createTrustedProxies } from "@daykey/service/address";
+import { createApp } from "@daykey/service/app";
+import { createDatabase, type Database } from "@daykey/service/database";
+import { createHealth } from "@daykey/service/health";
+import { type Listeners, startListeners } from "@daykey/service/lifecycle";
+import { createListener } from "@daykey/service/listen";
+import type { Log } from "@daykey/service/log";
+import { createMetrics } from "@daykey/service/metrics";
+import { CHANGES_CHANNEL, createChangesStore } from "./changes/changes-store.ts";
+import { type ChangeWatcher, startChangeWatcher } from "./changes/watcher.ts";
+import { startChores } from "./chores.ts";
+import { createAttempts } from "./clients/attempts.ts";
+import { createClientAuthenticator } from "./clients/authenticate.ts";
+import { createClientCache } from "./clients/client-cache.ts";
+import { createClientsStore } from "./clients/clients-store.ts";
+import { ensureFirstAdmin } from "./clients/first-admin.ts";
+import { createClientRegistrar } from "./clients/register.ts";
+import { createReplayStore } from "./clients/replay-store.ts";
+import { createSecretMaker } from "./clients/secrets.ts";
+import type { AuthServerConfig } from "./config.ts";
+import { createGrantsStore } from "./grants/grants-store.ts";
+import { createJwksEndpoint } from "./keys/endpoint.ts";
+import { createKeyRing, type KeyPolicies } from "./keys/key-ring.ts";
+import { createKeysStore, type KeysStore } from "./keys/keys-store.ts";
+import { type MasterKey, openMasterKey } from "./keys/master-key.ts";
+import { createSealer } from "./keys/sealing.ts";
+import { createMetadataEndpoint } from "./metadata/endpoint.ts";
+import { requireMigrated } from "./migrate.ts";
+import { createResourceDirectory } from "./resources/resource-directory.ts";
+import { createResourcesStore } from "./resources/resources-store.ts";
+import { createClientCredentials } from "./token/client-credentials.ts";
+import { createTokenEndpoint } from "./token/endpoint.ts";
+import { createTokenIssuer } from "./token/issuer.ts";
+import { createRefreshTokenGrant } from "./token/refresh-token.ts";
+
+export interface AuthServer extends Listeners {
+  /** Reads what changed in the database now, rather than within two seconds. */
+  look(): Promise<void>;
+}
+
+const BAD_CREDENTIALS_WINDOW_SECONDS = 60;
+
+/** From a refresh-token key's birth to its first use: time for every instance to load it. */
+const REFRESH_KEY_AHEAD_SECONDS = 3600;
+
+/**
+ * Starts the auth-server.
+ * @throws {MigrationError} on a database without its schema, {CannotUnseal} with another master key,
+ *   {ListenError} when a port cannot be had
+ */
+export async function createAuthServer(
+  config: AuthServerConfig,
+  { clock, log }: { clock: Clock; log: Log },
+): Promise<AuthServer> {
+  const database = createDatabase({
+    connectionString: config.databaseUrl,
+    max: config.databasePool,
+    log,
+  });
+  try {
+    return await composeAuthServer(config, { clock, log, database });
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+async function composeAuthServer(
+  config: AuthServerConfig,
+  { clock, log, database }: { clock: Clock; log: Log; database: Database },
+): Promise<AuthServer> {
+  const { issuer } = config;
+  await requireMigrated(database);
+
+  const keysStore = createKeysStore(database);
+  const masterKey = await openKey(config.masterKey, keysStore);
+  const previousKey =
+    config.masterKeyPrevious === undefined
+      ? undefined
+      : await openKey(config.masterKeyPrevious, keysStore);
+  const keys = await createKeyRing({
+    store: keysStore,
+    sealer: createSealer(masterKey, previousKey),
+    policies: keyPolicies(config),
+    clock,
+  });
+
+  const resources = createResourcesStore(database, issuer);
+  const directory = await createResourceDirectory(resources);
+  const clients = createClientsStore(database, {
+    issuer,
+    longestGrantSeconds: config.refreshAbsoluteMaxSeconds,
+  });
+  if (config.adminCredentialFile !== undefined) {
+    const registrar = createClientRegistrar({
+      clients,
+      resources,
+      secrets: createSecretMaker(),
+      clock,
+      limits: config,
+    });
+    const path = config.adminCredentialFile;
+    await ensureFirstAdmin({ path, clients, registrar, issuer, log });
+  }
+
+  const cache = createClientCache({
+    store: clients,
+    clock,
+    enumerationKey: masterKey.enumerationKey,
+    capacity: config.clientCacheSize,
+    isStale: () => watcher.ageSeconds() > config.issueStaleSeconds,
+  });
+  const watcher: ChangeWatcher = await startChangeWatcher({
+    store: createChangesStore(database),
+    handlers: {
+      clientsChanged: cache.forget,
+      everythingChanged: cache.forgetAll,
+      async reload() {
+        await Promise.all([keys.reload(), directory.reload()]);
+      },
+    },
+    clock,
+    log,
+    staleAfterSeconds: config.issueStaleSeconds,
+  });
+
+  const grants = createGrantsStore(database);
+  const replays = createReplayStore(database);
+  const tokenEndpoint = createTokenEndpoint({
+    authenticator: createClientAuthenticator({
+      cache,
+      replays,
+      attempts: createAttempts({
+        failures: config.badCredentialsPerMinute,
+        windowSeconds: BAD_CREDENTIALS_WINDOW_SECONDS,
+      }),
+      issuer,
+      clock,
+    }),
+    grantTypes: {
+      client_credentials: createClientCredentials({ ...config, directory, clock }),
+      refresh_token: createRefreshTokenGrant({ ...config, grants, keys, directory, clock, log }),
+    },
+    issue: createTokenIssuer({ ...config, keys, clock }),
+  });
+
+  const health = createHealth();
+  health.addCheck("database", watcher.fault);
+  const metrics = createMetrics({ name: "auth-server" });
+  const trustedProxies = createTrustedProxies(config.trustedProxies);
+  const listeners = await startListeners({
+    public: {
+      ...config.public,
+      setting: "PORT",
+      app: createApp({
+        log,
+        trustedProxies,
+        metrics,
+        errorFormat: "oauth",
+        routers: [
+          tokenEndpoint,
+          createJwksEndpoint(keys),
+          createMetadataEndpoint({ issuer, keys, directory }),
+          health.router,
+        ],
+      }),
+    },
+    private: {
+      ...config.private,
+      setting: "PRIVATE_PORT",
+      app: createApp({
+        log,
+        trustedProxies,
+        errorFormat: "problem",
+        routers: [metrics.router, health.router],
+      }),
+    },
+    health,
+    log,
+    trustedProxies,
+  }).catch((error: unknown) => {
+    // Its timer would keep a process alive that could not start.
+    watcher.stop();
+    throw error;
+  });
+
+  const notifications = createListener({
+    connectionString: config.databaseDirectUrl,
+    channel: CHANGES_CHANNEL,
+    onNotify: () => void watcher.look(),
+    onConnect: () => void watcher.look(),
+    log,
+  });
+  const chores = startChores(
+    { rotateKeys: keys.rotate, cleanNonces: replays.clean, cleanGrants: grants.clean },
+    log,
+  );
+
+  return {
+    ...listeners,
+    look: watcher.look,
+    async stop() {
+      await listeners.stop();
+      watcher.stop();
+      await Promise.all([chores.stop(), notifications.close()]);
+      await database.close();
+    },
+  };
+}
+
+async function openKey(text: string, store: KeysStore): Promise<MasterKey> {
+  return openMasterKey(text, await store.passphraseSalt(randomBytes(16)));
+}
+
+/** A signing key outlives the tokens it signed; a refresh-token key, the longest grant. */
+function keyPolicies(config: AuthServerConfig): KeyPolicies {
+  return {
+    accessToken: {
+      algorithm: config.signingAlgorithm,
+      rotateEverySeconds: config.keyRotationSeconds,
+      aheadSeconds: config.keyOverlapSeconds,
+      keepSeconds: config.accessTokenMaxSeconds + config.keyOverlapSeconds,
+    },
+    refreshToken: {
+      rotateEverySeconds: config.keyRotationSeconds,
+      aheadSeconds: REFRESH_KEY_AHEAD_SECONDS,
+      keepSeconds: config.refreshAbsoluteMaxSeconds,
+    },
+  };
+}

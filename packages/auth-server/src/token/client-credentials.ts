@@ -1,0 +1,50 @@
+/**
+ * The client-credentials grant (RFC 6749 §4.4): authentication is the grant. Nothing is written.
+ * A refresh token comes with it where the client is registered for that grant type; RFC 6749 §4.4.3
+ * says it SHOULD NOT (docs/adr/0001).
+ */
+import type { Clock } from "@daykey/common/clock";
+import { parseScope } from "@daykey/common/scope";
+import type { Grant } from "../grants/grant.ts";
+import type { ResourceDirectory } from "../resources/resource-directory.ts";
+import type { Authorize } from "./grant-type.ts";
+import { uuidv7 } from "./random-ids.ts";
+import { chooseResourceAndScope } from "./resource-and-scope.ts";
+
+export function createClientCredentials({
+  directory,
+  clock,
+  refreshAbsoluteSeconds,
+  refreshAbsoluteMaxSeconds,
+}: {
+  directory: ResourceDirectory;
+  clock: Clock;
+  /** Of a client that has none of its own. */
+  refreshAbsoluteSeconds: number;
+  /** No client's own goes above it: refresh-token keys are kept no longer. */
+  refreshAbsoluteMaxSeconds: number;
+}): Authorize {
+  return async ({ client, form }) => {
+    const allowance = { scope: client.scopes, resources: client.resources };
+    const { resource, scope } = chooseResourceAndScope(form, client, allowance, directory);
+    const now = clock();
+    const life = Math.min(
+      client.refreshAbsoluteSeconds ?? refreshAbsoluteSeconds,
+      refreshAbsoluteMaxSeconds,
+    );
+    const asked = form.get("scope");
+    const grant: Grant = {
+      id: uuidv7(now),
+      clientId: client.clientId,
+      epoch: client.epoch,
+      credential: client.credential,
+      // Without a `scope` the grant holds all of the client's, so a refresh may name another resource.
+      scope: asked === undefined ? client.scopes : parseScope(asked),
+      resources: [resource, ...client.resources.filter((uri) => uri !== resource)],
+      expiresAt: Math.floor(now) + life,
+    };
+    const isRefreshable = client.grantTypes.includes("refresh_token");
+    const refresh = isRefreshable ? { seq: 0, issuedAt: Math.floor(now) } : undefined;
+    return { client, grant, resource, scope, refresh };
+  };
+}

@@ -1,0 +1,78 @@
+/**
+ * `POST /oauth2/token` (RFC 6749 §3.2), top to bottom: read the form, authenticate the client, find
+ * the grant type and ask whether this client may use it, authorize, issue. The phases every grant
+ * shares stand here, so no grant can forget one.
+ */
+import { OAuthError } from "@daykey/common/oauth-error";
+import { GRANT_TYPES, type GrantType, PATHS } from "@daykey/common/protocol";
+import { addressKey } from "@daykey/service/address";
+import { readForm } from "@daykey/service/form";
+import { type AppContext, type AppRouter, createRouter } from "@daykey/service/router";
+import type { ClientAuthenticator } from "../clients/authenticate.ts";
+import { CREDENTIAL_PARAMETERS } from "../clients/credential.ts";
+import type { Client } from "../clients/client.ts";
+import type { Authorize } from "./grant-type.ts";
+import type { TokenIssuer } from "./issuer.ts";
+
+export function createTokenEndpoint({
+  authenticator,
+  grantTypes,
+  issue,
+}: {
+  authenticator: ClientAuthenticator;
+  grantTypes: Readonly<Record<GrantType, Authorize>>;
+  issue: TokenIssuer;
+}): AppRouter {
+  const router = createRouter();
+  router.post(PATHS.token, async (ctx) => {
+    const { logFields, address } = ctx.state;
+    const note = (fields: object): void => void Object.assign(logFields, fields);
+
+    refuseCredentialsInUrl(ctx);
+    const form = await readForm(ctx.req);
+
+    const client = await authenticator.authenticate({
+      form,
+      authorization: ctx.req.headers.authorization,
+      addressKey: addressKey(address),
+      note,
+    });
+
+    const grantType = grantTypeOf(form, client);
+    note({ grantType });
+
+    const authorization = await grantTypes[grantType]({ client, form, note });
+    note({ grant: authorization.grant.id, resource: authorization.resource });
+
+    ctx.set("Cache-Control", "no-store");
+    ctx.set("Pragma", "no-cache");
+    ctx.body = issue(authorization);
+    note({ outcome: "issued" });
+  });
+  return router;
+}
+
+/** RFC 6749 §2.3.1: credentials MUST NOT be included in the request URI. */
+function refuseCredentialsInUrl(ctx: AppContext): void {
+  const names = new URLSearchParams(ctx.querystring);
+  if (!CREDENTIAL_PARAMETERS.some((name) => names.has(name))) return;
+  throw new OAuthError("invalid_request", "Credentials belong into the body, not into the URL.", {
+    detail: "credential_in_url",
+  });
+}
+
+/** @throws {OAuthError} invalid_request, unsupported_grant_type or unauthorized_client */
+function grantTypeOf(form: ReadonlyMap<string, string>, client: Client): GrantType {
+  const asked = form.get("grant_type");
+  if (asked === undefined) {
+    throw new OAuthError("invalid_request", "The parameter grant_type is missing.");
+  }
+  const known = GRANT_TYPES.find((name) => name === asked);
+  if (!known) {
+    throw new OAuthError("unsupported_grant_type", "The grant type is not supported.");
+  }
+  if (!client.grantTypes.includes(known)) {
+    throw new OAuthError("unauthorized_client", "The client may not use this grant type.");
+  }
+  return known;
+}

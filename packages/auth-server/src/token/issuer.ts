@@ -1,0 +1,67 @@
+/** Issuing: from what was authorized to the tokens themselves. Writes nothing. */
+import type { AccessTokenClaims } from "@daykey/common/access-token";
+import type { Clock } from "@daykey/common/clock";
+import { formatScope } from "@daykey/common/scope";
+import type { KeyRing } from "../keys/key-ring.ts";
+import type { Authorization } from "./grant-type.ts";
+import { randomId } from "./random-ids.ts";
+import { formatRefreshToken } from "./refresh-token-format.ts";
+
+/** The answer of RFC 6749 §5.1. */
+export interface TokenSet {
+  access_token: string;
+  token_type: "Bearer";
+  /** exp − iat, seconds. */
+  expires_in: number;
+  scope: string;
+  refresh_token?: string;
+}
+
+export type TokenIssuer = (authorization: Authorization) => TokenSet;
+
+export function createTokenIssuer({
+  keys,
+  clock,
+  issuer,
+  accessTokenSeconds,
+  accessTokenMaxSeconds,
+}: {
+  keys: KeyRing;
+  clock: Clock;
+  issuer: string;
+  /** Of a client that has none of its own. */
+  accessTokenSeconds: number;
+  /** No client's own life goes above it: resource servers refuse what does. */
+  accessTokenMaxSeconds: number;
+}): TokenIssuer {
+  return ({ client, grant, resource, scope, refresh }) => {
+    const life = Math.min(client.accessTokenSeconds ?? accessTokenSeconds, accessTokenMaxSeconds);
+    const iat = Math.floor(clock());
+    const claims: AccessTokenClaims = {
+      iss: issuer,
+      sub: grant.clientId,
+      client_id: grant.clientId,
+      aud: resource,
+      iat,
+      exp: iat + life,
+      jti: randomId(),
+      scope: formatScope(scope),
+      gid: grant.id,
+      ep: grant.epoch,
+      cred: grant.credential,
+    };
+    const tokens: TokenSet = {
+      access_token: keys.signingKey().sign(claims),
+      token_type: "Bearer",
+      expires_in: life,
+      scope: claims.scope,
+    };
+    if (refresh) {
+      const { seq, issuedAt } = refresh;
+      // The key of the instant of issue, so that a retry gets the same bytes whenever it comes.
+      const key = keys.refreshKeyAt(issuedAt);
+      tokens.refresh_token = formatRefreshToken({ grant, seq, issuedAt }, key, issuer);
+    }
+    return tokens;
+  };
+}
