@@ -1,0 +1,150 @@
+/**
+ * Access tokens validated here, without asking anyone (RFC 9068 §4, RFC 8725): form, algorithm, key
+ * from the configured key set alone, signature, type, issuer, audience, times. What was verified is
+ * remembered by the token's digest, so that a token used again costs one hash; its end is checked at
+ * every use. Failures are never remembered.
+ */
+import { createHash } from "node:crypto";
+import { errors, jwtVerify } from "jose";
+import { LRUCache } from "lru-cache";
+import { type AccessTokenClaims, readAccessTokenClaims } from "@daykey/common/access-token";
+import { type Clock, CLOCK_SKEW_SECONDS } from "@daykey/common/clock";
+import { type JsonObject, parseJson } from "@daykey/common/json-numbers";
+import { ACCESS_TOKEN_TYP } from "@daykey/common/protocol";
+import type { Jwks } from "./jwks.ts";
+
+/** The token is refused; `reason` is for the log, the caller learns only that it is invalid. */
+export class InvalidToken extends Error {
+  override readonly name = "InvalidToken";
+  readonly reason: string;
+  /** What the token says, for the log; only of one that the issuer signed. */
+  readonly claims: AccessTokenClaims | undefined;
+
+  constructor(reason: string, claims?: AccessTokenClaims) {
+    super(reason);
+    this.reason = reason;
+    this.claims = claims;
+  }
+}
+
+/** @throws {InvalidToken} or {KeysUnavailable} when nothing can be said */
+export type ValidateToken = (token: string) => Promise<AccessTokenClaims>;
+
+const MAX_TOKEN_LENGTH = 8192;
+const COMPACT_JWS = /^([\w-]+)\.([\w-]+)\.([\w-]+)$/;
+const MAX_KID_LENGTH = 128;
+
+export function createTokenValidator({
+  issuer,
+  audience,
+  jwks,
+  clock,
+  maxLifeSeconds,
+  cacheSize,
+}: {
+  issuer: string;
+  /** This resource. */
+  audience: string;
+  jwks: Jwks;
+  clock: Clock;
+  /** A token issued for longer is refused: revocations are remembered only so long. */
+  maxLifeSeconds: number;
+  /** Verified tokens remembered. */
+  cacheSize: number;
+}): ValidateToken {
+  const verified = new LRUCache<string, { claims: AccessTokenClaims; kid: string }>({
+    max: cacheSize,
+  });
+
+  async function verify(token: string): Promise<{ claims: AccessTokenClaims; kid: string }> {
+    const { alg, kid } = readHeader(token);
+    const key = await jwks.find(kid);
+    if (!key) throw new InvalidToken("unknown_kid");
+    if (key.algorithm !== alg) throw new InvalidToken("algorithm_of_another_key");
+    const now = clock();
+    const { payload } = await jwtVerify(token, key.key, {
+      algorithms: [key.algorithm],
+      // Takes `application/at+jwt` too, in any case (RFC 9068 §4, RFC 7515 §4.1.9).
+      typ: ACCESS_TOKEN_TYP,
+      issuer,
+      audience,
+      currentDate: new Date(now * 1000),
+      requiredClaims: ["exp", "iat"],
+    }).catch((error: unknown) => {
+      throw error instanceof errors.JOSEError ? refusalOf(error) : error;
+    });
+    // `jwtVerify` takes the last of two members of one name, and an `aud` that is a list.
+    if (!readPart(token, 1)) throw new InvalidToken("malformed_claims");
+    const claims = readAccessTokenClaims(payload);
+    if (!claims || claims.aud !== audience) throw new InvalidToken("wrong_claims");
+    if (claims.exp - claims.iat > maxLifeSeconds) throw new InvalidToken("lives_too_long", claims);
+    // An `iat` far ahead would stretch that life; revocations are kept for this much longer.
+    if (claims.iat > now + CLOCK_SKEW_SECONDS) {
+      throw new InvalidToken("issued_in_the_future", claims);
+    }
+    return { claims, kid };
+  }
+
+  return async (token) => {
+    if (!isCanonical(token)) throw new InvalidToken("malformed");
+    const digest = createHash("sha256").update(token).digest("base64");
+    const known = verified.get(digest);
+    // A kid that left the key set takes what it signed along.
+    if (known && jwks.has(known.kid)) {
+      if (known.claims.exp <= clock()) throw new InvalidToken("expired", known.claims);
+      return known.claims;
+    }
+    const fresh = await verify(token);
+    verified.set(digest, fresh);
+    return fresh.claims;
+  };
+}
+
+/** A compact JWS of which no other spelling exists: decoders take stray bits and padding (RFC 7515 §2). */
+function isCanonical(token: string): boolean {
+  if (token.length > MAX_TOKEN_LENGTH) return false;
+  const [, ...parts] = COMPACT_JWS.exec(token) ?? [];
+  return (
+    parts.length === 3 &&
+    parts.every((part) => Buffer.from(part, "base64url").toString("base64url") === part)
+  );
+}
+
+function readHeader(token: string): { alg: string; kid: string } {
+  const header = readPart(token, 0);
+  if (!header) throw new InvalidToken("malformed_header");
+  const { alg, kid } = header;
+  // An access token needs no extension (RFC 7515 §4.1.11), and a JWT's payload is encoded (RFC 7797 §7).
+  if ("crit" in header || "b64" in header) throw new InvalidToken("unsupported_extension");
+  if (typeof alg !== "string") throw new InvalidToken("no_algorithm");
+  if (typeof kid !== "string" || kid.length > MAX_KID_LENGTH) throw new InvalidToken("no_kid");
+  return { alg, kid };
+}
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The JSON object in a part, or undefined: none of its names may be there twice (RFC 7515 §4, RFC 7519 §4). */
+function readPart(token: string, index: 0 | 1): JsonObject | undefined {
+  try {
+    const value = parseJson(UTF8.decode(Buffer.from(token.split(".")[index] ?? "", "base64url")));
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as JsonObject)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** jose's error as ours; its claim errors come after the signature was verified. */
+function refusalOf(error: errors.JOSEError): InvalidToken {
+  if (error instanceof errors.JWTExpired) {
+    return new InvalidToken("expired", readAccessTokenClaims(error.payload));
+  }
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    return new InvalidToken(`wrong_${error.claim}`, readAccessTokenClaims(error.payload));
+  }
+  if (error instanceof errors.JWSSignatureVerificationFailed) {
+    return new InvalidToken("wrong_signature");
+  }
+  return new InvalidToken(error.code.toLowerCase());
+}

@@ -1,0 +1,28 @@
+/** Protected-resource metadata (RFC 9728): which auth-server issues tokens for this resource. */
+import { PATHS } from "@daykey/common/protocol";
+import { type AppRouter, createRouter } from "@daykey/service/router";
+
+const METADATA_MAX_AGE_SECONDS = 300;
+
+export function createMetadataEndpoint({
+  resource,
+  issuer,
+  scopes,
+}: {
+  resource: string;
+  issuer: string;
+  scopes: readonly string[];
+}): AppRouter {
+  const router = createRouter();
+  router.get(PATHS.protectedResourceMetadata, (ctx) => {
+    ctx.set("Cache-Control", `public, max-age=${METADATA_MAX_AGE_SECONDS}`);
+    ctx.body = {
+      resource,
+      authorization_servers: [issuer],
+      scopes_supported: scopes,
+      bearer_methods_supported: ["header"],
+      resource_name: "Daykey time and primes",
+    };
+  });
+  return router;
+}

@@ -1,0 +1,125 @@
+import { createDiffieHellmanGroup } from "node:crypto";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { afterEach, expect, test } from "vitest";
+
+import { createPrimeChecker, type PrimeChecker } from "./prime-pool.ts";
+
+const QUICK = (1n << 127n) - 1n;
+/** A prime that keeps a thread busy for many minutes (2^44497 − 1): only an abort frees it in time. */
+const ENDLESS = (1n << 44_497n) - 1n;
+const CALM = new AbortController().signal;
+
+const checkers: PrimeChecker[] = [];
+function checker(options: Parameters<typeof createPrimeChecker>[0]): PrimeChecker {
+  const made = createPrimeChecker(options);
+  checkers.push(made);
+  return made;
+}
+afterEach(() => Promise.all(checkers.splice(0).map((made) => made.close())));
+
+const busy = { status: 503, code: "prime-checks-busy", headers: { "Retry-After": "5" } };
+
+test("answers small numbers and large ones alike", async () => {
+  const pool = checker({ threads: 1, maxQueue: 1 });
+  expect(await pool.check(97n, CALM)).toEqual({
+    prime: true,
+    certainty: "proven",
+    method: "trial-division",
+  });
+  expect(await pool.check(QUICK, CALM)).toEqual({
+    prime: true,
+    certainty: "probable",
+    method: "baillie-psw+miller-rabin",
+    errorBound: 2 ** -64,
+  });
+});
+
+test("answers each caller with its own number", async () => {
+  const pool = checker({ threads: 2, maxQueue: 100 });
+  const exponents = Array.from({ length: 60 }, (_, i) => 70 + i);
+  const answers = await Promise.all(exponents.map((e) => pool.check((1n << BigInt(e)) - 1n, CALM)));
+  expect(exponents.filter((_, i) => answers[i]?.prime)).toEqual([89, 107, 127]);
+});
+
+test("an idle thread is taken again, without a queue too", async () => {
+  const pool = checker({ threads: 1, maxQueue: 0 });
+  expect((await pool.check(QUICK, CALM)).prime).toBe(true);
+  expect((await pool.check(QUICK, CALM)).prime).toBe(true);
+});
+
+test("D5: the queue is bounded, and what does not fit is refused at once", async () => {
+  const pool = checker({ threads: 1, maxQueue: 2 });
+  const accepted = Promise.allSettled([1, 2, 3].map(() => pool.check(ENDLESS, CALM)));
+  await expect(pool.check(QUICK, CALM)).rejects.toMatchObject({
+    ...busy,
+    reason: "prime_queue_full",
+  });
+  expect((await pool.check(97n, CALM)).prime).toBe(true);
+  await pool.close();
+  for (const outcome of await accepted) {
+    expect(outcome).toMatchObject({ reason: { ...busy, reason: "prime_checker_closed" } });
+  }
+});
+
+test("D5: an abort frees the thread for whoever waits", async () => {
+  const pool = checker({ threads: 1, maxQueue: 1 });
+  const client = new AbortController();
+  const abandoned = pool.check(ENDLESS, client.signal);
+  const waiting = pool.check(QUICK, CALM);
+  client.abort(new Error("gone"));
+  await expect(abandoned).rejects.toThrow("gone");
+  expect((await waiting).prime).toBe(true);
+});
+
+test("D5: an abort while waiting gives the place in the queue back", async () => {
+  const pool = checker({ threads: 1, maxQueue: 1 });
+  const [first, second] = [new AbortController(), new AbortController()];
+  const outcomes = Promise.allSettled([
+    pool.check(ENDLESS, first.signal),
+    pool.check(QUICK, second.signal),
+  ]);
+  second.abort();
+  const third = pool.check(QUICK, CALM);
+  first.abort();
+  expect((await third).prime).toBe(true);
+  expect((await outcomes).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+});
+
+test("an aborted signal starts nothing", async () => {
+  const pool = checker({ threads: 1, maxQueue: 0 });
+  await expect(pool.check(ENDLESS, AbortSignal.abort(new Error("gone")))).rejects.toThrow("gone");
+  expect((await pool.check(QUICK, CALM)).prime).toBe(true);
+});
+
+test("D5: a check ends at its time limit, waiting or computing, and frees its thread", async () => {
+  const pool = checker({ threads: 1, maxQueue: 1, timeLimitSeconds: 0.2 });
+  const outcomes = await Promise.allSettled([pool.check(ENDLESS, CALM), pool.check(ENDLESS, CALM)]);
+  for (const outcome of outcomes) {
+    expect(outcome).toMatchObject({ reason: { ...busy, reason: "prime_time_limit" } });
+  }
+});
+
+test("a closed checker refuses, and close may be called twice", async () => {
+  const pool = checker({ threads: 1, maxQueue: 1 });
+  await pool.check(QUICK, CALM);
+  await pool.close();
+  await pool.close();
+  await expect(pool.check(97n, CALM)).rejects.toMatchObject({
+    ...busy,
+    reason: "prime_checker_closed",
+  });
+});
+
+test("D5: the event loop's p99 delay stays under 50 ms beside 50 primes of 4,096 bits", async () => {
+  const pool = checker({ threads: 2, maxQueue: 48, timeLimitSeconds: 60 });
+  const n = BigInt(`0x${createDiffieHellmanGroup("modp16").getPrime("hex")}`);
+  const rest = new AbortController();
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  const checks = Array.from({ length: 50 }, () => pool.check(n, rest.signal));
+  delay.enable();
+  expect((await Promise.race(checks)).prime).toBe(true);
+  delay.disable();
+  rest.abort();
+  await Promise.allSettled(checks);
+  expect(delay.percentile(99) / 1e6).toBeLessThan(50);
+});

@@ -1,0 +1,43 @@
+/** Some of the resource server's routers behind the real application, on a free port. */
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+
+import { createTrustedProxies } from "@daykey/service/address";
+import { createApp } from "@daykey/service/app";
+import { ProblemError } from "@daykey/service/problem-error";
+import type { AppMiddleware, AppRouter } from "@daykey/service/router";
+import { createTestLog } from "@daykey/service/test/log";
+
+export interface RouterServer {
+  readonly url: string;
+  /** What was logged, parsed. */
+  readonly lines: Record<string, unknown>[];
+  stop(): Promise<void>;
+}
+
+export async function serveRouters(...routers: AppRouter[]): Promise<RouterServer> {
+  const { log, lines } = createTestLog();
+  const trustedProxies = createTrustedProxies([]);
+  const app = createApp({ log, trustedProxies, errorFormat: "problem", routers });
+  const handle = app.callback();
+  const server = createServer((req, res) => void handle(req, res)).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    lines,
+    async stop() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, "close");
+    },
+  };
+}
+
+/** A guard that lets a caller with `Authorization: Bearer <scope>` through, and nobody else. */
+export function bearerOfScope(scope: string): AppMiddleware {
+  return (ctx, next) => {
+    if (ctx.get("Authorization") === `Bearer ${scope}`) return next();
+    throw new ProblemError({ status: 401, headers: { "WWW-Authenticate": "Bearer" } });
+  };
+}
