@@ -1,0 +1,67 @@
+/** One of the two servers as a process of its own, its output in a log file. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { open, readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { LocalError } from "./local-error.ts";
+
+export interface ServerProcess {
+  /** Resolves when the process has ended, for whatever reason. */
+  ended: Promise<void>;
+  /** Lets it finish what it has begun. */
+  stop(): Promise<void>;
+  /** Ends it at once, as a crash would. */
+  kill(): void;
+}
+
+const READY_SECONDS = 30;
+
+/**
+ * Starts `main` and waits until its private listener says it is ready. The IPC channel ties its life
+ * to ours: when this process dies, however it dies, the server drains and ends.
+ * @throws {LocalError} with what it wrote last, when it does not become ready
+ */
+export async function startServerProcess({
+  name,
+  main,
+  env,
+  privatePort,
+  logFile,
+}: {
+  name: string;
+  main: URL;
+  env: Record<string, string>;
+  privatePort: number;
+  logFile: string;
+}): Promise<ServerProcess> {
+  const output = await open(logFile, "w", 0o600);
+  const child = spawn(process.execPath, [main.pathname], {
+    env: { PATH: process.env["PATH"], ...env },
+    stdio: ["ignore", output.fd, output.fd, "ipc"],
+  });
+  await output.close();
+  const ended = once(child, "exit").then(() => undefined);
+  const stop = async (): Promise<void> => {
+    child.kill("SIGTERM");
+    await ended;
+  };
+  if (await becomesReady(child, `http://127.0.0.1:${privatePort}/readyz`)) {
+    return { ended, stop, kill: () => void child.kill("SIGKILL") };
+  }
+  await stop();
+  const said = (await readFile(logFile, "utf8")).trim().split("\n").slice(-5).join("\n");
+  throw new LocalError(`The ${name} did not start:\n${said}`);
+}
+
+async function becomesReady(child: ChildProcess, url: string): Promise<boolean> {
+  const deadline = performance.now() + READY_SECONDS * 1000;
+  while (child.exitCode === null && child.signalCode === null && performance.now() < deadline) {
+    const isReady = await fetch(url).then(
+      (response) => response.ok,
+      () => false,
+    );
+    if (isReady) return true;
+    await sleep(50);
+  }
+  return false;
+}
