@@ -1,0 +1,292 @@
+/** Lint holds the house rules: one violation of each, planted in a tree of its own, is told with its reason. */
+import { execFile } from "node:child_process";
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { beforeAll, expect, test } from "vitest";
+
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+
+interface Finding {
+  readonly message: string;
+  /** For an import: the reason. */
+  readonly help?: string;
+  readonly filename: string;
+}
+
+type Plant = Readonly<Record<"rule" | "file" | "reason", string>> & {
+  /** Imported modules, or pieces of code. */
+  readonly refused: readonly string[];
+  /** What the same file may hold in their place. */
+  readonly allowed: readonly string[];
+};
+
+const SERVERS_USE = "Of the packages here, this file may import: common, service.";
+const BY_NAME = "Another package is imported by its name.";
+const COMPOSED = "server.ts knows the features, not they it: take what is needed as an argument.";
+const SQL = "SQL stands in *-store.ts and migrations/: ask a store for what is meant.";
+const KOA = "Koa stands in *endpoint.ts, server.ts and admin/: take and return data.";
+const NO_TESTS = "The product does not import its tests.";
+const PROCESS = "Only main.ts and config.ts know the process: take what is needed as an argument.";
+const CLOCK = "Only main.ts reads the machine's clock: take a Clock, which a test can set.";
+
+const features = (names: string) =>
+  `Of the other features, this one may import: ${names}. server.ts joins them.`;
+
+const IMPORTS: readonly Plant[] = [
+  {
+    rule: "House rule 1: common runs anywhere",
+    file: "packages/common/src/scope.ts",
+    refused: ["node:crypto", "koa", "pg", "jose", "@daykey/service/log"],
+    reason: "common runs anywhere: no library and no node: module, only its own files.",
+    allowed: ["./bytes.ts"],
+  },
+  {
+    rule: "House rule 1: service knows common only",
+    file: "packages/service/src/errors.ts",
+    refused: ["@daykey/auth-server/config", "@daykey/resource-server/config"],
+    reason: "Of the packages here, this file may import: common.",
+    allowed: ["@daykey/common/clock", "./log.ts", "node:http", "koa"],
+  },
+  {
+    rule: "House rule 1: the auth-server does not know the resource-server, nor what starts it",
+    file: "packages/auth-server/src/server.ts",
+    refused: ["@daykey/resource-server/server", "@daykey/local/ports", "@daykey/e2e/x"],
+    reason: SERVERS_USE,
+    allowed: ["@daykey/common/clock", "@daykey/service/app", "./token/endpoint.ts"],
+  },
+  {
+    rule: "House rule 1: the resource-server does not know the auth-server, nor what starts it",
+    file: "packages/resource-server/src/access/jwt.ts",
+    refused: ["@daykey/auth-server/keys/signer", "@daykey/local/ports"],
+    reason: SERVERS_USE,
+    allowed: ["@daykey/common/access-token", "jose"],
+  },
+  {
+    rule: "House rule 1: nor does a test",
+    file: "packages/resource-server/src/access/jwt.test.ts",
+    refused: ["@daykey/auth-server/test/auth-server"],
+    reason: SERVERS_USE,
+    allowed: ["@daykey/service/test/log", "../../test/serve-routers.ts", "./jwt.ts", "pg"],
+  },
+  {
+    rule: "House rule 1: a package without a row begins with nothing",
+    file: "packages/novelty/src/thing.ts",
+    refused: ["@daykey/common/clock"],
+    reason: "Of the packages here, this file may import: none.",
+    allowed: ["jose"],
+  },
+  {
+    rule: "House rule 1: there is no path around a package's name",
+    file: "packages/auth-server/src/token/path.ts",
+    refused: ["../../../common/src/clock.ts", "../../../service/test/log.ts"],
+    reason: BY_NAME,
+    allowed: ["@daykey/common/clock"],
+  },
+  {
+    rule: "House rule 1: what starts the servers may import anything",
+    file: "packages/local/src/main.ts",
+    refused: [],
+    reason: "",
+    allowed: ["@daykey/auth-server/server", "@daykey/resource-server/server", "pg", "koa"],
+  },
+  {
+    rule: "House rule 1: the product does not import its tests",
+    file: "packages/auth-server/src/token/tested.ts",
+    refused: ["vitest", "@daykey/service/test/log", "../../test/auth-server.ts", "./x.test.ts"],
+    reason: NO_TESTS,
+    allowed: ["./issuer.ts"],
+  },
+  ...["changes", "grants", "keys", "resources", "novelty"].map((feature) => ({
+    rule: `House rule 2: ${feature} knows no other feature`,
+    file: `packages/auth-server/src/${feature}/thing.ts`,
+    refused: ["../clients/client.ts", "../token/issuer.ts"],
+    reason: features("none"),
+    allowed: ["./other.ts", "../random-kid.ts", "@daykey/service/log"],
+  })),
+  {
+    rule: "House rule 2: clients know resources",
+    file: "packages/auth-server/src/clients/client.ts",
+    refused: ["../token/issuer.ts", "../keys/signer.ts"],
+    reason: features("resources"),
+    allowed: ["../resources/resources-store.ts"],
+  },
+  {
+    rule: "House rule 2: metadata knows keys and resources",
+    file: "packages/auth-server/src/metadata/endpoint.ts",
+    refused: ["../clients/client.ts"],
+    reason: features("keys, resources"),
+    allowed: ["../keys/key-ring.ts", "../resources/resource-directory.ts"],
+  },
+  {
+    rule: "House rule 2: token knows clients, grants, keys and resources",
+    file: "packages/auth-server/src/token/issuer.ts",
+    refused: ["../metadata/endpoint.ts", "../changes/watcher.ts"],
+    reason: features("clients, grants, keys, resources"),
+    allowed: ["../clients/client.ts", "../grants/grant.ts", "../keys/key-ring.ts"],
+  },
+  ...["auth-server", "resource-server"].map((server) => ({
+    rule: `House rule 2: no feature of the ${server} knows what composes it`,
+    file: `packages/${server}/src/access/composed.ts`,
+    refused: ["../server.ts", "../main.ts", "../config.ts"],
+    reason: COMPOSED,
+    allowed: ["./jwt.ts"],
+  })),
+  {
+    rule: "House rule 3: no SQL outside stores and migrations",
+    file: "packages/auth-server/src/grants/rules.ts",
+    refused: ["pg", "knex", "@daykey/service/database", "@daykey/service/migrate"],
+    reason: SQL,
+    allowed: ["./grants-store.ts"],
+  },
+  ...["src/grants/grants-store.ts", "migrations/0001-initial.ts", "src/migrate.ts"].map((file) => ({
+    rule: `House rule 3: SQL, but no Koa, in ${file}`,
+    file: `packages/auth-server/${file}`,
+    refused: ["koa", "@daykey/service/router"],
+    reason: KOA,
+    allowed: ["pg", "knex", "@daykey/service/database"],
+  })),
+  {
+    rule: "House rule 3: SQL in a part of service only",
+    file: "packages/service/src/health.ts",
+    refused: ["pg", "knex"],
+    reason: SQL,
+    allowed: ["./database.ts"],
+  },
+  {
+    rule: "House rule 4: no Koa outside endpoints",
+    file: "packages/resource-server/src/primes/is-prime.ts",
+    refused: ["koa", "@koa/router", "@daykey/service/router", "@daykey/service/app"],
+    reason: KOA,
+    allowed: ["@daykey/service/problem-error"],
+  },
+  ...["src/primes/endpoint.ts", "src/access/require-scope.ts"].map((file) => ({
+    rule: `House rule 4: Koa, but no SQL, in ${file}`,
+    file: `packages/resource-server/${file}`,
+    refused: ["pg", "@daykey/service/database"],
+    reason: SQL,
+    allowed: ["koa", "@daykey/service/router"],
+  })),
+];
+
+const CODE: readonly Plant[] = [
+  ...["ab", "ba"].map((pair) => ({
+    rule: `House rule 2: no cycle (${pair})`,
+    file: `packages/service/src/cycle-${pair[0]}.ts`,
+    refused: [
+      `import { ${pair[1]} } from "./cycle-${pair[1]}.ts";\nexport const ${pair[0]} = () => [${pair[1]}];`,
+    ],
+    reason: "Dependency cycle detected",
+    allowed: [`export const ${pair[0]} = 1;`],
+  })),
+  ...["common/src/clock.ts", "service/src/form.ts", "auth-server/src/token/endpoint.ts"].map(
+    (file) => ({
+      rule: `House rule 5: ${file} does not know the process`,
+      file: `packages/${file}`,
+      refused: [
+        'export const setting = process.env["X"];',
+        "export const end = (): never => process.exit(1);",
+      ],
+      reason: PROCESS,
+      allowed: ["export const setting = 1;"],
+    }),
+  ),
+  ...["common/src/bytes.ts", "service/src/body.ts", "resource-server/src/time/zone-time.ts"].map(
+    (file) => ({
+      rule: `House rule 5: ${file} does not read the machine's clock`,
+      file: `packages/${file}`,
+      refused: [
+        "export const now = Date.now() / 1000;",
+        "export const today = new Date();",
+        "export const text = Date();",
+      ],
+      reason: CLOCK,
+      allowed: ["export const epoch = new Date(0);"],
+    }),
+  ),
+  {
+    rule: "House rule 5: main.ts knows both, and only as globals",
+    file: "packages/resource-server/src/main.ts",
+    refused: ['export type { Process } from "node:process";'],
+    reason: "'node:process' import is restricted",
+    allowed: ["export const now = Date.now();", "export const { env } = process;"],
+  },
+  {
+    rule: "House rule 7: a file has 350 lines at most",
+    file: "packages/service/src/long.ts",
+    refused: [`export const long = \`${"\n".repeat(350)}\`;`],
+    reason: "File has too many lines (351).",
+    allowed: [`export const long = \`${"\n".repeat(349)}\`;`],
+  },
+  {
+    rule: "lint knows types: a promise is waited for",
+    file: "packages/service/src/promise.ts",
+    refused: ["export function start(work: () => Promise<void>): void {\n  work();\n}"],
+    reason: "Promises must be awaited, add void operator to ignore.",
+    allowed: ["export function start(work: () => Promise<void>): void {\n  void work();\n}"],
+  },
+];
+
+let violating: readonly Finding[];
+let obeying: readonly Finding[];
+
+beforeAll(async () => {
+  [violating, obeying] = await Promise.all([lint("refused"), lint("allowed")]);
+});
+
+test.each(IMPORTS)("$rule", ({ file, refused, reason }) => {
+  const told = violating.filter(({ filename, help }) => filename === file && help === reason);
+  const modules = told.map(({ message }) => /^'(.*)' import/.exec(message)?.[1]);
+  expect(new Set(modules)).toEqual(new Set(refused));
+});
+
+test.each(CODE)("$rule", ({ file, refused, reason }) => {
+  const told = violating.filter(({ filename }) => filename === file);
+  expect(told.map(({ message }) => message)).toEqual(
+    refused.map(() => expect.stringContaining(reason)),
+  );
+});
+
+test("what the same files may hold passes", () => {
+  expect(obeying).toEqual([]);
+});
+
+/** Plants one side of every plant in a new tree, and lints that. */
+async function lint(side: "refused" | "allowed"): Promise<Finding[]> {
+  const tree = await mkdtemp(join(tmpdir(), "daykey-lint-"));
+  try {
+    for (const name of ["oxlint.config.ts", "lint", "tsconfig.json", "tsconfig.base.json"]) {
+      await cp(join(ROOT, name), join(tree, name), { recursive: true });
+    }
+    await symlink(join(ROOT, "node_modules"), join(tree, "node_modules"));
+    for (const plant of IMPORTS) {
+      const lines = plant[side].map((name, index) => `export type { T${index} } from "${name}";`);
+      await write(join(tree, plant.file), lines);
+    }
+    for (const plant of CODE) await write(join(tree, plant.file), plant[side]);
+    return await runOxlint(tree);
+  } finally {
+    await rm(tree, { recursive: true });
+  }
+}
+
+async function write(file: string, lines: readonly string[]): Promise<void> {
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, `${lines.join("\n")}\n`, { flag: "wx" });
+}
+
+function runOxlint(cwd: string): Promise<Finding[]> {
+  const oxlint = join(ROOT, "node_modules/oxlint/bin/oxlint");
+  return new Promise((resolve, reject) => {
+    const options = { cwd, maxBuffer: 2 ** 26 };
+    execFile(process.execPath, [oxlint, "-f", "json", "packages"], options, (error, output) => {
+      try {
+        resolve(JSON.parse(output).diagnostics);
+      } catch {
+        reject(new Error(`oxlint did not run: ${output}`, { cause: error }));
+      }
+    });
+  });
+}
