@@ -117,7 +117,7 @@ export async function startTwoServers(): Promise<TwoServers> {
       return (await place.file("auth-server-0.log")) + (await place.file("auth-server-1.log"));
     },
     async stop() {
-      await Promise.all(processes.map((server) => server?.stop()));
+      await Promise.all(processes.map(async (server) => server?.stop()));
       await cluster.stop();
       await place.remove();
     },
