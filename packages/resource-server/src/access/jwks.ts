@@ -86,7 +86,8 @@ export function createJwks({
   }
 
   function refresh(): void {
-    if (secondsSince(fetchedAt) >= REFRESH_SECONDS && mayFetch()) void fetchOnce();
+    const isOld = keys.size === 0 || secondsSince(fetchedAt) >= REFRESH_SECONDS;
+    if (isOld && mayFetch()) void fetchOnce();
   }
 
   return {
@@ -154,9 +155,9 @@ async function toVerificationKey(
   const algorithm = algorithms.find((name) => name === jwk.alg);
   if (!algorithm || typeof jwk.kid !== "string") return undefined;
   if (jwk.use !== undefined && jwk.use !== "sig") return undefined;
-  if (jwk.kty === "oct" || jwk.d !== undefined) return undefined;
   try {
     const key = await importJWK(jwk, algorithm);
+    // A secret becomes bytes, and a private key one that signs.
     if (key instanceof Uint8Array || !key.usages.includes("verify")) return undefined;
     const { modulusLength = MIN_RSA_BITS } = key.algorithm as { modulusLength?: number };
     return modulusLength < MIN_RSA_BITS ? undefined : { kid: jwk.kid, algorithm, key };

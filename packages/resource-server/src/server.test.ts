@@ -1,0 +1,196 @@
+import { createServer } from "node:http";
+import { once } from "node:events";
+import { type AddressInfo, connect } from "node:net";
+import { ListenError } from "@daykey/service/lifecycle";
+import { type AppRouter, createRouter } from "@daykey/service/router";
+import { SignJWT } from "jose";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { createSigningKey } from "../test/issuer.ts";
+import {
+  INVALID_TOKEN,
+  NO_CREDENTIAL,
+  refusalOf,
+  startResourceServer,
+  type TestResourceServer,
+} from "../test/resource-server.ts";
+
+const running: TestResourceServer[] = [];
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await Promise.all(running.splice(0).map((server) => server.stop()));
+});
+
+async function start(options?: Parameters<typeof startResourceServer>[0]) {
+  const server = await startResourceServer(options);
+  running.push(server);
+  return server;
+}
+
+async function getPrivate(api: TestResourceServer, path: string) {
+  const response = await fetch(api.privateUrl + path);
+  return { status: response.status, body: await response.text() };
+}
+
+/** By jose, not by the harness: what a standard library signs. */
+function signed(api: TestResourceServer, key = api.key): Promise<string> {
+  return new SignJWT(api.claims())
+    .setProtectedHeader({ alg: key.algorithm, typ: "at+jwt", kid: key.kid })
+    .sign(key.privateKey);
+}
+
+describe("ALGORITHMS", () => {
+  const keys = (["ES256", "RS256", "Ed25519"] as const).map((name) => createSigningKey(name));
+  const before = ({ publish }: TestResourceServer["issuer"]): void =>
+    publish(...keys.map(({ jwk }) => jwk));
+
+  test("T2: a token of each allowed algorithm is served, end to end", async () => {
+    const api = await start({ before });
+    for (const key of keys) {
+      const token = await signed(api, key);
+      const time = await api.time(token);
+      expect([time.status, time.body], key.algorithm).toEqual([
+        200,
+        {
+          time: "2026-11-21T12:00:00.000Z",
+          epoch_seconds: 1_795_262_400,
+          zone: "UTC",
+          local: "2026-11-21T12:00:00.000+00:00",
+        },
+      ]);
+      const prime = await api.request("GET /primes/97", { token });
+      expect(prime.body).toEqual({
+        number: 97,
+        prime: true,
+        certainty: "proven",
+        method: "trial-division",
+      });
+    }
+  });
+
+  test.each(keys)(
+    "T2: when $algorithm alone is allowed, the others are not served",
+    async (only) => {
+      const api = await start({ before, config: { algorithms: [only.algorithm] } });
+      for (const key of keys.filter((other) => other !== only)) {
+        const answer = await api.time(await signed(api, key));
+        expect(refusalOf(answer), key.algorithm).toEqual(INVALID_TOKEN);
+      }
+      expect((await api.time(await signed(api, only))).status).toBe(200);
+    },
+  );
+});
+
+test("V4: every route but the open ones is guarded, and a new one has to be put here", async () => {
+  const routers = Object.getPrototypeOf(createRouter()) as AppRouter;
+  const registered = vi.spyOn(routers, "register");
+  const api = await start();
+  const routes = registered.mock.calls.flatMap(([path, methods]) =>
+    methods.map((method) => `${method.toUpperCase()} ${String(path)}`),
+  );
+  // With its issuer's keys the server is ready.
+  await api.time(api.token());
+  const answers: Record<string, unknown> = {};
+  for (const route of routes) {
+    const answer = await api.request(route.replace(":n", "97"));
+    answers[route] = answer.status === 401 ? refusalOf(answer) : answer.status;
+  }
+  expect(answers).toEqual({
+    "GET /time": NO_CREDENTIAL,
+    "GET /primes/:n": NO_CREDENTIAL,
+    "POST /primes": NO_CREDENTIAL,
+    "GET /.well-known/oauth-protected-resource": 200,
+    "GET /livez": 200,
+    "GET /readyz": 200,
+    // On the private listener.
+    "GET /metrics": 404,
+  });
+});
+
+test("the private listener has probes and metrics, and no API", async () => {
+  const api = await start();
+  await api.time(api.token());
+  expect(await getPrivate(api, "/livez")).toEqual({ status: 200, body: '{"status":"alive"}' });
+  expect(await getPrivate(api, "/readyz")).toEqual({ status: 200, body: '{"status":"ready"}' });
+  expect(await getPrivate(api, "/metrics")).toMatchObject({
+    status: 200,
+    body: expect.stringContaining("http_request_duration_seconds_bucket"),
+  });
+  for (const path of ["/time", "/primes/97", "/.well-known/oauth-protected-resource"]) {
+    const headers = { Authorization: `Bearer ${api.token()}` };
+    expect((await fetch(api.privateUrl + path, { headers })).status, path).toBe(404);
+  }
+});
+
+test("probes need no token, and a bad one does not matter to them", async () => {
+  const api = await start();
+  await api.time(api.token());
+  for (const path of ["/livez", "/readyz"]) {
+    expect((await api.request(`GET ${path}`, { token: "a.b.c" })).status).toBe(200);
+  }
+});
+
+test("a server is ready once it has its issuer's keys, and stays so without the issuer", async () => {
+  const api = await start({ before: ({ publish }) => publish() });
+  expect((await api.time(api.token())).status).toBe(503);
+  expect(await getPrivate(api, "/readyz")).toEqual({
+    status: 503,
+    body: '{"status":"not ready","faults":{"keys":"not fetched from the issuer"}}',
+  });
+  expect(await getPrivate(api, "/livez")).toMatchObject({ status: 200 });
+  expect(api.issuer.requests()).toBe(1);
+
+  // Nobody sends requests to a server that is not ready: its probe is what tries again.
+  api.issuer.publish(api.key.jwk);
+  api.advance(1);
+  expect(await getPrivate(api, "/readyz")).toMatchObject({ status: 503 });
+  await api.issuer.requested(2);
+  expect((await api.time(api.token())).status).toBe(200);
+  expect(api.issuer.requests()).toBe(2);
+  expect(await getPrivate(api, "/readyz")).toEqual({ status: 200, body: '{"status":"ready"}' });
+
+  await api.issuer.stop();
+  api.issuer.stop = () => Promise.resolve();
+  api.advance(86_400);
+  expect(await getPrivate(api, "/readyz")).toMatchObject({ status: 200 });
+  expect((await api.time(api.token())).status).toBe(200);
+});
+
+test("keys are fetched at the start, so the first request does not wait for them", async () => {
+  const { issuer } = await start();
+  await issuer.requested(1);
+  expect(issuer.requests()).toBe(1);
+});
+
+test("a port in use is told with its setting, and nothing is left listening", async () => {
+  const taken = createServer().listen(0, "127.0.0.1");
+  await once(taken, "listening");
+  const { port } = taken.address() as AddressInfo;
+  const host = "127.0.0.1";
+  const [first, second] = await Promise.allSettled([
+    startResourceServer({ config: { public: { host, port } } }),
+    startResourceServer({ config: { private: { host, port } } }),
+  ]);
+  for (const [result, setting] of [
+    [first, "PORT"],
+    [second, "PRIVATE_PORT"],
+  ] as const) {
+    const reason: unknown = result.status === "rejected" ? result.reason : undefined;
+    expect(reason).toBeInstanceOf(ListenError);
+    expect(String(reason)).toBe(
+      `ListenError: Port ${port} of ${host} is in use by another process. Set ${setting} to another port.`,
+    );
+  }
+  taken.close();
+});
+
+test("a stopped server listens nowhere", async () => {
+  const api = await start();
+  await api.request("GET /primes/170141183460469231731687303715884105727", { token: api.token() });
+  running.splice(0);
+  await api.stop();
+  for (const url of [api.url, api.privateUrl]) {
+    const socket = connect(Number(new URL(url).port), "127.0.0.1");
+    const [error] = (await once(socket, "error")) as [NodeJS.ErrnoException];
+    expect(error.code).toBe("ECONNREFUSED");
+  }
+});
