@@ -50,6 +50,10 @@ export interface TestAuthServer {
   oneTime(client: TestClient, at?: number): Promise<string>;
   /** POST /oauth2/token. */
   token(form: Record<string, string>, headers?: Record<string, string>): Promise<Answer>;
+  /** POST of a form to any path. */
+  post(path: string, form: Record<string, string>): Promise<Answer>;
+  /** The same by the client's day form. */
+  postAs(client: TestClient, path: string, form: Record<string, string>): Promise<Answer>;
   /** A token by the day form. */
   clientCredentials(client: TestClient, form?: Record<string, string>): Promise<Answer>;
   refresh(client: TestClient, token: unknown, form?: Record<string, string>): Promise<Answer>;
@@ -81,6 +85,7 @@ export async function startAuthServer(
     refreshAbsoluteSeconds: 7 * 86_400,
     refreshAbsoluteMaxSeconds: 30 * 86_400,
     issueStaleSeconds: 60,
+    revocationsPerClient: 1000,
     clientCacheSize: 1000,
     badCredentialsPerMinute: 10_000,
     logLevel: "info",
@@ -114,12 +119,13 @@ export async function startAuthServer(
   });
   await server.look();
 
-  async function token(
+  async function post(
+    path: string,
     form: Record<string, string>,
     headers: Record<string, string> = {},
   ): Promise<Answer> {
     const body = new URLSearchParams(form);
-    const response = await fetch(`${url}/oauth2/token`, { method: "POST", body, headers });
+    const response = await fetch(url + path, { method: "POST", body, headers });
     const text = await response.text();
     return {
       status: response.status,
@@ -128,6 +134,8 @@ export async function startAuthServer(
       text,
     };
   }
+
+  const token: TestAuthServer["token"] = (form, headers) => post("/oauth2/token", form, headers);
 
   const dayForm: TestAuthServer["dayForm"] = (client, at = now()) =>
     dayFormHash(hashPrimitives, client, at);
@@ -175,6 +183,11 @@ export async function startAuthServer(
         nonce: randomBytes(16),
       }),
     token,
+    post,
+    async postAs(client, path, form) {
+      const client_secret_hash = await dayForm(client);
+      return post(path, { client_id: client.clientId, client_secret_hash, ...form });
+    },
     async clientCredentials(client, form = {}) {
       const { clientId: client_id } = client;
       const client_secret_hash = await dayForm(client);

@@ -27,7 +27,7 @@ describe("hex", () => {
           /^[0-9a-f]{4}$/.test(text) ? text : undefined,
         );
       }),
-      { numRuns: 2000 },
+      { numRuns: 500 },
     );
   });
 

@@ -9,6 +9,8 @@ const STATUS: Record<OAuthErrorCode, number> = {
   unsupported_grant_type: 400,
   invalid_scope: 400,
   invalid_target: 400,
+  invalid_token: 401,
+  insufficient_scope: 403,
   slow_down: 429,
   temporarily_unavailable: 503,
   server_error: 500,

@@ -23,6 +23,8 @@ export type OAuthErrorCode =
   | "unsupported_grant_type"
   | "invalid_scope"
   | "invalid_target"
+  | "invalid_token"
+  | "insufficient_scope"
   | "slow_down"
   | "temporarily_unavailable"
   | "server_error";
@@ -44,6 +46,9 @@ export const PROBLEM_MEDIA_TYPE = "application/problem+json";
 /** Paths of the auth-server that others name (RFC 8414 §3, RFC 7517, OpenID Connect Discovery §4). */
 export const PATHS = {
   token: "/oauth2/token",
+  introspect: "/oauth2/introspect",
+  revoke: "/oauth2/revoke",
+  revocations: "/revocations",
   jwks: "/.well-known/jwks.json",
   authorizationServerMetadata: "/.well-known/oauth-authorization-server",
   openidConfiguration: "/.well-known/openid-configuration",

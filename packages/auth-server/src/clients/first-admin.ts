@@ -1,12 +1,10 @@
 /** The first admin: on a database without one, made with a secret of its own and told in one file (A2). */
 import type { Log } from "@daykey/service/log";
 import { ProblemError } from "@daykey/service/problem-error";
-import type { ClientRegistration } from "./client.ts";
+import { ADMIN_SCOPE, type ClientRegistration } from "./client.ts";
 import type { ClientsStore } from "./clients-store.ts";
 import { registerIntoFile } from "./credential-file.ts";
 import type { ClientRegistrar } from "./register.ts";
-
-const ADMIN_SCOPE = "daykey:admin";
 
 /**
  * Does nothing when any enabled client may administrate, one made by another instance meanwhile too.
