@@ -21,10 +21,13 @@ const TESTS = "packages/*/{test/**,src/**/*.test.ts}";
 const AROUND = "packages/{local,e2e,bench}/**";
 
 const SERVER = { packages: ["common", "service"] } as const;
+/** It is a client of the auth-server too. */
+const RESOURCE_SERVER = { packages: ["common", "service", "client"] } as const;
 
 const USES: readonly (readonly [files: string, grant: Grant])[] = [
   ["**", {}],
   ["packages/common/src/**", { libraries: false }],
+  ["packages/client/src/**", { packages: ["common"], libraries: false }],
   ["packages/service/src/**", { packages: ["common"], koa: true }],
   ["packages/service/src/{database,listen,migrate}.ts", { packages: ["common"], sql: true }],
   ["packages/*-server/src/**", SERVER],
@@ -34,16 +37,28 @@ const USES: readonly (readonly [files: string, grant: Grant])[] = [
   ...feature("auth-server/src/clients", ["resources"]),
   ...feature("auth-server/src/metadata", ["keys", "resources"]),
   ...feature("auth-server/src/token", ["clients", "grants", "keys", "resources"]),
+  ...feature("auth-server/src/revocation", ["clients", "grants", "token"]),
+  ...feature("auth-server/src/introspection", [
+    "clients",
+    "grants",
+    "resources",
+    "revocation",
+    "token",
+  ]),
   ["packages/auth-server/src/admin/**", { ...SERVER, koa: true }],
-  ...feature("resource-server/src/*"),
+  ...feature("resource-server/src/*", undefined, RESOURCE_SERVER),
   ["packages/resource-server/src/access/require-scope.ts", { ...SERVER, koa: true }],
   [TESTS, { ...SERVER, sql: true, koa: true, tests: true }],
   ["*.config.ts", { tests: true }],
 ];
 
 /** A feature's folder: SQL in its stores, Koa in its endpoints, neither anywhere else. */
-function feature(folder: string, features?: readonly string[]): [string, Grant][] {
-  const grant = features === undefined ? SERVER : { ...SERVER, features };
+function feature(
+  folder: string,
+  features?: readonly string[],
+  uses: Grant = SERVER,
+): [string, Grant][] {
+  const grant = features === undefined ? uses : { ...uses, features };
   return [
     [`packages/${folder}/**`, grant],
     [`packages/${folder}/*-store.ts`, { ...grant, sql: true }],
@@ -81,8 +96,8 @@ function restrictedImports(grant: Grant): NonNullable<DummyRuleMap["no-restricte
       message: "server.ts knows the features, not they it: take what is needed as an argument.",
     },
     libraries === false && {
-      group: ["**", "!./**"],
-      message: "common runs anywhere: no library and no node: module, only its own files.",
+      group: ["**", "!./**", ...except(packages, "@daykey")],
+      message: `${packages.length > 0 ? "client" : "common"} runs anywhere: no library and no node: module, only its own files${packages.map((name) => ` and ${name}`).join("")}.`,
     },
     features && {
       group: ["../*/**", ...except(features, "..")],

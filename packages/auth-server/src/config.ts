@@ -112,6 +112,12 @@ const DEFINITIONS = {
     max: 3600,
     description: "How long tokens are issued from memory while the database cannot be read",
   }),
+  REVOCATIONS_PER_CLIENT: integer({
+    default: 1000,
+    min: 1,
+    max: 1_000_000,
+    description: "Revocations of a client's own that may be news at once, before 429",
+  }),
   CLIENT_CACHE: integer({
     default: 20_000,
     min: 100,
@@ -147,6 +153,7 @@ export interface AuthServerConfig {
   refreshAbsoluteSeconds: number;
   refreshAbsoluteMaxSeconds: number;
   issueStaleSeconds: number;
+  revocationsPerClient: number;
   clientCacheSize: number;
   badCredentialsPerMinute: number;
   logLevel: LogLevel;
@@ -161,6 +168,9 @@ export function readConfig(env: Record<string, string | undefined>): AuthServerC
       : undefined,
     settings.REFRESH_ABSOLUTE_SECONDS > settings.REFRESH_ABSOLUTE_MAX
       ? "REFRESH_ABSOLUTE_SECONDS must not be above REFRESH_ABSOLUTE_MAX"
+      : undefined,
+    settings.KEY_ROTATION_SECONDS < settings.KEY_OVERLAP_SECONDS
+      ? "KEY_ROTATION_SECONDS must not be below KEY_OVERLAP_SECONDS"
       : undefined,
   ].filter((fault) => fault !== undefined);
   if (faults.length > 0) throw new ConfigError(faults);
@@ -184,6 +194,7 @@ export function readConfig(env: Record<string, string | undefined>): AuthServerC
     refreshAbsoluteSeconds: settings.REFRESH_ABSOLUTE_SECONDS,
     refreshAbsoluteMaxSeconds: settings.REFRESH_ABSOLUTE_MAX,
     issueStaleSeconds: settings.ISSUE_STALE,
+    revocationsPerClient: settings.REVOCATIONS_PER_CLIENT,
     clientCacheSize: settings.CLIENT_CACHE,
     badCredentialsPerMinute: settings.BAD_CREDENTIALS_PER_MINUTE,
     logLevel: settings.LOG_LEVEL,
@@ -194,14 +205,14 @@ export function readConfig(env: Record<string, string | undefined>): AuthServerC
 function judged<T>(
   name: string,
   setting: Setting<T>,
-  faultOf: (text: string) => string | undefined,
+  faultOf: (value: string) => string | undefined,
 ): Setting<T> {
   return {
     ...setting,
-    parse(text) {
-      const fault = faultOf(text);
+    parse(value) {
+      const fault = faultOf(value);
       if (fault !== undefined) throw new ConfigError([`${name} ${fault}`]);
-      return setting.parse(text);
+      return setting.parse(value);
     },
   };
 }

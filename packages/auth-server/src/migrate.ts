@@ -1,9 +1,10 @@
 import type { Queryable } from "@daykey/service/database";
 import { migrate, MigrationError, pendingMigrations } from "@daykey/service/migrate";
 import { initial } from "../migrations/0001-initial.ts";
+import { revocationAndAdmin } from "../migrations/0002-revocation-and-admin.ts";
 
 /** In order of application. A migration that has been released is never edited. */
-const MIGRATIONS = [initial];
+const MIGRATIONS = [initial, revocationAndAdmin];
 
 const SCHEMA = "daykey";
 

@@ -9,6 +9,8 @@ import { type Listeners, startListeners } from "@daykey/service/lifecycle";
 import { createListener } from "@daykey/service/listen";
 import type { Log } from "@daykey/service/log";
 import { createMetrics } from "@daykey/service/metrics";
+import { createAdminRouter } from "./admin/app.ts";
+import { createAuditStore } from "./audit/audit-store.ts";
 import { CHANGES_CHANNEL, createChangesStore } from "./changes/changes-store.ts";
 import { type ChangeWatcher, startChangeWatcher } from "./changes/watcher.ts";
 import { startChores } from "./chores.ts";
@@ -18,8 +20,11 @@ import { createClientCache } from "./clients/client-cache.ts";
 import { createClientsStore } from "./clients/clients-store.ts";
 import { ensureFirstAdmin } from "./clients/first-admin.ts";
 import { createClientRegistrar } from "./clients/register.ts";
+import { createRegisteredKeysStore } from "./clients/registered-keys-store.ts";
+import { createRegistrationsStore } from "./clients/registrations-store.ts";
 import { createReplayStore } from "./clients/replay-store.ts";
 import { createSecretMaker } from "./clients/secrets.ts";
+import { createSecretsStore } from "./clients/secrets-store.ts";
 import type { AuthServerConfig } from "./config.ts";
 import { createGrantsStore } from "./grants/grants-store.ts";
 import { createJwksEndpoint } from "./keys/endpoint.ts";
@@ -31,10 +36,20 @@ import { createMetadataEndpoint } from "./metadata/endpoint.ts";
 import { requireMigrated } from "./migrate.ts";
 import { createResourceDirectory } from "./resources/resource-directory.ts";
 import { createResourcesStore } from "./resources/resources-store.ts";
+import { createIntrospectionEndpoint } from "./introspection/endpoint.ts";
+import { createBearerAuthorizer } from "./revocation/bearer.ts";
+import { createRevocationEndpoint } from "./revocation/endpoint.ts";
+import { createFeedEndpoint } from "./revocation/feed-endpoint.ts";
+import { createLiveSet } from "./revocation/live-set.ts";
+import { createLiveness } from "./revocation/liveness.ts";
+import { createRevocationsStore } from "./revocation/revocations-store.ts";
+import { createAccessTokenReader } from "./token/access-token-reader.ts";
+import { createReadAuthenticated } from "./token/client-endpoint.ts";
 import { createClientCredentials } from "./token/client-credentials.ts";
 import { createTokenEndpoint } from "./token/endpoint.ts";
 import { createTokenIssuer } from "./token/issuer.ts";
-import { createRefreshTokenGrant } from "./token/refresh-token.ts";
+import { createRefreshTokenReader } from "./token/refresh-token-reader.ts";
+import { createRefreshFault, createRefreshTokenGrant } from "./token/refresh-token.ts";
 
 export interface AuthServer extends Listeners {
   /** Reads what changed in the database now, rather than within two seconds. */
@@ -43,8 +58,14 @@ export interface AuthServer extends Listeners {
 
 const BAD_CREDENTIALS_WINDOW_SECONDS = 60;
 
-/** From a refresh-token key's birth to its first use: time for every instance to load it. */
-const REFRESH_KEY_AHEAD_SECONDS = 3600;
+/** AES-GCM with random ivs wants a key to seal no more than 2^31 tokens. */
+const OPAQUE_KEY_SECONDS = 86_400;
+
+/** News of a revocation outlives the tokens it hits by so much: clocks differ. */
+const NEWS_MARGIN_SECONDS = 300;
+
+/** From a symmetric key's birth to its first use: time for every instance to load it. */
+const SYMMETRIC_KEY_AHEAD_SECONDS = 3600;
 
 /**
  * Starts the auth-server.
@@ -81,9 +102,10 @@ async function composeAuthServer(
     config.masterKeyPrevious === undefined
       ? undefined
       : await openKey(config.masterKeyPrevious, keysStore);
+  const sealer = createSealer(masterKey, previousKey);
   const keys = await createKeyRing({
     store: keysStore,
-    sealer: createSealer(masterKey, previousKey),
+    sealer,
     policies: keyPolicies(config),
     clock,
   });
@@ -94,14 +116,14 @@ async function composeAuthServer(
     issuer,
     longestGrantSeconds: config.refreshAbsoluteMaxSeconds,
   });
+  const registrar = createClientRegistrar({
+    clients,
+    resources,
+    secrets: createSecretMaker(),
+    clock,
+    limits: config,
+  });
   if (config.adminCredentialFile !== undefined) {
-    const registrar = createClientRegistrar({
-      clients,
-      resources,
-      secrets: createSecretMaker(),
-      clock,
-      limits: config,
-    });
     const path = config.adminCredentialFile;
     await ensureFirstAdmin({ path, clients, registrar, issuer, log });
   }
@@ -113,11 +135,14 @@ async function composeAuthServer(
     capacity: config.clientCacheSize,
     isStale: () => watcher.ageSeconds() > config.issueStaleSeconds,
   });
+  const revocations = createRevocationsStore(database);
+  const liveSet = createLiveSet(revocations);
   const watcher: ChangeWatcher = await startChangeWatcher({
     store: createChangesStore(database),
     handlers: {
       clientsChanged: cache.forget,
       everythingChanged: cache.forgetAll,
+      everyLook: liveSet.reload,
       async reload() {
         await Promise.all([keys.reload(), directory.reload()]);
       },
@@ -127,10 +152,11 @@ async function composeAuthServer(
     staleAfterSeconds: config.issueStaleSeconds,
   });
 
-  const grants = createGrantsStore(database);
+  const newsSeconds = config.accessTokenMaxSeconds + NEWS_MARGIN_SECONDS;
+  const grants = createGrantsStore(database, { newsSeconds });
   const replays = createReplayStore(database);
-  const tokenEndpoint = createTokenEndpoint({
-    authenticator: createClientAuthenticator({
+  const readAuthenticated = createReadAuthenticated(
+    createClientAuthenticator({
       cache,
       replays,
       attempts: createAttempts({
@@ -140,9 +166,41 @@ async function composeAuthServer(
       issuer,
       clock,
     }),
+  );
+  const readAccessToken = createAccessTokenReader({ keys, issuer });
+  const readRefreshToken = createRefreshTokenReader({ keys, issuer });
+  const refreshFault = createRefreshFault({ ...config, clock });
+  const isAlive = createLiveness({ cache, liveSet, clock });
+  const bearer = createBearerAuthorizer({ readAccessToken, isAlive, issuer });
+  const tokens = { readAuthenticated, readAccessToken, readRefreshToken };
+
+  const audit = createAuditStore(database, sealer);
+  await audit.reseal();
+  const admin = createAdminRouter({
+    ...config,
+    bearer,
+    registrations: createRegistrationsStore(database, { issuer, newsSeconds }),
+    registrar,
+    secrets: createSecretsStore(database, { newsSeconds }),
+    clientKeys: createRegisteredKeysStore(database, { newsSeconds }),
+    resources,
+    keys,
+    grants,
+    revocations,
+    audit,
+  });
+
+  const tokenEndpoint = createTokenEndpoint({
+    readAuthenticated,
     grantTypes: {
       client_credentials: createClientCredentials({ ...config, directory, clock }),
-      refresh_token: createRefreshTokenGrant({ ...config, grants, keys, directory, clock, log }),
+      refresh_token: createRefreshTokenGrant({
+        grants,
+        read: readRefreshToken,
+        faultOf: refreshFault,
+        directory,
+        log,
+      }),
     },
     issue: createTokenIssuer({ ...config, keys, clock }),
   });
@@ -162,6 +220,16 @@ async function composeAuthServer(
         errorFormat: "oauth",
         routers: [
           tokenEndpoint,
+          createRevocationEndpoint({ ...tokens, grants, revocations, limits: config }),
+          createIntrospectionEndpoint({
+            ...tokens,
+            isAlive,
+            grants,
+            directory,
+            issuer,
+            refreshFault,
+          }),
+          createFeedEndpoint({ bearer, liveSet, clock, stopping: health.stopping }),
           createJwksEndpoint(keys),
           createMetadataEndpoint({ issuer, keys, directory }),
           health.router,
@@ -175,7 +243,7 @@ async function composeAuthServer(
         log,
         trustedProxies,
         errorFormat: "problem",
-        routers: [metrics.router, health.router],
+        routers: [admin, metrics.router, health.router],
       }),
     },
     health,
@@ -195,7 +263,12 @@ async function composeAuthServer(
     log,
   });
   const chores = startChores(
-    { rotateKeys: keys.rotate, cleanNonces: replays.clean, cleanGrants: grants.clean },
+    {
+      rotateKeys: keys.rotate,
+      cleanNonces: replays.clean,
+      cleanGrants: grants.clean,
+      cleanRevocations: revocations.clean,
+    },
     log,
   );
 
@@ -226,8 +299,13 @@ function keyPolicies(config: AuthServerConfig): KeyPolicies {
     },
     refreshToken: {
       rotateEverySeconds: config.keyRotationSeconds,
-      aheadSeconds: REFRESH_KEY_AHEAD_SECONDS,
+      aheadSeconds: SYMMETRIC_KEY_AHEAD_SECONDS,
       keepSeconds: config.refreshAbsoluteMaxSeconds,
+    },
+    opaqueToken: {
+      rotateEverySeconds: OPAQUE_KEY_SECONDS,
+      aheadSeconds: SYMMETRIC_KEY_AHEAD_SECONDS,
+      keepSeconds: config.accessTokenMaxSeconds,
     },
   };
 }

@@ -4,14 +4,15 @@ export const GRANT_TYPES = ["client_credentials", "refresh_token"] as const;
 export type GrantType = (typeof GRANT_TYPES)[number];
 
 /**
- * How a client may prove itself. The first two carry the secret or the day form (RFC 6749 §2.3.1);
- * the last two are the forms of `client_secret_hash` (docs/protocol.md §1).
+ * How a client may prove itself. The first two carry the secret or the day form (RFC 6749 §2.3.1); the
+ * next two are the forms of `client_secret_hash` (docs/protocol.md §1); the last is RFC 7523's.
  */
 export const AUTH_METHODS = [
   "client_secret_basic",
   "client_secret_post",
   "client_secret_hash_day",
   "client_secret_hash_once",
+  "private_key_jwt",
 ] as const;
 export type AuthMethod = (typeof AUTH_METHODS)[number];
 
@@ -38,6 +39,16 @@ export const ACCESS_TOKEN_TYP = "at+jwt";
 /** Signature algorithms an access token may carry; `Ed25519` is RFC 9864's name for EdDSA with that curve. */
 export const SIGNING_ALGORITHMS = ["ES256", "RS256", "Ed25519"] as const;
 export type SigningAlgorithm = (typeof SIGNING_ALGORITHMS)[number];
+
+/** The `client_assertion_type` of a JWT (RFC 7523 §2.2). */
+export const ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/** The `typ` of a client's assertion, as RFC 10070, which updates RFC 7523, wants it. */
+export const ASSERTION_TYP = "client-authentication+jwt";
+
+/** Signature algorithms an assertion may carry: asymmetric ones alone. A key has one of them. */
+export const ASSERTION_ALGORITHMS = ["ES256", "PS256", "RS256", "Ed25519"] as const;
+export type AssertionAlgorithm = (typeof ASSERTION_ALGORITHMS)[number];
 
 export const FORM_MEDIA_TYPE = "application/x-www-form-urlencoded";
 export const JSON_MEDIA_TYPE = "application/json";

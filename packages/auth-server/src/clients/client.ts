@@ -4,6 +4,13 @@
  */
 import type { AuthMethod, GrantType } from "@daykey/common/protocol";
 
+/** Who has it may do everything the admin API can (docs/protocol.md §4). */
+export const ADMIN_SCOPE = "daykey:admin";
+
+/** The forms an access token can have (docs/protocol.md §2). */
+export const ACCESS_TOKEN_FORMATS = ["jwt", "opaque"] as const;
+export type AccessTokenFormat = (typeof ACCESS_TOKEN_FORMATS)[number];
+
 /** What an operator decides about a client. */
 export interface ClientRegistration {
   clientId: string;
@@ -19,6 +26,10 @@ export interface ClientRegistration {
   accessTokenSeconds?: number | undefined;
   refreshIdleSeconds?: number | undefined;
   refreshAbsoluteSeconds?: number | undefined;
+  /** `jwt` when undefined. */
+  accessTokenFormat?: AccessTokenFormat | undefined;
+  /** Where the client publishes the public keys it authenticates with. */
+  jwksUri?: string | undefined;
 }
 
 export interface Client extends ClientRegistration {

@@ -2,7 +2,7 @@ import type { AuthMethod, GrantType } from "@daykey/common/protocol";
 import { formatDay } from "@daykey/common/clock";
 import type { Database, Queryable } from "@daykey/service/database";
 import { fromRowUri, toRowUri } from "../resources/resources-store.ts";
-import type { Client, ClientRegistration } from "./client.ts";
+import type { AccessTokenFormat, Client, ClientRegistration } from "./client.ts";
 import type { StoredSecret } from "./secrets.ts";
 
 /** A live secret as far as requests around one day need it. */
@@ -15,6 +15,15 @@ export interface LiveSecret {
   verifiers: ReadonlyMap<number, Buffer>;
 }
 
+/** A transaction under way, for what has to be committed with it. */
+export type Transaction = Queryable;
+
+/** Of adding a secret. */
+export interface AddedSecret {
+  /** The other live secret whose life it shortened; ends are epoch seconds. */
+  shortened: { kid: string; expiresBefore: number; expiresAt: number } | undefined;
+}
+
 export interface ClientsStore {
   /**
    * The client with its live secrets' verifiers of the days `firstDay` … `firstDay + 2`; undefined when
@@ -24,14 +33,28 @@ export interface ClientsStore {
     clientId: string,
     window: { now: number; firstDay: number },
   ): Promise<{ client: Client; secrets: LiveSecret[] } | undefined>;
-  /** Adds a client with its first secret, unless `beforeCommit` fails; "exists" when the id is or was in use. */
+  /**
+   * Adds a client, most often with its first secret, unless `beforeCommit` fails; "exists" when the id
+   * is or was in use.
+   */
   create(
     registration: ClientRegistration,
-    secret: StoredSecret,
-    beforeCommit: () => Promise<void>,
+    secret: StoredSecret | undefined,
+    beforeCommit: (tx: Transaction) => Promise<void>,
   ): Promise<"created" | "exists">;
-  /** Adds a secret; "full" when two live ones exist, "unknown" without such a client. */
-  addSecret(clientId: string, secret: StoredSecret): Promise<"added" | "full" | "unknown">;
+  /**
+   * Adds a secret, unless `beforeCommit` fails; "full" when two live ones exist, "kid_exists" when the
+   * client has or had this kid, "unknown" without such a client.
+   */
+  addSecret(
+    clientId: string,
+    secret: StoredSecret,
+    options?: {
+      /** The other live secret ends so soon, if not sooner. */
+      overlapSeconds?: number | undefined;
+      beforeCommit?: (tx: Transaction, added: AddedSecret) => Promise<void>;
+    },
+  ): Promise<"added" | "full" | "kid_exists" | "unknown">;
   /** Replaces the client's resources. */
   changeResources(clientId: string, resources: readonly string[]): Promise<void>;
   /** Whether any enabled client may have this scope. */
@@ -50,6 +73,8 @@ interface ClientRow {
   access_token_seconds: number | null;
   refresh_idle_seconds: number | null;
   refresh_absolute_seconds: number | null;
+  access_token_format: AccessTokenFormat;
+  jwks_uri: string | null;
 }
 
 /** One row a secret; the secret's columns are null for a client without any. */
@@ -83,6 +108,8 @@ export function createClientsStore(
       accessTokenSeconds: row.access_token_seconds ?? undefined,
       refreshIdleSeconds: row.refresh_idle_seconds ?? undefined,
       refreshAbsoluteSeconds: row.refresh_absolute_seconds ?? undefined,
+      accessTokenFormat: row.access_token_format,
+      jwksUri: row.jwks_uri ?? undefined,
       credentials,
     };
   }
@@ -93,7 +120,7 @@ export function createClientsStore(
         name: "client-with-secrets",
         text: `select c.client_id, c.name, c.enabled, c.epoch, c.auth_methods, c.grant_types, c.scopes,
                       c.resources, c.access_token_seconds, c.refresh_idle_seconds,
-                      c.refresh_absolute_seconds,
+                      c.refresh_absolute_seconds, c.access_token_format, c.jwks_uri,
                       s.kid, s.salt, extract(epoch from s.expires_at)::float8 as expires_at,
                       greatest(s.first_day - date '1970-01-01', $2::int) as verifiers_day,
                       substring(s.verifiers
@@ -129,8 +156,10 @@ export function createClientsStore(
       return database.transaction(async (tx) => {
         const { rowCount } = await tx.query({
           text: `insert into daykey.clients (client_id, name, auth_methods, grant_types, scopes, resources,
-                   access_token_seconds, refresh_idle_seconds, refresh_absolute_seconds)
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (client_id) do nothing`,
+                   access_token_seconds, refresh_idle_seconds, refresh_absolute_seconds,
+                   access_token_format, jwks_uri)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                 on conflict (client_id) do nothing`,
           values: [
             registration.clientId,
             registration.name,
@@ -141,16 +170,18 @@ export function createClientsStore(
             registration.accessTokenSeconds ?? null,
             registration.refreshIdleSeconds ?? null,
             registration.refreshAbsoluteSeconds ?? null,
+            registration.accessTokenFormat ?? "jwt",
+            registration.jwksUri ?? null,
           ],
         });
         if (rowCount === 0) return "exists";
-        await insertSecret(tx, registration.clientId, secret);
-        await beforeCommit();
+        if (secret) await insertSecret(tx, registration.clientId, secret);
+        await beforeCommit(tx);
         return "created";
       });
     },
 
-    async addSecret(clientId, secret) {
+    async addSecret(clientId, secret, { overlapSeconds, beforeCommit } = {}) {
       return database.transaction(async (tx) => {
         // The client's row is locked, so two who add at once count one after the other.
         const client = await tx.query({
@@ -158,20 +189,36 @@ export function createClientsStore(
           values: [clientId],
         });
         if (client.rowCount === 0) return "unknown";
-        const { rows } = await tx.query<{ live: number }>({
-          text: `select count(*)::int as live from daykey.secrets
+        const { rows: live } = await tx.query<{ kid: string; expires_at: number }>({
+          text: `select kid, extract(epoch from expires_at)::float8 as expires_at
+                 from daykey.secrets
                  where client_id = $1 and revoked_at is null and expires_at > now()`,
           values: [clientId],
         });
-        if ((rows[0]?.live ?? 0) >= MAX_LIVE_SECRETS) return "full";
-        await insertSecret(tx, clientId, secret);
+        if (live.length >= MAX_LIVE_SECRETS) return "full";
+        if (!(await insertSecret(tx, clientId, secret))) return "kid_exists";
+        const [other] = live;
+        let shortened: AddedSecret["shortened"];
+        if (other && overlapSeconds !== undefined) {
+          const { rows } = await tx.query<{ expires_at: number }>({
+            text: `update daykey.secrets set expires_at = now() + make_interval(secs => $3)
+                   where client_id = $1 and kid = $2
+                     and expires_at > now() + make_interval(secs => $3)
+                   returning extract(epoch from expires_at)::float8 as expires_at`,
+            values: [clientId, other.kid, overlapSeconds],
+          });
+          const { kid, expires_at: expiresBefore } = other;
+          shortened = rows[0] && { kid, expiresBefore, expiresAt: rows[0].expires_at };
+        }
+        await beforeCommit?.(tx, { shortened });
         return "added";
       });
     },
 
     async changeResources(clientId, resources) {
       await database.query({
-        text: "update daykey.clients set resources = $2 where client_id = $1",
+        text: `update daykey.clients
+               set resources = $2, version = version + 1, updated_at = now() where client_id = $1`,
         values: [clientId, resources.map((uri) => toRowUri(uri, issuer))],
       });
     },
@@ -187,10 +234,15 @@ export function createClientsStore(
   };
 }
 
-async function insertSecret(tx: Queryable, clientId: string, secret: StoredSecret): Promise<void> {
-  await tx.query({
+/** False when the client has or had a secret of this kid. */
+async function insertSecret(
+  tx: Queryable,
+  clientId: string,
+  secret: StoredSecret,
+): Promise<boolean> {
+  const { rowCount } = await tx.query({
     text: `insert into daykey.secrets (client_id, kid, kind, salt, first_day, verifiers, expires_at)
-           values ($1, $2, $3, $4, $5, $6, to_timestamp($7))`,
+           values ($1, $2, $3, $4, $5, $6, to_timestamp($7)) on conflict (client_id, kid) do nothing`,
     values: [
       clientId,
       secret.kid,
@@ -201,6 +253,7 @@ async function insertSecret(tx: Queryable, clientId: string, secret: StoredSecre
       secret.expiresAt,
     ],
   });
+  return rowCount > 0;
 }
 
 function verifiersByDay(bytes: Buffer, firstDay: number, lastDay: number): Map<number, Buffer> {

@@ -8,8 +8,14 @@ import { isScopeToken } from "@daykey/common/scope";
 import { ProblemError } from "@daykey/service/problem-error";
 import type { ResourcesStore } from "../resources/resources-store.ts";
 import type { ClientRegistration } from "./client.ts";
-import type { ClientsStore } from "./clients-store.ts";
-import type { NewSecret, SecretMaker, SecretRequest } from "./secrets.ts";
+import type { AddedSecret, ClientsStore, Transaction } from "./clients-store.ts";
+import {
+  type BroughtVerifiers,
+  type SecretMaker,
+  type SecretRequest,
+  type StoredSecret,
+  storedVerifiers,
+} from "./secrets.ts";
 
 /** What the client is told, once. */
 export interface IssuedSecret {
@@ -21,17 +27,53 @@ export interface IssuedSecret {
   expiresAt: number;
 }
 
+/** A secret that was made here, or whose verifiers were brought. */
+export interface RegisteredSecret {
+  clientId: string;
+  stored: StoredSecret;
+  /** Undefined where the client has it already. */
+  clientSecret: string | undefined;
+}
+
+export type AnySecretRequest = SecretRequest | BroughtVerifiers;
+
 export interface ClientRegistrar {
+  /** @throws {ProblemError} 400 for a registration that cannot be */
+  check(registration: ClientRegistration): Promise<void>;
   /**
-   * Registers a client with its first secret. `beforeCommit` may keep the secret somewhere: if it
-   * fails, nothing was registered.
-   * @throws {ProblemError} 400 for a registration that cannot be, 409 for an id that is or was in use
+   * Registers a client, most often with its first secret. `beforeCommit` may record it or keep the
+   * secret somewhere: if it fails, nothing was registered.
+   * @throws {ProblemError} 400 for a registration or a secret that cannot be, 409 for an id that is or
+   *   was in use
    */
+  register(
+    registration: ClientRegistration,
+    request: AnySecretRequest | undefined,
+    beforeCommit: (tx: Transaction, secret: RegisteredSecret | undefined) => Promise<void>,
+  ): Promise<void>;
+  /** `register` for a secret made here, which is returned. @throws as `register` */
   create(
     registration: ClientRegistration,
     secret: SecretRequest,
     beforeCommit?: (issued: IssuedSecret) => Promise<void>,
   ): Promise<IssuedSecret>;
+  /**
+   * Gives a client another secret, and says with it when the one before ends.
+   * @throws {ProblemError} 400 for a secret that cannot be, 404 without such a client, 409 when it has
+   *   two live secrets, or has or had this kid
+   */
+  rotateSecret(
+    clientId: string,
+    request: AnySecretRequest,
+    options: {
+      overlapSeconds: number | undefined;
+      beforeCommit: (
+        tx: Transaction,
+        secret: RegisteredSecret,
+        added: AddedSecret,
+      ) => Promise<void>;
+    },
+  ): Promise<void>;
   /** @throws {ProblemError} 404 without such a client, 409 when it has two live secrets */
   addSecret(clientId: string, secret: SecretRequest): Promise<IssuedSecret>;
 }
@@ -40,6 +82,7 @@ export interface ClientRegistrar {
 const MAX_SCOPES_LENGTH = 1024;
 const MAX_RESOURCES_LENGTH = 2048;
 const MAX_NAME_LENGTH = 200;
+const MAX_JWKS_URI_LENGTH = 2048;
 const MIN_LIFE_SECONDS = 10;
 
 export function createClientRegistrar({
@@ -85,6 +128,10 @@ export function createClientRegistrar({
       isSubset(scopes, defined),
       "scopes holds one or more scopes that the client's resources define.",
     );
+    check(
+      registration.jwksUri === undefined || isJwksUri(registration.jwksUri),
+      "jwks_uri is an https address, or http of this very machine, without credentials and fragment.",
+    );
     requireLife(registration.accessTokenSeconds, limits.accessTokenMaxSeconds, "access_token");
     requireLife(registration.refreshIdleSeconds, limits.refreshAbsoluteMaxSeconds, "refresh_idle");
     requireLife(
@@ -94,43 +141,83 @@ export function createClientRegistrar({
     );
   }
 
+  async function prepare(clientId: string, request: AnySecretRequest): Promise<RegisteredSecret> {
+    if (request.kind === "verifiers") {
+      const stored = storedVerifiers(request, clock());
+      return { clientId, stored, clientSecret: undefined };
+    }
+    const { stored, clientSecret } = await secrets.make(request, clock());
+    return { clientId, stored, clientSecret };
+  }
+
+  const register: ClientRegistrar["register"] = async (registration, request, beforeCommit) => {
+    await checkRegistration(registration);
+    const secret = request && (await prepare(registration.clientId, request));
+    const outcome = await clients.create(registration, secret?.stored, async (tx) =>
+      beforeCommit(tx, secret),
+    );
+    if (outcome === "created") return;
+    throw conflict("client-exists", "The client_id is or was in use");
+  };
+
+  const rotateSecret: ClientRegistrar["rotateSecret"] = async (
+    clientId,
+    request,
+    { overlapSeconds, beforeCommit },
+  ) => {
+    const secret = await prepare(clientId, request);
+    const outcome = await clients.addSecret(clientId, secret.stored, {
+      overlapSeconds,
+      beforeCommit: async (tx, added) => beforeCommit(tx, secret, added),
+    });
+    if (outcome === "unknown") throw new ProblemError({ status: 404, code: "unknown-client" });
+    if (outcome === "full") {
+      throw conflict("two-live-secrets", "The client has two live secrets; revoke one first");
+    }
+    if (outcome === "kid_exists") {
+      throw conflict("kid-exists", "The client has or had a secret of this kid");
+    }
+  };
+
   return {
+    check: checkRegistration,
+    register,
+    rotateSecret,
+
     async create(registration, request, beforeCommit) {
-      await checkRegistration(registration);
-      const made = await secrets.make(request, clock());
-      const issued = toIssued(registration.clientId, made);
-      const outcome = await clients.create(registration, made.stored, async () =>
-        beforeCommit?.(issued),
-      );
-      if (outcome === "exists") {
-        throw new ProblemError({
-          status: 409,
-          code: "client-exists",
-          title: "The client_id is or was in use",
-        });
-      }
-      return issued;
+      let issued: IssuedSecret | undefined;
+      await register(registration, request, async (_tx, secret) => {
+        issued = toIssued(secret);
+        await beforeCommit?.(issued);
+      });
+      return required(issued);
     },
 
     async addSecret(clientId, request) {
-      const made = await secrets.make(request, clock());
-      const outcome = await clients.addSecret(clientId, made.stored);
-      if (outcome === "unknown") throw new ProblemError({ status: 404, code: "unknown-client" });
-      if (outcome === "full") {
-        throw new ProblemError({
-          status: 409,
-          code: "two-live-secrets",
-          title: "The client has two live secrets; revoke one first",
-        });
-      }
-      return toIssued(clientId, made);
+      let issued: IssuedSecret | undefined;
+      await rotateSecret(clientId, request, {
+        overlapSeconds: undefined,
+        beforeCommit: async (_tx, secret) => void (issued = toIssued(secret)),
+      });
+      return required(issued);
     },
   };
 }
 
-function toIssued(clientId: string, { clientSecret, stored }: NewSecret): IssuedSecret {
+function toIssued(secret: RegisteredSecret | undefined): IssuedSecret {
+  const { clientId, stored, clientSecret } = required(secret);
   const { kid, salt, expiresAt } = stored;
-  return { clientId, kid, salt, clientSecret, expiresAt };
+  return { clientId, kid, salt, clientSecret: required(clientSecret), expiresAt };
+}
+
+/** A secret made here is there once it is committed. */
+function required<T>(value: T | undefined): T {
+  if (value === undefined) throw new TypeError("no secret was made");
+  return value;
+}
+
+function conflict(code: string, title: string): ProblemError {
+  return new ProblemError({ status: 409, code, title });
 }
 
 function isSubset(chosen: readonly string[], known: readonly string[]): boolean {
@@ -139,6 +226,17 @@ function isSubset(chosen: readonly string[], known: readonly string[]): boolean 
     new Set(chosen).size === chosen.length &&
     chosen.every((item) => known.includes(item))
   );
+}
+
+const OWN_MACHINE = ["localhost", "127.0.0.1", "[::1]"];
+
+/** By its form alone; what it resolves to is judged where it is fetched. */
+function isJwksUri(text: string): boolean {
+  if (text.length > MAX_JWKS_URI_LENGTH || !URL.canParse(text)) return false;
+  const { protocol, hostname, username, password, hash } = new URL(text);
+  const isProtected =
+    protocol === "https:" || (protocol === "http:" && OWN_MACHINE.includes(hostname));
+  return isProtected && username === "" && password === "" && hash === "";
 }
 
 function requireLife(seconds: number | undefined, max: number, name: string): void {

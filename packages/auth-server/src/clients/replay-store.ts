@@ -1,4 +1,5 @@
 import type { Database } from "@daykey/service/database";
+import { deleteExpired } from "@daykey/service/delete-expired";
 import { createGroupCommit } from "@daykey/service/group-commit";
 
 /** How long a one-time hash's nonce is remembered after its `when` (docs/protocol.md §1), in seconds. */
@@ -53,8 +54,6 @@ export function createReplayStore(database: Database): ReplayStore {
 
   return {
     use,
-    async clean() {
-      await database.query({ text: "delete from daykey.nonces where expires_at < now()" });
-    },
+    clean: () => deleteExpired(database, "daykey.nonces", "now()"),
   };
 }

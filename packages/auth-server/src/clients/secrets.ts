@@ -4,13 +4,23 @@
  */
 import { createHash, createHmac, randomBytes } from "node:crypto";
 import argon2 from "argon2";
-import { DAY_SECONDS, CLOCK_SKEW_SECONDS, dayOf, formatDay } from "@daykey/common/clock";
+import { fromHex } from "@daykey/common/bytes";
+import {
+  acceptedDays,
+  CLOCK_SKEW_SECONDS,
+  DAY_SECONDS,
+  dayOf,
+  formatDay,
+  parseDay,
+} from "@daykey/common/clock";
 import {
   ARGON2ID,
   dayKeyMessage,
   formatSecret,
   type HashPrimitives,
   isChosenSecret,
+  isKid,
+  isSalt,
   secretBody,
 } from "@daykey/common/secret-hash";
 import { ProblemError } from "@daykey/service/problem-error";
@@ -18,17 +28,29 @@ import { randomKid } from "../random-kid.ts";
 import { createGate, GateFull } from "./gate.ts";
 
 const DEFAULT_SECRET_DAYS = 366;
-const MAX_SECRET_DAYS = 400;
+export const MAX_SECRET_DAYS = 400;
+const VERIFIER_BYTES = 32;
 
 /** What the operator asks for: a secret made here, or one a person chose. `days` is its life. */
 export type SecretRequest =
   | { kind: "generated"; days?: number }
   | { kind: "chosen"; secret: string; days?: number };
 
+/** A secret that its client made and keeps to itself: only the verifiers come here. */
+export interface BroughtVerifiers {
+  kind: "verifiers";
+  kid: string;
+  salt: string;
+  /** `YYYY-MM-DD` of the first verifier: yesterday, today or tomorrow. */
+  firstDay: string;
+  /** 64 lowercase hex each, one a day without gaps. The secret ends with the last one's day. */
+  verifiers: readonly string[];
+}
+
 /** The row of a secret: everything the server keeps of it. */
 export interface StoredSecret {
   kid: string;
-  kind: SecretRequest["kind"];
+  kind: SecretRequest["kind"] | BroughtVerifiers["kind"];
   /** 32 lowercase hex. */
   salt: string;
   /** Days since 1970-01-01 of the first verifier. */
@@ -53,6 +75,39 @@ export interface SecretMaker {
   make(request: SecretRequest, now: number): Promise<NewSecret>;
 }
 
+/**
+ * The row of a secret that was brought as verifiers.
+ * @throws {ProblemError} 400 for what cannot be such verifiers
+ */
+export function storedVerifiers(brought: BroughtVerifiers, now: number): StoredSecret {
+  const { kind, kid, salt, firstDay: firstDate, verifiers } = brought;
+  const firstDay = parseDay(firstDate);
+  const [earliest, latest] = acceptedDays(now);
+  const bytes = verifiers.map((hex) => fromHex(hex, VERIFIER_BYTES));
+  if (
+    !isKid(kid) ||
+    !isSalt(salt) ||
+    firstDay === undefined ||
+    firstDay < earliest - 1 ||
+    firstDay > latest + 1 ||
+    !bytes.every((verifier) => verifier !== undefined) ||
+    new Set(verifiers).size !== verifiers.length
+  ) {
+    throw new ProblemError({
+      status: 400,
+      code: "invalid-verifiers",
+      title: "The verifiers cannot be used",
+      detail:
+        "kid, salt, first_day (yesterday to tomorrow) and the verifiers, one a day and each another, follow docs/protocol.md §1.",
+    });
+  }
+  // A hash may be dated 300 s ahead, and has to find its verifier up to the secret's end.
+  const expiresAt = (firstDay + bytes.length) * DAY_SECONDS - CLOCK_SKEW_SECONDS;
+  const days = (expiresAt - now) / DAY_SECONDS;
+  if (days <= 0 || days > MAX_SECRET_DAYS) throw lifeOutOfBounds();
+  return { kid, kind, salt, firstDay, verifiers: Buffer.concat(bytes), expiresAt };
+}
+
 export const hashPrimitives: HashPrimitives = {
   sha256: (data) => createHash("sha256").update(data).digest(),
   hmacSha256: (key, message) => createHmac("sha256", key).update(message).digest(),
@@ -67,6 +122,15 @@ export function dayKeyOf(root: string, salt: string, day: number): Buffer {
 
 export function verifierOf(dayKey: Uint8Array): Buffer {
   return createHash("sha256").update(dayKey).digest();
+}
+
+function lifeOutOfBounds(): ProblemError {
+  return new ProblemError({
+    status: 400,
+    code: "invalid-secret-life",
+    title: "The life of the secret is out of bounds",
+    detail: `A secret lives 1 to ${MAX_SECRET_DAYS} days.`,
+  });
 }
 
 /** Argon2 shares libuv's thread pool with everything else, so few run at once and few wait. */
@@ -92,12 +156,7 @@ export function createSecretMaker(limits = { atOnce: 2, waiting: 32 }): SecretMa
     async make(request, now) {
       const days = request.days ?? DEFAULT_SECRET_DAYS;
       if (!Number.isInteger(days) || days < 1 || days > MAX_SECRET_DAYS) {
-        throw new ProblemError({
-          status: 400,
-          code: "invalid-secret-life",
-          title: "The life of the secret is out of bounds",
-          detail: `A secret lives 1 to ${MAX_SECRET_DAYS} days.`,
-        });
+        throw lifeOutOfBounds();
       }
       const kid = randomKid();
       const salt = randomBytes(16).toString("hex");

@@ -3,7 +3,8 @@
  * §2). Each method is one atomic statement in READ COMMITTED, whatever the number of instances, and
  * its times are the database's.
  */
-import type { Database } from "@daykey/service/database";
+import type { Database, Queryable } from "@daykey/service/database";
+import { deleteExpired } from "@daykey/service/delete-expired";
 import { createGroupCommit } from "@daykey/service/group-commit";
 import {
   type GrantState,
@@ -26,8 +27,18 @@ export interface Presentation {
 export interface GrantsStore {
   /** Rotates, retries, revokes or refuses; durable once it answers. */
   rotate(presentation: Presentation): Promise<RefreshOutcome>;
+  /** Whether this number is the grant's newest, or its first and unused, and the grant not revoked. */
+  isCurrent(grantId: string, seq: number): Promise<boolean>;
   /** Ends a grant, used or not; its row then stands until a day after `expiresAt`. */
   revoke(grant: { grantId: string; clientId: string; expiresAt: number }): Promise<void>;
+  /**
+   * Ends a grant whoever holds it, used or not, for `lifeSeconds`, unless `record`, which comes last,
+   * fails. One that was revoked before is left alone.
+   */
+  end(
+    grant: { grantId: string; lifeSeconds: number },
+    record: (tx: Queryable) => Promise<void>,
+  ): Promise<void>;
   /** Deletes rows a day past their end, by the database's clock. */
   clean(): Promise<void>;
 }
@@ -47,6 +58,7 @@ interface RotatedRow {
  * batches never wait for each other; a number above 0 without a row touches nothing.
  */
 const ROTATE = `
+with touched as (
 insert into daykey.grants as g (id, client_id, seq, rotated_at, expires_at)
 select id, client_id, seq + 1, now(), to_timestamp(expires_at)
 from unnest($1::uuid[], $2::text[], $3::int[], $4::float8[]) as p (id, client_id, seq, expires_at)
@@ -70,13 +82,26 @@ returning new.id,
   old.seq as seq_before, extract(epoch from old.rotated_at)::float8 as rotated_before,
   old.revoke_reason as reason_before,
   new.seq as seq_after, extract(epoch from new.rotated_at)::float8 as rotated_after,
-  new.revoke_reason as reason_after`;
-
-/** Rows that one statement of `clean` deletes at most. */
-const CLEAN_ROWS = 10_000;
+  new.revoke_reason as reason_after
+), news as (
+  insert into daykey.revocations (kind, subject, expires_at)
+  select 'grant', id, now() + make_interval(secs => $5) from touched
+  where reason_before is null and reason_after is not null
+  order by id
+  on conflict (kind, subject) do update set expires_at = excluded.expires_at
+)
+select * from touched`;
 
 /** Presentations that come while a commit runs share the next one. */
-export function createGrantsStore(database: Database): GrantsStore {
+export function createGrantsStore(
+  database: Database,
+  {
+    newsSeconds,
+  }: {
+    /** How long local validators hear of a revoked grant: until its last access token has ended. */
+    newsSeconds: number;
+  },
+): GrantsStore {
   const rotate = createGroupCommit<Presentation, RefreshOutcome>({
     keyOf: ({ grantId }) => grantId,
     async flush(batch) {
@@ -88,6 +113,7 @@ export function createGrantsStore(database: Database): GrantsStore {
           batch.map((item) => item.clientId),
           batch.map((item) => item.seq),
           batch.map((item) => item.expiresAt),
+          newsSeconds,
         ],
       });
       const byId = new Map(rows.map((row) => [row.id, row]));
@@ -101,32 +127,60 @@ export function createGrantsStore(database: Database): GrantsStore {
   return {
     rotate,
 
+    async isCurrent(grantId, seq) {
+      const { rows } = await database.query<{ seq: number; is_revoked: boolean }>({
+        name: "grant-state",
+        text: "select seq, revoked_at is not null as is_revoked from daykey.grants where id = $1",
+        values: [grantId],
+      });
+      const [row] = rows;
+      return row ? row.seq === seq && !row.is_revoked : seq === 0;
+    },
+
     async revoke({ grantId, clientId, expiresAt }) {
       await database.query({
         name: "revoke-grant",
-        text: `insert into daykey.grants as g (id, client_id, seq, revoked_at, revoke_reason, expires_at)
-               values ($1, $2, 0, now(), 'revoked', to_timestamp($3))
-               on conflict (id) do update set
-                 revoked_at = coalesce(g.revoked_at, excluded.revoked_at),
-                 revoke_reason = coalesce(g.revoke_reason, excluded.revoke_reason),
-                 expires_at = greatest(g.expires_at, excluded.expires_at)`,
-        values: [grantId, clientId, expiresAt],
+        text: `with ended as (
+                 insert into daykey.grants as g
+                   (id, client_id, seq, revoked_at, revoke_reason, expires_at)
+                 values ($1, $2, 0, now(), 'revoked', to_timestamp($3))
+                 on conflict (id) do update set
+                   revoked_at = coalesce(g.revoked_at, excluded.revoked_at),
+                   revoke_reason = coalesce(g.revoke_reason, excluded.revoke_reason),
+                   expires_at = greatest(g.expires_at, excluded.expires_at)
+                 returning id, client_id)
+               insert into daykey.revocations (kind, subject, client_id, expires_at)
+               select 'grant', id, client_id, now() + make_interval(secs => $4) from ended
+               on conflict (kind, subject) do nothing`,
+        values: [grantId, clientId, expiresAt, newsSeconds],
       });
     },
 
-    async clean() {
-      // In parts, so that no backlog is too large for a statement's time; what another instance is
-      // deleting is left to it.
-      let deleted = CLEAN_ROWS;
-      while (deleted === CLEAN_ROWS) {
-        const { rowCount } = await database.query({
-          text: `delete from daykey.grants where id = any (array(
-                   select id from daykey.grants where expires_at < now() - interval '1 day'
-                   order by expires_at limit ${CLEAN_ROWS} for update skip locked))`,
+    async end({ grantId, lifeSeconds }, record) {
+      await database.transaction(async (tx) => {
+        // Without a row nobody here knows whose it is, and nothing asks.
+        const { rows } = await tx.query<{ was_revoked: boolean }>({
+          text: `insert into daykey.grants as g
+                   (id, client_id, seq, revoked_at, revoke_reason, expires_at)
+                 values ($1, '', 0, now(), 'revoked', now() + make_interval(secs => $2))
+                 on conflict (id) do update set
+                   revoked_at = coalesce(g.revoked_at, excluded.revoked_at),
+                   revoke_reason = coalesce(g.revoke_reason, excluded.revoke_reason)
+                 returning old.revoked_at is not null as was_revoked`,
+          values: [grantId, lifeSeconds],
         });
-        deleted = rowCount;
-      }
+        if (rows[0]?.was_revoked === true) return;
+        await tx.query({
+          text: `insert into daykey.revocations (kind, subject, expires_at)
+                 values ('grant', $1, now() + make_interval(secs => $2))
+                 on conflict (kind, subject) do nothing`,
+          values: [grantId, newsSeconds],
+        });
+        await record(tx);
+      });
     },
+
+    clean: () => deleteExpired(database, "daykey.grants", "now() - interval '1 day'"),
   };
 }
 

@@ -3,45 +3,47 @@
  * It makes what is missing on the first start, rotates on schedule, seals anew after a change of the
  * master key, and is told by the change watcher when another instance did any of that.
  */
-import { createHmac, createPrivateKey, randomBytes } from "node:crypto";
+import { createPrivateKey, randomBytes } from "node:crypto";
 import type { JWK } from "jose";
 import type { Clock } from "@daykey/common/clock";
 import { SIGNING_ALGORITHMS, type SigningAlgorithm } from "@daykey/common/protocol";
 import { randomKid } from "../random-kid.ts";
-import type { KeyPurpose, KeysStore, StoredKey } from "./keys-store.ts";
+import { createKeyChanges, type KeyChanges } from "./key-changes.ts";
+import { KEY_PURPOSES, type KeyPurpose, type KeysStore, type StoredKey } from "./keys-store.ts";
 import { keyInUse, type KeyTimes, rotationDue, type RotationPolicy } from "./rotation.ts";
 import type { Sealer } from "./sealing.ts";
 import { createSigningKey, generateSigningKey, type SigningKey } from "./signer.ts";
+import { createSymmetricKey, type SymmetricKey } from "./symmetric-keys.ts";
 
-/** The algorithm name of the MAC over refresh tokens. */
+/** The names of what symmetric keys do (RFC 7518): the MAC of refresh tokens, the seal of opaque ones. */
 const REFRESH_ALGORITHM = "HS256";
+const OPAQUE_ALGORITHM = "A256GCM";
 
-/** The key of refresh tokens' MAC. */
-export interface MacKey {
-  kid: string;
-  /** HMAC-SHA-256, 32 bytes. */
-  mac(message: string): Buffer;
-}
-
-export interface KeyRing {
+export interface KeyRing extends KeyChanges {
   /** The key that signs access tokens now. */
   signingKey(): SigningKey;
+  /** The key that made this JWT access token, of those in the JWKS. */
+  signerOf(token: string): SigningKey | undefined;
   /** Next, current and retired keys (RFC 7517 §5). */
   publicJwks(): JWK[];
   signingAlgorithms(): SigningAlgorithm[];
   /** The MAC key in use at an instant: every instance answers the same for the same instant. */
-  refreshKeyAt(at: number): MacKey;
+  refreshKeyAt(at: number): SymmetricKey;
   /** Undefined after one look into the database, at most one a second, for a kid that is not known. */
-  refreshKey(kid: string): Promise<MacKey | undefined>;
+  refreshKey(kid: string): Promise<SymmetricKey | undefined>;
+  /** The key that seals opaque access tokens now. */
+  opaqueKey(): SymmetricKey;
+  opaqueKeyOf(kid: string): SymmetricKey | undefined;
   /** Reads the keys again. */
   reload(): Promise<void>;
-  /** Does what rotation has due. */
+  /** Does what rotation has due, and reads the keys again. */
   rotate(): Promise<void>;
 }
 
 export interface KeyPolicies {
   accessToken: RotationPolicy & { algorithm: SigningAlgorithm };
   refreshToken: Omit<RotationPolicy, "algorithm">;
+  opaqueToken: Omit<RotationPolicy, "algorithm">;
 }
 
 type RingKey<T> = KeyTimes & { key: T };
@@ -63,9 +65,11 @@ export async function createKeyRing({
   const policyOf: Record<KeyPurpose, RotationPolicy> = {
     access_token: policies.accessToken,
     refresh_token: { ...policies.refreshToken, algorithm: REFRESH_ALGORITHM },
+    opaque_token: { ...policies.opaqueToken, algorithm: OPAQUE_ALGORITHM },
   };
   let signing: RingKey<SigningKey>[] = [];
-  let refresh: RingKey<MacKey>[] = [];
+  let refresh: RingKey<SymmetricKey>[] = [];
+  let opaque: RingKey<SymmetricKey>[] = [];
   let unknownKeyReadAt = -Infinity;
   let unknownKeyRead = Promise.resolve();
   let lastRead = 0;
@@ -74,9 +78,10 @@ export async function createKeyRing({
   async function reload(): Promise<void> {
     const read = ++lastRead;
     const stored = await store.all();
-    const known = new Map([...signing, ...refresh].map((key) => [key.kid, key]));
+    const known = new Map([...signing, ...refresh, ...opaque].map((key) => [key.kid, key]));
     const nextSigning: RingKey<SigningKey>[] = [];
-    const nextRefresh: RingKey<MacKey>[] = [];
+    const nextRefresh: RingKey<SymmetricKey>[] = [];
+    const nextOpaque: RingKey<SymmetricKey>[] = [];
     for (const row of stored) {
       const times = { kid: row.kid, algorithm: row.algorithm, activeAt: row.activeAt };
       const opened = known.get(row.kid)?.key;
@@ -84,8 +89,8 @@ export async function createKeyRing({
         const key = (opened as SigningKey | undefined) ?? (await openSigningKey(row));
         nextSigning.push({ ...times, key });
       } else {
-        const key = (opened as MacKey | undefined) ?? createMacKey(row.kid, open(row));
-        nextRefresh.push({ ...times, key });
+        const key = (opened as SymmetricKey | undefined) ?? createSymmetricKey(row.kid, open(row));
+        (row.purpose === "refresh_token" ? nextRefresh : nextOpaque).push({ ...times, key });
       }
     }
     // One that began later has seen more, and may have ended before.
@@ -93,6 +98,7 @@ export async function createKeyRing({
     appliedRead = read;
     signing = nextSigning;
     refresh = nextRefresh;
+    opaque = nextOpaque;
   }
 
   function open(row: StoredKey): Buffer {
@@ -121,27 +127,29 @@ export async function createKeyRing({
   }
 
   async function rotate(): Promise<void> {
-    if (!isAnythingDue(await store.all())) return;
-    await store.change(async (keys) => {
-      const put: StoredKey[] = keys
-        .filter((key) => !sealer.isCurrent(key.sealed))
-        .map((key) => ({
-          ...key,
-          sealed: sealer.seal(open(key), { table: "keys", row: key.kid }),
-        }));
-      const remove: string[] = [];
-      for (const [purpose, due] of allDue(keys)) {
-        if (due.create) put.push(await makeKey(purpose, due.create.activeAt));
-        remove.push(...due.remove);
-      }
-      return { put, remove };
-    });
+    if (isAnythingDue(await store.all())) await store.change(planDue);
+    // Whether or not it was this instance that did it.
     await reload();
+  }
+
+  async function planDue(keys: StoredKey[]): Promise<{ put: StoredKey[]; remove: string[] }> {
+    const put: StoredKey[] = keys
+      .filter((key) => !sealer.isCurrent(key.sealed))
+      .map((key) => ({
+        ...key,
+        sealed: sealer.seal(open(key), { table: "keys", row: key.kid }),
+      }));
+    const remove: string[] = [];
+    for (const [purpose, due] of allDue(keys)) {
+      if (due.create) put.push(await makeKey(purpose, due.create.activeAt));
+      remove.push(...due.remove);
+    }
+    return { put, remove };
   }
 
   function allDue(keys: readonly StoredKey[]): [KeyPurpose, ReturnType<typeof rotationDue>][] {
     const at = clock();
-    return (["access_token", "refresh_token"] as const).map((purpose) => [
+    return KEY_PURPOSES.map((purpose) => [
       purpose,
       rotationDue(
         keys.filter((key) => key.purpose === purpose),
@@ -164,16 +172,18 @@ export async function createKeyRing({
     return key.key;
   }
 
-  await reload();
   await rotate();
 
   return {
     signingKey: () => inUse(signing, clock()),
+    signerOf: (token) => signing.find(({ key }) => key.verify(token))?.key,
     publicJwks: () => signing.map(({ key }) => key.publicJwk),
     signingAlgorithms: () => [...new Set(signing.map(({ key }) => key.algorithm))],
     refreshKeyAt: (at) => inUse(refresh, at),
+    opaqueKey: () => inUse(opaque, clock()),
+    opaqueKeyOf: (kid) => opaque.find((key) => key.kid === kid)?.key,
     async refreshKey(kid) {
-      const find = (): MacKey | undefined => refresh.find((key) => key.kid === kid)?.key;
+      const find = (): SymmetricKey | undefined => refresh.find((key) => key.kid === kid)?.key;
       const found = find();
       if (found) return found;
       if (Math.abs(clock() - unknownKeyReadAt) >= UNKNOWN_KEY_COOLDOWN_SECONDS) {
@@ -186,6 +196,7 @@ export async function createKeyRing({
     },
     reload,
     rotate,
+    ...createKeyChanges({ store, makeKey, reload, clock }),
   };
 }
 
@@ -194,8 +205,4 @@ async function makeSigningKey(
 ): Promise<{ kid: string; secret: Buffer }> {
   const { kid, privateKey } = await generateSigningKey(algorithm);
   return { kid, secret: privateKey.export({ format: "der", type: "pkcs8" }) };
-}
-
-function createMacKey(kid: string, secret: Buffer): MacKey {
-  return { kid, mac: (message) => createHmac("sha256", secret).update(message).digest() };
 }

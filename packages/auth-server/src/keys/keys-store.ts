@@ -1,7 +1,8 @@
 import type { Database, Queryable } from "@daykey/service/database";
 
 /** What a key is for; each kind of token has keys of its own. */
-export type KeyPurpose = "access_token" | "refresh_token";
+export const KEY_PURPOSES = ["access_token", "refresh_token", "opaque_token"] as const;
+export type KeyPurpose = (typeof KEY_PURPOSES)[number];
 
 export interface StoredKey {
   kid: string;
@@ -13,15 +14,35 @@ export interface StoredKey {
   activeAt: number;
 }
 
+/** What may be told of a key; times are epoch seconds. */
+export interface KeyFacts {
+  kid: string;
+  purpose: KeyPurpose;
+  algorithm: string;
+  createdAt: number;
+  activeAt: number;
+}
+
+/** A transaction under way, for what has to be committed with it. */
+export type Transaction = Queryable;
+
+export interface KeyPlan {
+  /** Keys to add, to seal anew or to use from another time on. */
+  put: StoredKey[];
+  /** Kids to remove. */
+  remove: string[];
+  /** Of those, the signing keys whose tokens local validators must refuse from now on, for good. */
+  revoked?: string[];
+  /** Comes last. */
+  record?: (tx: Transaction) => Promise<void>;
+}
+
 export interface KeysStore {
   all(): Promise<StoredKey[]>;
-  /**
-   * Runs `plan` over all keys with every other instance kept out, and stores what it returns: keys
-   * to add or to seal anew, and kids to remove.
-   */
-  change(
-    plan: (keys: StoredKey[]) => Promise<{ put: StoredKey[]; remove: string[] }>,
-  ): Promise<void>;
+  /** In the order of their first use. */
+  list(): Promise<KeyFacts[]>;
+  /** Runs `plan` over all keys with every other instance kept out, and stores what it returns. */
+  change(plan: (keys: StoredKey[]) => Promise<KeyPlan>): Promise<void>;
   /** 16 random bytes made once for this database: the salt of a master passphrase. */
   passphraseSalt(candidate: Buffer): Promise<Buffer>;
 }
@@ -47,15 +68,35 @@ export function createKeysStore(database: Database): KeysStore {
   return {
     all: () => all(database),
 
+    async list() {
+      const { rows } = await database.query<{
+        kid: string;
+        purpose: KeyPurpose;
+        algorithm: string;
+        created_at: number;
+        active_at: number;
+      }>({
+        text: `select kid, purpose, algorithm, extract(epoch from created_at)::float8 as created_at,
+                 extract(epoch from active_at)::float8 as active_at
+               from daykey.keys order by keys.active_at, kid`,
+      });
+      return rows.map(({ created_at: createdAt, active_at: activeAt, ...row }) => ({
+        ...row,
+        createdAt,
+        activeAt,
+      }));
+    },
+
     async change(plan) {
       await database.transaction(async (tx) => {
         await tx.query({ text: "select pg_advisory_xact_lock($1)", values: [KEYS_LOCK] });
-        const { put, remove } = await plan(await all(tx));
+        const { put, remove, revoked = [], record } = await plan(await all(tx));
         for (const key of put) {
           await tx.query({
             text: `insert into daykey.keys (kid, purpose, algorithm, sealed, active_at)
                    values ($1, $2, $3, $4, to_timestamp($5))
-                   on conflict (kid) do update set sealed = excluded.sealed`,
+                   on conflict (kid) do update
+                     set sealed = excluded.sealed, active_at = excluded.active_at`,
             values: [key.kid, key.purpose, key.algorithm, key.sealed, key.activeAt],
           });
         }
@@ -65,6 +106,15 @@ export function createKeysStore(database: Database): KeysStore {
             values: [remove],
           });
         }
+        if (revoked.length > 0) {
+          await tx.query({
+            text: `insert into daykey.revocations (kind, subject, expires_at)
+                   select 'signing_key', kid, 'infinity' from unnest($1::text[]) as kid
+                   on conflict (kind, subject) do nothing`,
+            values: [revoked],
+          });
+        }
+        await record?.(tx);
       });
     },
 

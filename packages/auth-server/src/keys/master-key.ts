@@ -25,10 +25,10 @@ export function masterKeyFault(text: string): string | undefined {
   if (text.startsWith(PASSPHRASE)) {
     const passphrase = text.slice(PASSPHRASE.length);
     if (passphrase.length < PASSPHRASE_MIN_LENGTH) {
-      return `its passphrase must have at least ${PASSPHRASE_MIN_LENGTH} characters`;
+      return `must have a passphrase of at least ${PASSPHRASE_MIN_LENGTH} characters`;
     }
     return SAMPLE_PASSPHRASE.test(passphrase) || new Set(passphrase).size < 6
-      ? "its passphrase is a sample one; choose another"
+      ? "has a sample passphrase; choose another"
       : undefined;
   }
   if (!HEX_KEY.test(text)) return "must be 64 lowercase hex digits, or passphrase:<text>";

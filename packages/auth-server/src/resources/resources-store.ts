@@ -1,5 +1,5 @@
 /** Resources (RFC 8707): what a token can be for, and the scopes each understands. */
-import type { Database } from "@daykey/service/database";
+import type { Database, Queryable } from "@daykey/service/database";
 
 export interface Resource {
   /** Absolute URI; the `aud` of its tokens. */
@@ -14,6 +14,31 @@ export interface ResourcesStore {
   all(): Promise<Resource[]>;
   /** Adds a resource; one that exists is left as it is. */
   add(resource: Resource): Promise<void>;
+  /** Undefined without such a resource. */
+  find(uri: string): Promise<Resource | undefined>;
+  /** Adds a resource, unless `record`, which comes last, fails. "no_owner": its owner is no client. */
+  create(
+    resource: Resource,
+    record: (tx: Queryable) => Promise<void>,
+  ): Promise<"created" | "exists" | "no_owner">;
+  /** Replaces all of a resource but its URI where it still is `before`, unless `record` fails. */
+  change(
+    before: Resource,
+    after: Resource,
+    record: (tx: Queryable) => Promise<void>,
+  ): Promise<"changed" | "stale" | "no_owner">;
+  /** Removes a resource that still is `before` and that no client has, unless `record` fails. */
+  remove(
+    before: Resource,
+    record: (tx: Queryable) => Promise<void>,
+  ): Promise<"removed" | "stale" | "in_use">;
+}
+
+interface Row {
+  uri: string;
+  name: string;
+  scopes: string[];
+  owner_client_id: string | null;
 }
 
 /**
@@ -31,20 +56,98 @@ export function fromRowUri(uri: string, issuer: string): string {
 }
 
 export function createResourcesStore(database: Database, issuer: string): ResourcesStore {
+  function toResource(row: Row): Resource {
+    return {
+      uri: fromRowUri(row.uri, issuer),
+      name: row.name,
+      scopes: row.scopes,
+      ownerClientId: row.owner_client_id ?? undefined,
+    };
+  }
+
+  async function find(queryable: Queryable, uri: string, lock = ""): Promise<Resource | undefined> {
+    const { rows } = await queryable.query<Row>({
+      text: `select uri, name, scopes, owner_client_id from daykey.resources where uri = $1 ${lock}`,
+      values: [toRowUri(uri, issuer)],
+    });
+    return rows[0] && toResource(rows[0]);
+  }
+
+  async function isStale(tx: Queryable, before: Resource): Promise<boolean> {
+    const now = await find(tx, before.uri, "for update");
+    return JSON.stringify(now) !== JSON.stringify(before);
+  }
+
+  /** Held until the end of the transaction, so the owner is not deleted meanwhile. */
+  async function lacksOwner(tx: Queryable, { ownerClientId }: Resource): Promise<boolean> {
+    if (ownerClientId === undefined) return false;
+    const { rowCount } = await tx.query({
+      text: "select from daykey.clients where client_id = $1 and deleted_at is null for share",
+      values: [ownerClientId],
+    });
+    return rowCount === 0;
+  }
+
   return {
     async all() {
-      const { rows } = await database.query<{
-        uri: string;
-        name: string;
-        scopes: string[];
-        owner_client_id: string | null;
-      }>({ text: "select uri, name, scopes, owner_client_id from daykey.resources" });
-      return rows.map((row) => ({
-        uri: fromRowUri(row.uri, issuer),
-        name: row.name,
-        scopes: row.scopes,
-        ownerClientId: row.owner_client_id ?? undefined,
-      }));
+      const { rows } = await database.query<Row>({
+        text: "select uri, name, scopes, owner_client_id from daykey.resources",
+      });
+      return rows.map(toResource);
+    },
+
+    find: async (uri) => find(database, uri),
+
+    async create(resource, record) {
+      return database.transaction(async (tx) => {
+        if (await lacksOwner(tx, resource)) return "no_owner";
+        const { rowCount } = await tx.query({
+          text: `insert into daykey.resources (uri, name, scopes, owner_client_id)
+                 values ($1, $2, $3, $4) on conflict (uri) do nothing`,
+          values: [
+            toRowUri(resource.uri, issuer),
+            resource.name,
+            resource.scopes,
+            resource.ownerClientId ?? null,
+          ],
+        });
+        if (rowCount === 0) return "exists";
+        await record(tx);
+        return "created";
+      });
+    },
+
+    async change(before, after, record) {
+      return database.transaction(async (tx) => {
+        if (await lacksOwner(tx, after)) return "no_owner";
+        if (await isStale(tx, before)) return "stale";
+        await tx.query({
+          text: `update daykey.resources set name = $2, scopes = $3, owner_client_id = $4
+                 where uri = $1`,
+          values: [
+            toRowUri(after.uri, issuer),
+            after.name,
+            after.scopes,
+            after.ownerClientId ?? null,
+          ],
+        });
+        await record(tx);
+        return "changed";
+      });
+    },
+
+    async remove(before, record) {
+      return database.transaction(async (tx) => {
+        if (await isStale(tx, before)) return "stale";
+        const { rowCount } = await tx.query({
+          text: `delete from daykey.resources where uri = $1 and not exists (
+                   select from daykey.clients where deleted_at is null and $1 = any(resources))`,
+          values: [toRowUri(before.uri, issuer)],
+        });
+        if (rowCount === 0) return "in_use";
+        await record(tx);
+        return "removed";
+      });
     },
 
     async add({ uri, name, scopes, ownerClientId }) {

@@ -5,38 +5,24 @@
  */
 import { OAuthError } from "@daykey/common/oauth-error";
 import { GRANT_TYPES, type GrantType, PATHS } from "@daykey/common/protocol";
-import { addressKey } from "@daykey/service/address";
-import { readForm } from "@daykey/service/form";
-import { type AppContext, type AppRouter, createRouter } from "@daykey/service/router";
-import type { ClientAuthenticator } from "../clients/authenticate.ts";
-import { CREDENTIAL_PARAMETERS } from "../clients/credential.ts";
+import { type AppRouter, createRouter } from "@daykey/service/router";
 import type { Client } from "../clients/client.ts";
+import type { ReadAuthenticated } from "./client-endpoint.ts";
 import type { Authorize } from "./grant-type.ts";
 import type { TokenIssuer } from "./issuer.ts";
 
 export function createTokenEndpoint({
-  authenticator,
+  readAuthenticated,
   grantTypes,
   issue,
 }: {
-  authenticator: ClientAuthenticator;
+  readAuthenticated: ReadAuthenticated;
   grantTypes: Readonly<Record<GrantType, Authorize>>;
   issue: TokenIssuer;
 }): AppRouter {
   const router = createRouter();
   router.post(PATHS.token, async (ctx) => {
-    const { logFields, address } = ctx.state;
-    const note = (fields: object): void => void Object.assign(logFields, fields);
-
-    refuseCredentialsInUrl(ctx);
-    const form = await readForm(ctx.req);
-
-    const client = await authenticator.authenticate({
-      form,
-      authorization: ctx.req.headers.authorization,
-      addressKey: addressKey(address),
-      note,
-    });
+    const { client, form, note } = await readAuthenticated(ctx);
 
     const grantType = grantTypeOf(form, client);
     note({ grantType });
@@ -50,15 +36,6 @@ export function createTokenEndpoint({
     note({ outcome: "issued" });
   });
   return router;
-}
-
-/** RFC 6749 §2.3.1: credentials MUST NOT be included in the request URI. */
-function refuseCredentialsInUrl(ctx: AppContext): void {
-  const names = new URLSearchParams(ctx.querystring);
-  if (!CREDENTIAL_PARAMETERS.some((name) => names.has(name))) return;
-  throw new OAuthError("invalid_request", "Credentials belong into the body, not into the URL.", {
-    detail: "credential_in_url",
-  });
 }
 
 /** @throws {OAuthError} invalid_request, unsupported_grant_type or unauthorized_client */

@@ -4,6 +4,7 @@ import type { Clock } from "@daykey/common/clock";
 import { formatScope } from "@daykey/common/scope";
 import type { KeyRing } from "../keys/key-ring.ts";
 import type { Authorization } from "./grant-type.ts";
+import { formatOpaqueToken } from "./opaque-token.ts";
 import { randomId } from "./random-ids.ts";
 import { formatRefreshToken } from "./refresh-token-format.ts";
 
@@ -51,7 +52,10 @@ export function createTokenIssuer({
       cred: grant.credential,
     };
     const tokens: TokenSet = {
-      access_token: keys.signingKey().sign(claims),
+      access_token:
+        client.accessTokenFormat === "opaque"
+          ? formatOpaqueToken(claims, keys.opaqueKey(), issuer)
+          : keys.signingKey().sign(claims),
       token_type: "Bearer",
       expires_in: life,
       scope: claims.scope,

@@ -31,6 +31,7 @@ export function createPrimesRouter({
     const { prime, certainty, method, errorBound } = await checker.check(number, gone(ctx));
     const bound = errorBound === undefined ? {} : { error_bound: errorBound };
     ctx.type = JSON_MEDIA_TYPE;
+    ctx.set("Cache-Control", "no-store");
     ctx.body = stringifyJson({ number, prime, certainty, method, ...bound });
   }
 

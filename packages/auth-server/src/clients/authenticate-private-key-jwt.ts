@@ -1,0 +1,129 @@
+/**
+ * `private_key_jwt`: is an assertion signed with one of the client's keys (RFC 7521 §4.2, RFC 7523 §3,
+ * RFC 10070)? Its client registers the public keys, or publishes them at its `jwks_uri`. Whatever is
+ * missing, some signature is checked: a client or key that does not exist costs one too.
+ */
+import { constants, createPublicKey, generateKeyPairSync, type KeyObject, verify } from "node:crypto";
+import { ASSERTION_ALGORITHMS, type AssertionAlgorithm } from "@daykey/common/protocol";
+import { assertionFault, type ClientAssertion } from "./client-assertion.ts";
+import type { ClientEntry } from "./client-cache.ts";
+import type { ClientJwks } from "./client-jwks.ts";
+import type { ClientKey } from "./client-key.ts";
+import type { AssertionCredential } from "./credential.ts";
+
+/** The key that signed, and what an allowed one still has to pass. */
+export interface AssertionProof {
+  kid: string;
+  jti: string;
+  /** Epoch seconds from which the assertion can no longer be used, whatever the clocks. */
+  forgottenAt: number;
+  /** Whether it is of now. */
+  isFresh: boolean;
+}
+
+export interface AssertionChecker {
+  /** The proof, or why there is none: a reason for the log. Says nothing yet of the client's state. */
+  check(credential: AssertionCredential, entry: ClientEntry): Promise<AssertionProof | string>;
+}
+
+/** An assertion is made for one request: it may end this far ahead. */
+const MAX_LIFE_SECONDS = 600;
+/** How far the client's clock may be off. */
+const TOLERANCE_SECONDS = 30;
+/** Its jti is remembered so much longer than it lives, since the database's clock forgets it. */
+const FORGET_MARGIN_SECONDS = 300;
+
+export function createAssertionChecker({
+  issuer,
+  clock,
+  jwks,
+  isTypOptional,
+}: {
+  issuer: string;
+  clock: () => number;
+  jwks: ClientJwks;
+  /** Whether `typ` may be absent, or `JWT`. */
+  isTypOptional: boolean;
+}): AssertionChecker {
+  /** The client's keys that may have signed: the registered ones, or else the published ones. */
+  async function candidates(
+    { algorithm, kid }: ClientAssertion,
+    { client, keys, takenKids }: ClientEntry,
+  ): Promise<readonly ClientKey[]> {
+    const mayHaveSigned = (key: ClientKey): boolean =>
+      key.algorithm === algorithm && (kid === undefined || key.kid === kid);
+    const registered = keys.filter(mayHaveSigned);
+    const isPublishing =
+      client?.jwksUri !== undefined &&
+      client.enabled &&
+      client.authMethods.includes("private_key_jwt");
+    if (registered.length > 0 || !isPublishing || client.jwksUri === undefined) return registered;
+    // The kid of a secret or a registered key, revoked ones too, stays what it was.
+    return jwks.find(client.jwksUri, (key) => mayHaveSigned(key) && !takenKids.has(key.kid));
+  }
+
+  return {
+    async check({ clientId, assertion }, entry) {
+      if (!assertion) return "malformed_assertion";
+      const fault = assertionFault(assertion, { clientId, issuer, isTypOptional });
+      if (fault !== undefined) return fault;
+      const keys = await candidates(assertion, entry);
+      const signer = signerAmong(keys, assertion);
+      if (!signer) return keys.length === 0 ? "unknown_key" : "wrong_credential";
+      return {
+        kid: signer.kid,
+        jti: assertion.jti,
+        forgottenAt: assertion.expiresAt + FORGET_MARGIN_SECONDS,
+        isFresh: isOfNow(assertion, clock()),
+      };
+    },
+  };
+}
+
+function isOfNow({ expiresAt, issuedAt, notBefore }: ClientAssertion, now: number): boolean {
+  const latest = now + TOLERANCE_SECONDS;
+  return (
+    expiresAt > now - TOLERANCE_SECONDS &&
+    expiresAt <= latest + MAX_LIFE_SECONDS &&
+    (issuedAt ?? now) <= latest &&
+    (notBefore ?? now) <= latest
+  );
+}
+
+/** Checks against every key, or a dummy when there is none. */
+function signerAmong(
+  keys: readonly ClientKey[],
+  assertion: ClientAssertion,
+): ClientKey | undefined {
+  let signer: ClientKey | undefined;
+  for (const key of keys) if (isSignedBy(key, assertion)) signer ??= key;
+  if (keys.length === 0) {
+    const algorithm = assertion.algorithm ?? ASSERTION_ALGORITHMS[0];
+    isSignedBy({ algorithm, key: DUMMY_KEYS[algorithm] }, assertion);
+  }
+  return signer;
+}
+
+function isSignedBy(
+  { algorithm, key }: Pick<ClientKey, "algorithm" | "key">,
+  { signed, signature }: ClientAssertion,
+): boolean {
+  const padding =
+    algorithm === "PS256"
+      ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
+      : {};
+  const digest = algorithm === "Ed25519" ? null : "sha256";
+  return verify(digest, signed, { key, dsaEncoding: "ieee-p1363", ...padding }, signature);
+}
+
+/** Nobody's keys. The RSA one is no key but an odd number of 2048 bits, which costs as much to check with. */
+const RSA_DUMMY = createPublicKey({
+  format: "jwk",
+  key: { kty: "RSA", n: Buffer.alloc(256, 0xff).toString("base64url"), e: "AQAB" },
+});
+const DUMMY_KEYS: Readonly<Record<AssertionAlgorithm, KeyObject>> = {
+  ES256: generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey,
+  PS256: RSA_DUMMY,
+  RS256: RSA_DUMMY,
+  Ed25519: generateKeyPairSync("ed25519").publicKey,
+};

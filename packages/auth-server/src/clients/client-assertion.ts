@@ -1,0 +1,113 @@
+/**
+ * The assertion of `private_key_jwt` as text: a JWS in compact form (RFC 7515) whose claims are RFC
+ * 7523's. One value has one spelling: base64url is unpadded and canonical, JSON has no name twice. What
+ * is read here is not yet proved; `authenticate-private-key-jwt.ts` does that.
+ */
+import { type JsonObject, type JsonValue, parseJson } from "@daykey/common/json-numbers";
+import {
+  ASSERTION_ALGORITHMS,
+  ASSERTION_TYP,
+  type AssertionAlgorithm,
+} from "@daykey/common/protocol";
+
+export interface ClientAssertion {
+  /** Undefined for one that is not accepted. */
+  algorithm: AssertionAlgorithm | undefined;
+  /** Says which of the client's keys; every other header that names or brings a key is ignored. */
+  kid: string | undefined;
+  typ: JsonValue | undefined;
+  issuer: string;
+  subject: string;
+  audience: JsonValue | undefined;
+  jti: string;
+  /** Epoch seconds, as the next two. */
+  expiresAt: number;
+  issuedAt: number | undefined;
+  notBefore: number | undefined;
+  /** What the signature is over. */
+  signed: Buffer;
+  signature: Buffer;
+}
+
+const PATTERN = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)$/;
+/** It is kept as long as the assertion could be used. */
+const JTI = /^[\x21-\x7e]{1,128}$/;
+
+/** The assertion in a parameter, or undefined when it is not written as one. */
+export function parseAssertion(text: string): ClientAssertion | undefined {
+  const [, headerText = "", payloadText = "", signatureText = ""] = PATTERN.exec(text) ?? [];
+  const signature = fromBase64url(signatureText);
+  const header = readObject(headerText);
+  const claims = readObject(payloadText);
+  if (!signature || !header || !claims) return undefined;
+  // RFC 7515 §4.1.11: what `crit` names must be understood, and nothing is; `b64` has to be named there.
+  if ("crit" in header || "b64" in header) return undefined;
+  const { alg, kid, typ } = header;
+  const { iss, sub, aud, jti, exp, iat, nbf } = claims;
+  if (kid !== undefined && typeof kid !== "string") return undefined;
+  if (typeof iss !== "string" || typeof sub !== "string") return undefined;
+  if (typeof jti !== "string" || !JTI.test(jti)) return undefined;
+  if (!isTime(exp) || !(iat === undefined || isTime(iat)) || !(nbf === undefined || isTime(nbf))) {
+    return undefined;
+  }
+  return {
+    algorithm: algorithmOf(alg),
+    kid,
+    typ,
+    issuer: iss,
+    subject: sub,
+    audience: aud,
+    jti,
+    expiresAt: Number(exp),
+    issuedAt: iat === undefined ? undefined : Number(iat),
+    notBefore: nbf === undefined ? undefined : Number(nbf),
+    signed: Buffer.from(`${headerText}.${payloadText}`, "latin1"),
+    signature,
+  };
+}
+
+/**
+ * What is wrong with an assertion whoever signed it, as a reason for the log, or undefined. Its
+ * audience is the issuer, a string and nothing else (RFC 10070): neither a list nor an endpoint's URL.
+ */
+export function assertionFault(
+  { algorithm, typ, issuer, subject, audience }: ClientAssertion,
+  expected: { clientId: string; issuer: string; isTypOptional: boolean },
+): string | undefined {
+  const isTyped = typ === ASSERTION_TYP;
+  const isUntyped = typ === undefined || typ === "JWT";
+  if (!isTyped && !(isUntyped && expected.isTypOptional)) return "assertion_typ";
+  if (audience !== expected.issuer) return "assertion_audience";
+  if (issuer !== expected.clientId || subject !== expected.clientId) return "assertion_subject";
+  return algorithm ? undefined : "assertion_algorithm";
+}
+
+/** `EdDSA` is the older name of `Ed25519` (RFC 9864 §3.1), where the curve is the key's. */
+function algorithmOf(alg: JsonValue | undefined): AssertionAlgorithm | undefined {
+  return ASSERTION_ALGORITHMS.find((name) => name === (alg === "EdDSA" ? "Ed25519" : alg));
+}
+
+/** A NumericDate (RFC 7519 §2). */
+function isTime(value: JsonValue | undefined): value is number | bigint {
+  if (typeof value !== "number" && typeof value !== "bigint") return false;
+  return value >= 0 && value <= Number.MAX_SAFE_INTEGER;
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function readObject(text: string): JsonObject | undefined {
+  const bytes = fromBase64url(text);
+  if (!bytes) return undefined;
+  try {
+    const value = parseJson(utf8.decode(bytes));
+    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+    return isObject ? (value as JsonObject) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function fromBase64url(text: string): Buffer | undefined {
+  const bytes = Buffer.from(text, "base64url");
+  return text !== "" && bytes.toString("base64url") === text ? bytes : undefined;
+}

@@ -1,0 +1,137 @@
+/**
+ * A client's public key as it comes, a JWK (RFC 7517), and as assertions are checked with it. One key
+ * has one algorithm (RFC 8725 §3.1), and its kid is the credential of the grants it opens.
+ */
+import { createHash, createPublicKey, type JsonWebKey, type KeyObject } from "node:crypto";
+import type { JWK } from "jose";
+import type { AssertionAlgorithm } from "@daykey/common/protocol";
+import { ProblemError } from "@daykey/service/problem-error";
+
+/** What assertions are checked with. */
+export interface ClientKey {
+  kid: string;
+  algorithm: AssertionAlgorithm;
+  key: KeyObject;
+}
+
+export interface PublicClientKey extends ClientKey {
+  /** Public members only, with kid, alg and use. */
+  publicJwk: JWK & { kid: string };
+}
+
+/** Printable and without spaces: it stands in tokens, logs and `<client id> <kid>`. */
+const KID = /^[\x21-\x7e]{1,128}$/;
+
+/** RFC 7518 §3.3 and §3.5 set the least; a larger key makes every check dear. */
+const RSA_BITS = { min: 2048, max: 4096 };
+const RSA_EXPONENT = "AQAB";
+/** 32 bytes. */
+const COORDINATE_LENGTH = 43;
+
+const PRIVATE_MEMBERS = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+
+/** The members that make the key, in the order RFC 7638 §3.2 hashes them, and what may sign with it. */
+interface KeyKind {
+  material: readonly (keyof JsonWebKey)[];
+  /** The first when the JWK names none. `EdDSA` is the older name of `Ed25519` (RFC 9864). */
+  algorithms: readonly AssertionAlgorithm[];
+}
+
+const KINDS: Readonly<Record<string, KeyKind>> = {
+  "EC P-256": { material: ["crv", "kty", "x", "y"], algorithms: ["ES256"] },
+  "OKP Ed25519": { material: ["crv", "kty", "x"], algorithms: ["Ed25519"] },
+  RSA: { material: ["e", "kty", "n"], algorithms: ["RS256", "PS256"] },
+};
+
+/**
+ * The key an operator registers. Without a kid it gets its RFC 7638 thumbprint as one.
+ * @throws {ProblemError} 400 for what is no public key that may sign an assertion
+ */
+export function registrableKey(jwk: unknown): PublicClientKey {
+  const read = readPublicKey(jwk);
+  if (typeof read !== "string") return read;
+  throw new ProblemError({
+    status: 400,
+    code: "invalid-key",
+    title: "The key cannot be registered",
+    detail: read,
+  });
+}
+
+/** The usable keys of a published set; whatever else stands there is passed over, and a kid's second. */
+export function usableKeys(jwks: readonly unknown[]): ClientKey[] {
+  const byKid = new Map<string, ClientKey>();
+  for (const jwk of jwks) {
+    const read = readPublicKey(jwk);
+    if (typeof read === "string" || byKid.has(read.kid)) continue;
+    const { kid, algorithm, key } = read;
+    byKid.set(kid, { kid, algorithm, key });
+  }
+  return [...byKid.values()];
+}
+
+/** The key, or in a sentence why it is none. */
+function readPublicKey(value: unknown): PublicClientKey | string {
+  if (typeof value !== "object" || value === null) return "The key is a JWK, a JSON object.";
+  const jwk = value as JsonWebKey & Record<string, unknown>;
+  if (PRIVATE_MEMBERS.some((member) => jwk[member] !== undefined)) {
+    return "This is a private key, which nobody but its client may have: register its public part.";
+  }
+  const kind = kindOf(jwk);
+  if (!kind) return "The key is of P-256, Ed25519 or RSA.";
+  const { use, key_ops: operations } = jwk as { use?: unknown; key_ops?: unknown };
+  const verifies = operations === undefined || isListWith(operations, "verify");
+  if ((use ?? "sig") !== "sig" || !verifies) return "The key is not one for signatures.";
+  const named = jwk["alg"] === "EdDSA" ? "Ed25519" : (jwk["alg"] ?? kind.algorithms[0]);
+  const algorithm = kind.algorithms.find((name) => name === named);
+  if (!algorithm) return `alg is ${kind.algorithms.join(" or ")} for this key.`;
+
+  const material: Record<string, unknown> = {};
+  for (const member of kind.material) material[member] = jwk[member];
+  const key = importKey(material);
+  if (!key) return "The key's numbers are not written as RFC 7518 §6 wants, or are no key.";
+  const { modulusLength: bits = RSA_BITS.min } = key.asymmetricKeyDetails ?? {};
+  if (bits < RSA_BITS.min || bits > RSA_BITS.max || (material["e"] ?? RSA_EXPONENT) !== RSA_EXPONENT) {
+    return `An RSA key has ${RSA_BITS.min} to ${RSA_BITS.max} bits and the exponent 65537.`;
+  }
+
+  const kid = jwk["kid"] ?? thumbprint(material);
+  if (typeof kid !== "string" || !KID.test(kid)) {
+    return "kid is 1 to 128 printable ASCII characters without spaces.";
+  }
+  const publicJwk = { ...(material as JWK), kid, alg: algorithm, use: "sig" };
+  return { kid, algorithm, key, publicJwk };
+}
+
+function kindOf({ kty, crv }: JsonWebKey): KeyKind | undefined {
+  const name = kty === "RSA" ? "RSA" : `${String(kty)} ${String(crv)}`;
+  return Object.hasOwn(KINDS, name) ? KINDS[name] : undefined;
+}
+
+/** Undefined when a member is missing or misspelled, or a point is not on its curve. */
+function importKey(material: Record<string, unknown>): KeyObject | undefined {
+  for (const member of ["x", "y", "n", "e"]) {
+    const text = material[member];
+    if (text === undefined && !(member in material)) continue;
+    if (typeof text !== "string" || !isCanonical(text)) return undefined;
+    if ((member === "x" || member === "y") && text.length !== COORDINATE_LENGTH) return undefined;
+  }
+  try {
+    return createPublicKey({ format: "jwk", key: material });
+  } catch {
+    return undefined;
+  }
+}
+
+function isCanonical(text: string): boolean {
+  return text !== "" && Buffer.from(text, "base64url").toString("base64url") === text;
+}
+
+/** RFC 7638: the members in lexicographic order, without spaces, hashed. */
+function thumbprint(material: Record<string, unknown>): string {
+  return createHash("sha256").update(JSON.stringify(material)).digest("base64url");
+}
+
+function isListWith(value: unknown, item: string): boolean {
+  return Array.isArray(value) && value.includes(item);
+}

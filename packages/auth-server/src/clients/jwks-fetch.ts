@@ -1,0 +1,135 @@
+/**
+ * Fetching a client's `jwks_uri`, which is somebody else's word about where to connect (RFC 8725
+ * §3.10, OWASP's SSRF): https alone, never to an address that is not public, to the very address that
+ * was checked, without redirects, for 3 s and 64 KiB at most.
+ */
+import { once } from "node:events";
+import { Resolver } from "node:dns/promises";
+import { type IncomingMessage, request as requestHttp } from "node:http";
+import { request as requestHttps } from "node:https";
+import { isIP, type LookupFunction } from "node:net";
+import { isLoopbackAddress, isPublicAddress } from "./public-address.ts";
+
+/** The addresses of a host name, at least one. */
+export type ResolveHost = (hostname: string, signal: AbortSignal) => Promise<readonly string[]>;
+
+/** The members of a key set. @throws {Error} for whatever is not one, or may not be fetched */
+export type FetchKeySet = (uri: string) => Promise<readonly unknown[]>;
+
+const TIMEOUT_MS = 3000;
+const MAX_BYTES = 64 * 1024;
+const MAX_LENGTH = 2048;
+
+/** Whether a client may be registered with this `jwks_uri`; where its host leads is checked at each fetch. */
+export function isJwksUri(text: string, { allowPrivate }: { allowPrivate: boolean }): boolean {
+  const url = URL.parse(text);
+  if (!url || text.length > MAX_LENGTH || /[\s\\\p{Cc}]/u.test(text)) return false;
+  if (url.username !== "" || url.password !== "" || text.includes("#")) return false;
+  const host = hostOf(url);
+  if (url.protocol === "http:") return allowPrivate && isLoopbackHost(host);
+  return url.protocol === "https:" && (allowPrivate || isIP(host) === 0 || isPublicAddress(host));
+}
+
+export function createKeySetFetch({
+  allowPrivate,
+  resolveHost = resolveByDns,
+  ca,
+}: {
+  /** Also addresses that are not public, and http to loopback: for development and closed networks. */
+  allowPrivate: boolean;
+  resolveHost?: ResolveHost;
+  /** Certificate authority (PEM) in place of the known ones. */
+  ca?: string;
+}): FetchKeySet {
+  async function addressesOf(host: string, signal: AbortSignal): Promise<readonly string[]> {
+    const addresses = isIP(host) === 0 ? await resolveHost(host, signal) : [host];
+    if (addresses.length === 0) throw new Error("the host has no address");
+    // One that is not public makes the whole host suspect.
+    if (!allowPrivate && !addresses.every(isPublicAddress)) {
+      throw new Error("the host has an address that is not public");
+    }
+    return addresses;
+  }
+
+  return async (uri) => {
+    if (!isJwksUri(uri, { allowPrivate })) throw new Error("the address may not be fetched");
+    const url = new URL(uri);
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const addresses = await addressesOf(hostOf(url), signal);
+    if (url.protocol === "http:" && !addresses.every(isLoopbackAddress)) {
+      throw new Error("http is for loopback alone");
+    }
+    const send = url.protocol === "https:" ? requestHttps : requestHttp;
+    const request = send(url, {
+      agent: false,
+      headers: { accept: "application/jwk-set+json, application/json" },
+      lookup: pinnedTo(addresses),
+      signal,
+      ...(ca !== undefined && { ca }),
+    });
+    try {
+      request.end();
+      const [response] = (await once(request, "response")) as [IncomingMessage];
+      return readKeys(await readBody(response));
+    } finally {
+      // Whatever it still says, or however it ends.
+      request.on("error", () => undefined).destroy();
+    }
+  };
+}
+
+/** A host name without the brackets of an IPv6 address. */
+function hostOf({ hostname }: URL): string {
+  return hostname.startsWith("[") ? hostname.slice(1, -1) : hostname;
+}
+
+function isLoopbackHost(host: string): boolean {
+  return isLoopbackAddress(host) || isLocalhost(host);
+}
+
+/** RFC 6761 §6.3. */
+function isLocalhost(host: string): boolean {
+  return host === "localhost" || host.endsWith(".localhost");
+}
+
+/** Answers with what was checked, so that a name that now resolves to another address is of no use. */
+function pinnedTo(addresses: readonly string[]): LookupFunction {
+  const answers = addresses.map((address) => ({ address, family: isIP(address) }));
+  return (_hostname, { all }, callback) => {
+    const [first] = answers;
+    if (all === true) callback(null, answers);
+    else callback(null, first?.address ?? "", first?.family);
+  };
+}
+
+/** Asks name servers itself: a slow one must not hold the thread pool that others' work needs. */
+async function resolveByDns(hostname: string, signal: AbortSignal): Promise<readonly string[]> {
+  if (isLocalhost(hostname)) return ["127.0.0.1", "::1"];
+  const resolver = new Resolver({ timeout: 1000, tries: 2 });
+  signal.addEventListener("abort", () => resolver.cancel(), { once: true });
+  const answers = await Promise.allSettled([
+    resolver.resolve4(hostname),
+    resolver.resolve6(hostname),
+  ]);
+  return answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
+}
+
+async function readBody(response: IncomingMessage): Promise<string> {
+  // A redirect is another address, which nobody checked.
+  if (response.statusCode !== 200) throw new Error("the key set was not answered with 200");
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > MAX_BYTES) throw new Error("the key set is too large");
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function readKeys(text: string): readonly unknown[] {
+  const set: unknown = JSON.parse(text);
+  const keys = typeof set === "object" && set !== null && "keys" in set ? set.keys : undefined;
+  if (!Array.isArray(keys)) throw new Error("the key set has no keys");
+  return keys;
+}

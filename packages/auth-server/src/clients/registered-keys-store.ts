@@ -1,0 +1,135 @@
+/** Public keys that an operator registered for a client that signs its assertions (RFC 7523). */
+import type { JWK } from "jose";
+import type { Database, Queryable } from "@daykey/service/database";
+import type { Transaction } from "./clients-store.ts";
+
+export interface NewRegisteredKey {
+  kid: string;
+  algorithm: string;
+  /** Public members only. */
+  publicJwk: JWK;
+}
+
+/** Times are epoch seconds. */
+export interface RegisteredKey extends NewRegisteredKey {
+  createdAt: number;
+  lastUsedAt: number | undefined;
+  revokedAt: number | undefined;
+}
+
+export interface RegisteredKeysStore {
+  /** Newest first, the revoked ones too; undefined without such a client. */
+  list(clientId: string): Promise<RegisteredKey[] | undefined>;
+  /** Adds a key, unless `record`, which comes last, fails. "full": the client has `MAX_LIVE_KEYS`. */
+  add(
+    clientId: string,
+    key: NewRegisteredKey,
+    record: (tx: Transaction) => Promise<void>,
+  ): Promise<RegisteredKey | "full" | "kid_exists" | "unknown">;
+  /** Ends a key and every grant it opened; one that was revoked before is left alone. */
+  revoke(
+    clientId: string,
+    kid: string,
+    record: (tx: Transaction, before: RegisteredKey, after: RegisteredKey) => Promise<void>,
+  ): Promise<"revoked" | "unknown">;
+}
+
+/** One in use, one to come, and some for programs that share an id. */
+export const MAX_LIVE_KEYS = 10;
+
+interface Row {
+  kid: string;
+  algorithm: string;
+  public_jwk: JWK;
+  created_at: number;
+  last_used_at: number | null;
+  revoked_at: number | null;
+}
+
+const COLUMNS = `kid, algorithm, public_jwk, extract(epoch from created_at)::float8 as created_at,
+  extract(epoch from last_used_at)::float8 as last_used_at,
+  extract(epoch from revoked_at)::float8 as revoked_at`;
+
+export function createRegisteredKeysStore(
+  database: Database,
+  { newsSeconds }: { newsSeconds: number },
+): RegisteredKeysStore {
+  async function hasClient(queryable: Queryable, clientId: string, lock = ""): Promise<boolean> {
+    const { rowCount } = await queryable.query({
+      text: `select from daykey.clients where client_id = $1 and deleted_at is null ${lock}`,
+      values: [clientId],
+    });
+    return rowCount > 0;
+  }
+
+  return {
+    async list(clientId) {
+      if (!(await hasClient(database, clientId))) return undefined;
+      const { rows } = await database.query<Row>({
+        text: `select ${COLUMNS} from daykey.client_keys where client_id = $1
+               order by client_keys.created_at desc, kid`,
+        values: [clientId],
+      });
+      return rows.map(toKey);
+    },
+
+    async add(clientId, { kid, algorithm, publicJwk }, record) {
+      return database.transaction(async (tx) => {
+        if (!(await hasClient(tx, clientId, "for update"))) return "unknown";
+        const { rows: live } = await tx.query<{ count: number }>({
+          text: `select count(*)::int as count from daykey.client_keys
+                 where client_id = $1 and revoked_at is null`,
+          values: [clientId],
+        });
+        if ((live[0]?.count ?? 0) >= MAX_LIVE_KEYS) return "full";
+        const { rows } = await tx.query<Row>({
+          text: `insert into daykey.client_keys (client_id, kid, algorithm, public_jwk)
+                 values ($1, $2, $3, $4) on conflict (client_id, kid) do nothing
+                 returning ${COLUMNS}`,
+          values: [clientId, kid, algorithm, JSON.stringify(publicJwk)],
+        });
+        const [row] = rows;
+        if (!row) return "kid_exists";
+        await record(tx);
+        return toKey(row);
+      });
+    },
+
+    async revoke(clientId, kid, record) {
+      return database.transaction(async (tx) => {
+        if (!(await hasClient(tx, clientId, "for update"))) return "unknown";
+        const { rows } = await tx.query<Row>({
+          text: `select ${COLUMNS} from daykey.client_keys where client_id = $1 and kid = $2`,
+          values: [clientId, kid],
+        });
+        const [before] = rows;
+        if (!before) return "unknown";
+        if (before.revoked_at !== null) return "revoked";
+        const { rows: ended } = await tx.query<Row>({
+          text: `update daykey.client_keys set revoked_at = now()
+                 where client_id = $1 and kid = $2 returning ${COLUMNS}`,
+          values: [clientId, kid],
+        });
+        await tx.query({
+          text: `insert into daykey.revocations (kind, subject, expires_at)
+                 values ('credential', $1, now() + make_interval(secs => $2))
+                 on conflict (kind, subject) do nothing`,
+          values: [`${clientId} ${kid}`, newsSeconds],
+        });
+        await record(tx, toKey(before), toKey(ended[0] ?? before));
+        return "revoked";
+      });
+    },
+  };
+}
+
+function toKey(row: Row): RegisteredKey {
+  return {
+    kid: row.kid,
+    algorithm: row.algorithm,
+    publicJwk: row.public_jwk,
+    createdAt: row.created_at,
+    lastUsedAt: row.last_used_at ?? undefined,
+    revokedAt: row.revoked_at ?? undefined,
+  };
+}

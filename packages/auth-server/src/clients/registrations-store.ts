@@ -1,0 +1,311 @@
+/**
+ * Clients as an operator sees and changes them. Each change is one transaction with what `record`
+ * writes about it, and `record` comes last. Ending what a client holds raises its epoch and leaves the
+ * news for local validators (docs/protocol.md §3).
+ */
+import type { AuthMethod, GrantType } from "@daykey/common/protocol";
+import type { Database, Queryable } from "@daykey/service/database";
+import { ProblemError } from "@daykey/service/problem-error";
+import { fromRowUri, toRowUri } from "../resources/resources-store.ts";
+import { ADMIN_SCOPE, type AccessTokenFormat, type ClientRegistration } from "./client.ts";
+import type { Transaction } from "./clients-store.ts";
+
+export interface RegisteredClient extends ClientRegistration {
+  enabled: boolean;
+  epoch: number;
+  /** From 1, one more at every change of anything here. */
+  version: number;
+  accessTokenFormat: AccessTokenFormat;
+  /** Epoch seconds, as the next. */
+  createdAt: number;
+  updatedAt: number;
+}
+
+export interface ClientFilter {
+  /** Part of the id or the name, whatever the case. */
+  text?: string | undefined;
+  enabled?: boolean | undefined;
+  scope?: string | undefined;
+  resource?: string | undefined;
+}
+
+export const CLIENT_ORDERS = ["client_id", "created_at"] as const;
+export type ClientOrder = (typeof CLIENT_ORDERS)[number];
+
+/** Where a page ended: the next begins after it. */
+export interface ClientPlace {
+  clientId: string;
+  /** UTC with microseconds, as in `2026-11-21T12:00:00.123456Z`. */
+  createdAt: string;
+}
+
+/** Writes what is recorded of a change, within its transaction; nothing is written after it. */
+export type RecordClientChange = (
+  tx: Transaction,
+  before: RegisteredClient,
+  after: RegisteredClient | undefined,
+) => Promise<void>;
+
+/** A client's state, and how it may be changed. */
+export type ClientSwitch = "disable" | "enable" | "revoke_tokens";
+
+export interface RegistrationsStore {
+  list(page: {
+    limit: number;
+    order: ClientOrder;
+    after: ClientPlace | undefined;
+    filter: ClientFilter;
+  }): Promise<{ clients: RegisteredClient[]; next: ClientPlace | undefined }>;
+  /** Undefined without such a client; `tx` sees what it has itself changed. */
+  read(clientId: string, tx?: Transaction): Promise<RegisteredClient | undefined>;
+  /**
+   * Replaces a registration that still has this version.
+   * @throws {ProblemError} 409 when nobody could administrate any more
+   */
+  change(
+    registration: ClientRegistration,
+    version: number,
+    record: RecordClientChange,
+  ): Promise<RegisteredClient | "stale" | "unknown">;
+  /**
+   * Turns a client off or on, or ends all its tokens. Disabling ends them too; a client that is already
+   * so is left alone. @throws {ProblemError} as `change`
+   */
+  turn(
+    clientId: string,
+    how: ClientSwitch,
+    record: RecordClientChange,
+  ): Promise<RegisteredClient | "unknown">;
+  /**
+   * Deletes a client for good: its id stays taken, its verifiers and keys go.
+   * @param version undefined for any
+   * @throws {ProblemError} as `change`
+   */
+  remove(
+    clientId: string,
+    version: number | undefined,
+    record: RecordClientChange,
+  ): Promise<"removed" | "stale" | "unknown">;
+}
+
+interface Row {
+  client_id: string;
+  name: string;
+  enabled: boolean;
+  epoch: number;
+  version: number;
+  auth_methods: AuthMethod[];
+  grant_types: GrantType[];
+  scopes: string[];
+  resources: string[];
+  access_token_seconds: number | null;
+  refresh_idle_seconds: number | null;
+  refresh_absolute_seconds: number | null;
+  access_token_format: AccessTokenFormat;
+  jwks_uri: string | null;
+  created_at: number;
+  updated_at: number;
+}
+
+const COLUMNS = `client_id, name, enabled, epoch, version, auth_methods, grant_types, scopes, resources,
+  access_token_seconds, refresh_idle_seconds, refresh_absolute_seconds, access_token_format, jwks_uri,
+  extract(epoch from created_at)::float8 as created_at,
+  extract(epoch from updated_at)::float8 as updated_at`;
+
+/** The page's text is one of two, and all that a caller sends is a parameter (A5). */
+const LIST: Record<ClientOrder, string> = {
+  client_id: listText("client_id > $5", "client_id"),
+  created_at: listText("(created_at, client_id) > ($7::timestamptz, $5)", "created_at, client_id"),
+};
+
+function listText(after: string, order: string): string {
+  return `select ${COLUMNS}, to_char(created_at at time zone 'UTC',
+            'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as created_at_exact
+          from daykey.clients
+          where deleted_at is null
+            and ($1::text is null or strpos(lower(client_id), lower($1)) > 0
+              or strpos(lower(name), lower($1)) > 0)
+            and ($2::boolean is null or enabled = $2)
+            and ($3::text is null or $3 = any(scopes))
+            and ($4::text is null or $4 = any(resources))
+            and ($5::text is null or ${after})
+          order by ${order} limit $6`;
+}
+
+export function createRegistrationsStore(
+  database: Database,
+  { issuer, newsSeconds }: { issuer: string; newsSeconds: number },
+): RegistrationsStore {
+  function toClient(row: Row): RegisteredClient {
+    return {
+      clientId: row.client_id,
+      name: row.name,
+      enabled: row.enabled,
+      epoch: row.epoch,
+      version: row.version,
+      authMethods: row.auth_methods,
+      grantTypes: row.grant_types,
+      scopes: row.scopes,
+      resources: row.resources.map((uri) => fromRowUri(uri, issuer)),
+      accessTokenSeconds: row.access_token_seconds ?? undefined,
+      refreshIdleSeconds: row.refresh_idle_seconds ?? undefined,
+      refreshAbsoluteSeconds: row.refresh_absolute_seconds ?? undefined,
+      accessTokenFormat: row.access_token_format,
+      jwksUri: row.jwks_uri ?? undefined,
+      createdAt: row.created_at,
+      updatedAt: row.updated_at,
+    };
+  }
+
+  async function read(
+    queryable: Queryable,
+    clientId: string,
+    lock = "",
+  ): Promise<RegisteredClient | undefined> {
+    const { rows } = await queryable.query<Row>({
+      text: `select ${COLUMNS} from daykey.clients
+             where client_id = $1 and deleted_at is null ${lock}`,
+      values: [clientId],
+    });
+    return rows[0] && toClient(rows[0]);
+  }
+
+  async function update(
+    tx: Queryable,
+    set: string,
+    values: readonly unknown[],
+  ): Promise<RegisteredClient> {
+    const { rows } = await tx.query<Row>({
+      text: `update daykey.clients set ${set}, version = version + 1, updated_at = now()
+             where client_id = $1 returning ${COLUMNS}`,
+      values,
+    });
+    const [row] = rows;
+    if (!row) throw new Error("a locked row vanished");
+    return toClient(row);
+  }
+
+  /** Asked once the client is changed: two admins who end each other come one after the other. */
+  async function keepAnAdmin(tx: Queryable, before: RegisteredClient): Promise<void> {
+    if (!before.enabled || !before.scopes.includes(ADMIN_SCOPE)) return;
+    const { rowCount } = await tx.query({
+      text: `select from daykey.clients where deleted_at is null and enabled
+               and $1 = any(scopes) and $2 = any(resources) limit 1`,
+      values: [ADMIN_SCOPE, toRowUri(issuer, issuer)],
+    });
+    if (rowCount > 0) return;
+    throw new ProblemError({
+      status: 409,
+      code: "last-admin",
+      title: "No other enabled client may administrate",
+    });
+  }
+
+  async function tell({ query }: Queryable, { clientId, epoch }: RegisteredClient): Promise<void> {
+    await query({
+      text: `insert into daykey.revocations as r (kind, subject, epoch, expires_at)
+             values ('client', $1, $2, now() + make_interval(secs => $3))
+             on conflict (kind, subject) do update set
+               epoch = greatest(r.epoch, excluded.epoch),
+               expires_at = greatest(r.expires_at, excluded.expires_at)`,
+      values: [clientId, epoch, newsSeconds],
+    });
+  }
+
+  return {
+    async list({ limit, order, after, filter }) {
+      const { rows } = await database.query<Row & { created_at_exact: string }>({
+        text: LIST[order],
+        values: [
+          filter.text ?? null,
+          filter.enabled ?? null,
+          filter.scope ?? null,
+          filter.resource === undefined ? null : toRowUri(filter.resource, issuer),
+          after?.clientId ?? null,
+          limit + 1,
+          ...(order === "created_at" ? [after?.createdAt ?? null] : []),
+        ],
+      });
+      const last = rows.length > limit ? rows[limit - 1] : undefined;
+      return {
+        clients: rows.slice(0, limit).map(toClient),
+        next: last && { clientId: last.client_id, createdAt: last.created_at_exact },
+      };
+    },
+
+    read: async (clientId, tx = database) => read(tx, clientId),
+
+    async change(registration, version, record) {
+      return database.transaction(async (tx) => {
+        const before = await read(tx, registration.clientId, "for update");
+        if (!before) return "unknown";
+        if (before.version !== version) return "stale";
+        const after = await update(
+          tx,
+          `name = $2, auth_methods = $3, grant_types = $4, scopes = $5, resources = $6,
+           access_token_seconds = $7, refresh_idle_seconds = $8, refresh_absolute_seconds = $9,
+           access_token_format = $10, jwks_uri = $11`,
+          [
+            registration.clientId,
+            registration.name,
+            registration.authMethods,
+            registration.grantTypes,
+            registration.scopes,
+            registration.resources.map((uri) => toRowUri(uri, issuer)),
+            registration.accessTokenSeconds ?? null,
+            registration.refreshIdleSeconds ?? null,
+            registration.refreshAbsoluteSeconds ?? null,
+            registration.accessTokenFormat ?? "jwt",
+            registration.jwksUri ?? null,
+          ],
+        );
+        await keepAnAdmin(tx, before);
+        await record(tx, before, after);
+        return after;
+      });
+    },
+
+    async turn(clientId, how, record) {
+      return database.transaction(async (tx) => {
+        const before = await read(tx, clientId, "for update");
+        if (!before) return "unknown";
+        const enabled = { disable: false, enable: true, revoke_tokens: before.enabled }[how];
+        if (how !== "revoke_tokens" && before.enabled === enabled) return before;
+        const raise = how === "enable" ? 0 : 1;
+        const after = await update(tx, "enabled = $2, epoch = epoch + $3", [
+          clientId,
+          enabled,
+          raise,
+        ]);
+        if (raise > 0) await tell(tx, after);
+        await keepAnAdmin(tx, before);
+        await record(tx, before, after);
+        return after;
+      });
+    },
+
+    async remove(clientId, version, record) {
+      return database.transaction(async (tx) => {
+        const before = await read(tx, clientId, "for update");
+        if (!before) return "unknown";
+        if (version !== undefined && before.version !== version) return "stale";
+        const after = await update(tx, "enabled = false, epoch = epoch + 1, deleted_at = now()", [
+          clientId,
+        ]);
+        await tell(tx, after);
+        for (const text of [
+          `update daykey.secrets set verifiers = '', revoked_at = coalesce(revoked_at, now())
+           where client_id = $1`,
+          `update daykey.client_keys set revoked_at = coalesce(revoked_at, now())
+           where client_id = $1`,
+          `update daykey.resources set owner_client_id = null where owner_client_id = $1`,
+        ]) {
+          await tx.query({ text, values: [clientId] });
+        }
+        await keepAnAdmin(tx, before);
+        await record(tx, before, undefined);
+        return "removed";
+      });
+    },
+  };
+}

@@ -1,0 +1,84 @@
+/**
+ * `POST /oauth2/introspect` (RFC 7662): is this token active, and what does it say? Everything but a
+ * refresh token is answered from memory. The answer begins as `{"active":false}`: a caller who is
+ * neither the token's client nor its resource's server learns nothing else (RFC 7662 §2.2).
+ */
+import { OAuthError } from "@daykey/common/oauth-error";
+import { PATHS } from "@daykey/common/protocol";
+import { formatScope } from "@daykey/common/scope";
+import { type AppRouter, createRouter } from "@daykey/service/router";
+import type { Client } from "../clients/client.ts";
+import type { GrantsStore } from "../grants/grants-store.ts";
+import type { ResourceDirectory } from "../resources/resource-directory.ts";
+import type { IsAlive } from "../revocation/liveness.ts";
+import type { AccessTokenReader } from "../token/access-token-reader.ts";
+import type { ReadAuthenticated } from "../token/client-endpoint.ts";
+import type { RefreshFault } from "../token/refresh-token.ts";
+import type { RefreshTokenReader } from "../token/refresh-token-reader.ts";
+
+const INACTIVE = { active: false };
+
+export function createIntrospectionEndpoint({
+  readAuthenticated,
+  readAccessToken,
+  readRefreshToken,
+  isAlive,
+  grants,
+  directory,
+  issuer,
+  refreshFault,
+}: {
+  readAuthenticated: ReadAuthenticated;
+  readAccessToken: AccessTokenReader;
+  readRefreshToken: RefreshTokenReader;
+  isAlive: IsAlive;
+  grants: GrantsStore;
+  directory: ResourceDirectory;
+  issuer: string;
+  refreshFault: RefreshFault;
+}): AppRouter {
+  async function accessToken(text: string, caller: Client): Promise<object | undefined> {
+    const token = readAccessToken(text);
+    if (!token) return undefined;
+    const { claims } = token;
+    const isOwn = claims.client_id === caller.clientId;
+    const isForCaller = directory.find(claims.aud)?.ownerClientId === caller.clientId;
+    if (!(isOwn || isForCaller) || !(await isAlive(token))) return INACTIVE;
+    return { active: true, token_type: "Bearer", ...claims };
+  }
+
+  /** A refresh token is its own client's business alone. */
+  async function refreshToken(text: string, caller: Client): Promise<object> {
+    const token = await readRefreshToken(text);
+    if ("fault" in token || refreshFault(token, caller) !== undefined) return INACTIVE;
+    const { grant, seq, issuedAt } = token;
+    if (!(await grants.isCurrent(grant.id, seq))) return INACTIVE;
+    return {
+      active: true,
+      token_type: "refresh_token",
+      iss: issuer,
+      sub: grant.clientId,
+      client_id: grant.clientId,
+      scope: formatScope(grant.scope),
+      iat: issuedAt,
+      exp: grant.expiresAt,
+      gid: grant.id,
+      ep: grant.epoch,
+      cred: grant.credential,
+    };
+  }
+
+  const router = createRouter();
+  router.post(PATHS.introspect, async (ctx) => {
+    const { client, form, note } = await readAuthenticated(ctx);
+    const text = form.get("token");
+    if (text === undefined) {
+      throw new OAuthError("invalid_request", "The parameter token is missing.");
+    }
+    const answer = (await accessToken(text, client)) ?? (await refreshToken(text, client));
+    note({ outcome: answer === INACTIVE ? "inactive" : "active" });
+    ctx.set("Cache-Control", "no-store");
+    ctx.body = answer;
+  });
+  return router;
+}

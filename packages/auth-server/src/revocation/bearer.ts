@@ -1,0 +1,63 @@
+/** Bearer tokens for the issuer itself, which is a resource too: the feed's and the admin API's guard. */
+import type { IncomingHttpHeaders } from "node:http";
+import type { AccessTokenClaims } from "@daykey/common/access-token";
+import { OAuthError } from "@daykey/common/oauth-error";
+import type { AccessTokenReader } from "../token/access-token-reader.ts";
+import type { IsAlive } from "./liveness.ts";
+
+export interface BearerAuthorizer {
+  /**
+   * The claims of the access token in the Authorization header (RFC 6750 §2.1).
+   * @throws {OAuthError} with the challenge of RFC 6750 §3: 401 without a token or with one that is not
+   *   good here, 400 for a malformed header, 403 without the scope
+   */
+  authorize(headers: IncomingHttpHeaders, scope: string): Promise<AccessTokenClaims>;
+}
+
+const SCHEME = /^bearer(?: |$)/i;
+const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*) *$/i;
+
+export function createBearerAuthorizer({
+  readAccessToken,
+  isAlive,
+  issuer,
+}: {
+  readAccessToken: AccessTokenReader;
+  isAlive: IsAlive;
+  issuer: string;
+}): BearerAuthorizer {
+  const challenge = (parameters = ""): Record<string, string> => ({
+    "WWW-Authenticate": `Bearer realm="${issuer}"${parameters}`,
+  });
+
+  return {
+    async authorize({ authorization }, scope) {
+      if (authorization === undefined || !SCHEME.test(authorization)) {
+        throw new OAuthError("invalid_token", "An access token is required.", {
+          detail: "no_credential",
+          headers: challenge(),
+        });
+      }
+      const text = BEARER.exec(authorization)?.[1];
+      if (text === undefined) {
+        throw new OAuthError("invalid_request", "The Authorization header is malformed.", {
+          detail: "malformed_credential",
+          headers: challenge(', error="invalid_request"'),
+        });
+      }
+      const token = readAccessToken(text);
+      if (!token || token.claims.aud !== issuer || !(await isAlive(token))) {
+        throw new OAuthError("invalid_token", "The access token is not valid here.", {
+          detail: token ? "dead_or_misdirected_token" : "not_our_token",
+          headers: challenge(', error="invalid_token"'),
+        });
+      }
+      if (!token.claims.scope.split(" ").includes(scope)) {
+        throw new OAuthError("insufficient_scope", `This needs the scope ${scope}.`, {
+          headers: challenge(`, error="insufficient_scope", scope="${scope}"`),
+        });
+      }
+      return token.claims;
+    },
+  };
+}

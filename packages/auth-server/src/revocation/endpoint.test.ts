@@ -1,0 +1,137 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  type Answer,
+  startAuthServer,
+  type TestAuthServer,
+  type TestClient,
+} from "../../test/auth-server.ts";
+import { expectRefused, openGrant, refreshTokenOf, rotate } from "../../test/refresh.ts";
+
+let server: TestAuthServer;
+let client: TestClient;
+beforeAll(async () => {
+  server = await startAuthServer({ config: { revocationsPerClient: 5 } });
+});
+afterAll(() => server.stop());
+
+const revoke = (token: string, by = client): Promise<Answer> =>
+  server.postAs(by, "/oauth2/revoke", { token });
+
+async function isActive(token: string): Promise<unknown> {
+  return (await server.postAs(client, "/oauth2/introspect", { token })).body["active"];
+}
+
+async function newGrant(): Promise<{ access: string; refresh: string }> {
+  client = await server.createClient();
+  const answer = await server.clientCredentials(client);
+  return { access: String(answer.body["access_token"]), refresh: refreshTokenOf(answer) };
+}
+
+describe("RFC 7009: revoking any token of a grant ends the grant", () => {
+  test.each(["access", "refresh"] as const)("its %s token", async (kind) => {
+    const grant = await newGrant();
+    const { status, text, headers } = await revoke(grant[kind]);
+    expect([status, text, headers.get("cache-control")]).toEqual([200, "", "no-store"]);
+    expectRefused(await server.refresh(client, grant.refresh));
+    await server.look();
+    expect(await isActive(grant.access)).toBe(false);
+    expect(await isActive(grant.refresh)).toBe(false);
+  });
+
+  test("an expired but genuine access token ends it too", async () => {
+    const grant = await newGrant();
+    server.advance(601);
+    expect((await revoke(grant.access)).status).toBe(200);
+    expectRefused(await server.refresh(client, grant.refresh));
+  });
+
+  test("a used refresh token ends it, and its successor is dead", async () => {
+    const { refresh } = await newGrant();
+    const successor = await rotate(server, client, refresh);
+    expect((await revoke(refresh)).status).toBe(200);
+    expectRefused(await server.refresh(client, successor));
+  });
+
+  test("revoked twice is revoked once", async () => {
+    const { access } = await newGrant();
+    expect((await revoke(access)).status).toBe(200);
+    expect((await revoke(access)).status).toBe(200);
+  });
+});
+
+test.each(["", "garbage", "dkr1.aaaaaaaa.AQ.AQ", "eyJhbGciOiJub25lIn0.e30.", "a.b.c", "\u{1F511}"])(
+  "RFC 7009 §2.2: what is no token of ours is as good as revoked: %j",
+  async (token) => {
+    await newGrant();
+    const expected = token === "" ? 400 : 200;
+    expect((await revoke(token)).status).toBe(expected);
+  },
+);
+
+test.each(["access", "refresh"] as const)(
+  "another client's %s token is refused and stays alive",
+  async (kind) => {
+    const grant = await newGrant();
+    const stranger = await server.createClient();
+    const { status, body } = await revoke(grant[kind], stranger);
+    expect([status, body["error"]]).toEqual([400, "unauthorized_client"]);
+    expect((await server.refresh(client, grant.refresh)).status).toBe(200);
+  },
+);
+
+test("C1: nothing is revoked without client authentication", async () => {
+  const grant = await newGrant();
+  const form = {
+    token: grant.refresh,
+    client_id: client.clientId,
+    client_secret_hash: "0".repeat(64),
+  };
+  const { status, body } = await server.post("/oauth2/revoke", form);
+  expect([status, body["error"]]).toEqual([401, "invalid_client"]);
+  expect((await server.refresh(client, grant.refresh)).status).toBe(200);
+});
+
+test("T9: 200 only after the commit: a failing statement is no 200, and the grant lives", async () => {
+  const grant = await newGrant();
+  await server.database.query(`
+    create function fail() returns trigger language plpgsql as $$ begin raise 'no'; end $$;
+    create trigger fail before insert on daykey.revocations execute function fail();`);
+  const answer = await revoke(grant.access);
+  await server.database.query("drop function fail cascade");
+  expect(answer.status).toBe(500);
+  expect(answer.body["error"]).toBe("server_error");
+  expect((await server.refresh(client, grant.refresh)).status).toBe(200);
+});
+
+test("a client's own revocations are limited, and another client's are not touched by it", async () => {
+  client = await server.createClient();
+  const answers: Answer[] = [];
+  for (let i = 0; i < 6; i++) answers.push(await revoke((await openGrant(server, client)).token));
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 429]);
+  expect(answers[5]?.headers.get("retry-after")).toBe("60");
+  const { access } = await newGrant();
+  expect((await revoke(access)).status).toBe(200);
+});
+
+test("news of a revocation lives as long as its tokens may, and 5 minutes", async () => {
+  const { access } = await newGrant();
+  await revoke(access);
+  const [row] = await server.database.query<{ seconds: number }>(
+    `select extract(epoch from expires_at - created_at)::int as seconds
+     from daykey.revocations where client_id = $1`,
+    [client.clientId],
+  );
+  expect(row).toEqual({ seconds: 3600 + 300 });
+});
+
+test("reuse of a refresh token is news too", async () => {
+  client = await server.createClient();
+  const { id, token } = await openGrant(server, client);
+  await rotate(server, client, await rotate(server, client, token));
+  expectRefused(await server.refresh(client, token));
+  const rows = await server.database.query(
+    "select kind, subject from daykey.revocations where subject = $1",
+    [id],
+  );
+  expect(rows).toEqual([{ kind: "grant", subject: id }]);
+});

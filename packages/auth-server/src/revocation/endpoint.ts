@@ -1,0 +1,86 @@
+/**
+ * `POST /oauth2/revoke` (RFC 7009): revoking any token of a grant ends the grant. The answer is 200 only
+ * after the commit; a token that is unknown, or garbage, is as good as revoked.
+ */
+import { OAuthError } from "@daykey/common/oauth-error";
+import { PATHS } from "@daykey/common/protocol";
+import { type AppRouter, createRouter } from "@daykey/service/router";
+import type { VerifiedClient } from "../clients/client.ts";
+import type { GrantsStore } from "../grants/grants-store.ts";
+import type { AccessTokenReader } from "../token/access-token-reader.ts";
+import type { ReadAuthenticated } from "../token/client-endpoint.ts";
+import type { RefreshTokenReader } from "../token/refresh-token-reader.ts";
+import type { RevocationsStore } from "./revocations-store.ts";
+
+/** A grant named by one of its tokens. */
+interface NamedGrant {
+  grantId: string;
+  clientId: string;
+  /** When no token of it can be alive any more, epoch seconds. */
+  expiresAt: number;
+}
+
+export function createRevocationEndpoint({
+  readAuthenticated,
+  readAccessToken,
+  readRefreshToken,
+  grants,
+  revocations,
+  limits,
+}: {
+  readAuthenticated: ReadAuthenticated;
+  readAccessToken: AccessTokenReader;
+  readRefreshToken: RefreshTokenReader;
+  grants: GrantsStore;
+  revocations: RevocationsStore;
+  limits: {
+    /** The longest life of any grant: an access token does not say its grant's end. */
+    refreshAbsoluteMaxSeconds: number;
+    /** Live revocations that one client may cause. */
+    revocationsPerClient: number;
+  };
+}): AppRouter {
+  async function grantOf(token: string): Promise<NamedGrant | undefined> {
+    const access = readAccessToken(token);
+    if (access) {
+      const { gid, client_id, iat } = access.claims;
+      const expiresAt = iat + limits.refreshAbsoluteMaxSeconds;
+      return { grantId: gid, clientId: client_id, expiresAt };
+    }
+    const refresh = await readRefreshToken(token);
+    if ("fault" in refresh) return undefined;
+    const { id, clientId, expiresAt } = refresh.grant;
+    return { grantId: id, clientId, expiresAt };
+  }
+
+  async function requireRoom(client: VerifiedClient): Promise<void> {
+    const live = await revocations.countOfClient(client.clientId);
+    if (live < limits.revocationsPerClient) return;
+    throw new OAuthError("slow_down", "The client has revoked too much at once. Try again later.", {
+      detail: "too_many_revocations",
+      headers: { "Retry-After": "60" },
+    });
+  }
+
+  const router = createRouter();
+  router.post(PATHS.revoke, async (ctx) => {
+    const { client, form, note } = await readAuthenticated(ctx);
+    const token = form.get("token");
+    if (token === undefined) {
+      throw new OAuthError("invalid_request", "The parameter token is missing.");
+    }
+    const grant = await grantOf(token);
+    if (grant) {
+      note({ grant: grant.grantId });
+      if (grant.clientId !== client.clientId) {
+        throw new OAuthError("unauthorized_client", "The token is another client's.");
+      }
+      await requireRoom(client);
+      await grants.revoke(grant);
+    }
+    ctx.status = 200;
+    ctx.set("Cache-Control", "no-store");
+    note({ outcome: grant ? "revoked" : "unknown_token" });
+  });
+  return router;
+}

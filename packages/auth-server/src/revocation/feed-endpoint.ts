@@ -1,0 +1,35 @@
+/** `GET /revocations`: the feed that lets resource-servers refuse a revoked token within a second. */
+import { PATHS } from "@daykey/common/protocol";
+import type { Clock } from "@daykey/common/clock";
+import { type AppRouter, createRouter } from "@daykey/service/router";
+import type { BearerAuthorizer } from "./bearer.ts";
+import { createFeedStream } from "./feed.ts";
+import type { LiveSet } from "./live-set.ts";
+
+const FEED_SCOPE = "revocations:read";
+
+export function createFeedEndpoint({
+  bearer,
+  liveSet,
+  clock,
+  stopping,
+}: {
+  bearer: BearerAuthorizer;
+  liveSet: LiveSet;
+  clock: Clock;
+  stopping: AbortSignal;
+}): AppRouter {
+  const router = createRouter();
+  router.get(PATHS.revocations, async (ctx) => {
+    const claims = await bearer.authorize(ctx.req.headers, FEED_SCOPE);
+    Object.assign(ctx.state.logFields, { client: claims.client_id, kid: claims.cred });
+    ctx.set("Content-Type", "text/event-stream");
+    // Nothing on the way may hold an event back, keep one or compress them.
+    ctx.set("Cache-Control", "no-store, no-transform");
+    ctx.set("X-Accel-Buffering", "no");
+    ctx.status = 200;
+    if (ctx.method === "HEAD") return;
+    ctx.body = createFeedStream({ liveSet, lifeSeconds: claims.exp - clock(), stopping });
+  });
+  return router;
+}

@@ -1,0 +1,46 @@
+/**
+ * The first two phases of every endpoint that clients authenticate at: read the form, authenticate
+ * the client. They stand here once, so that none of them can forget a check.
+ */
+import { OAuthError } from "@daykey/common/oauth-error";
+import { addressKey } from "@daykey/service/address";
+import { readForm } from "@daykey/service/form";
+import type { AppContext } from "@daykey/service/router";
+import type { ClientAuthenticator } from "../clients/authenticate.ts";
+import type { VerifiedClient } from "../clients/client.ts";
+import { CREDENTIAL_PARAMETERS } from "../clients/credential.ts";
+
+export interface AuthenticatedForm {
+  client: VerifiedClient;
+  form: ReadonlyMap<string, string>;
+  /** Adds to the request's log line. */
+  note(fields: object): void;
+}
+
+/** @throws {OAuthError} as `readForm` and `ClientAuthenticator.authenticate` */
+export type ReadAuthenticated = (ctx: AppContext) => Promise<AuthenticatedForm>;
+
+export function createReadAuthenticated(authenticator: ClientAuthenticator): ReadAuthenticated {
+  return async (ctx) => {
+    const { logFields, address } = ctx.state;
+    const note = (fields: object): void => void Object.assign(logFields, fields);
+    refuseCredentialsInUrl(ctx);
+    const form = await readForm(ctx.req);
+    const client = await authenticator.authenticate({
+      form,
+      authorization: ctx.req.headers.authorization,
+      addressKey: addressKey(address),
+      note,
+    });
+    return { client, form, note };
+  };
+}
+
+/** RFC 6749 §2.3.1: credentials MUST NOT be included in the request URI. */
+function refuseCredentialsInUrl(ctx: AppContext): void {
+  const names = new URLSearchParams(ctx.querystring);
+  if (!CREDENTIAL_PARAMETERS.some((name) => names.has(name))) return;
+  throw new OAuthError("invalid_request", "Credentials belong into the body, not into the URL.", {
+    detail: "credential_in_url",
+  });
+}

@@ -1,0 +1,34 @@
+/**
+ * The opaque form of an access token (docs/protocol.md §2): `dka1.<key id>.<base64url of iv(12) ‖
+ * ciphertext ‖ tag(16)>`, AES-256-GCM over the same claims as a JWT's, with the issuer and all before
+ * the last dot as associated data. Only this server reads it; a resource-server asks by introspection.
+ */
+import { type AccessTokenClaims, readAccessTokenClaims } from "@daykey/common/access-token";
+import type { SymmetricKey } from "../keys/symmetric-keys.ts";
+
+const MAX_LENGTH = 8192;
+const PATTERN = /^(dka1\.([a-z0-9]{8}))\.([A-Za-z0-9_-]+)$/;
+
+export function formatOpaqueToken(
+  claims: AccessTokenClaims,
+  key: SymmetricKey,
+  issuer: string,
+): string {
+  const head = `dka1.${key.kid}`;
+  const sealed = key.seal(Buffer.from(JSON.stringify(claims)), `${issuer}\n${head}`);
+  return `${head}.${sealed.toString("base64url")}`;
+}
+
+/** The claims of a genuine opaque token, or undefined. */
+export function readOpaqueToken(
+  text: string,
+  keyOf: (kid: string) => SymmetricKey | undefined,
+  issuer: string,
+): AccessTokenClaims | undefined {
+  if (text.length > MAX_LENGTH) return undefined;
+  const [, head = "", kid = "", sealedText = ""] = PATTERN.exec(text) ?? [];
+  const sealed = Buffer.from(sealedText, "base64url");
+  if (sealed.length === 0 || sealed.toString("base64url") !== sealedText) return undefined;
+  const plaintext = keyOf(kid)?.open(sealed, `${issuer}\n${head}`);
+  return plaintext && readAccessTokenClaims(JSON.parse(plaintext.toString()));
+}
