@@ -1,0 +1,20 @@
+/** Everything a program needs, and the only barrel here. */
+export type { AccessToken } from "./access-token.ts";
+export { authorizedFetch, type AuthorizedFetchOptions } from "./authorized-fetch.ts";
+export { clientSecretBasic } from "./client-secret-basic.ts";
+export { clientSecretPost } from "./client-secret-post.ts";
+export type { ClientCredential, Proof, ProofContext, Sourced } from "./credential.ts";
+export {
+  type CredentialFile,
+  type CredentialFileOptions,
+  fromCredentialFile,
+  type SecretMethod,
+} from "./credential-file.ts";
+export { dayForm } from "./day-form.ts";
+export { discovery, type DiscoveryOptions, type ServerMetadata } from "./discovery.ts";
+export { DaykeyError, type DaykeyErrorCode, type DaykeyErrorDetails } from "./errors.ts";
+export { oneTimeForm } from "./one-time-form.ts";
+export type { Fetch, Platform } from "./platform.ts";
+export { privateKeyJwt, type PrivateJwk } from "./private-key-jwt.ts";
+export type { SecretMaterial } from "./secret-material.ts";
+export { createTokenSource, type TokenSource, type TokenSourceOptions } from "./token-source.ts";
