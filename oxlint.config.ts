@@ -28,6 +28,7 @@ const USES: readonly (readonly [files: string, grant: Grant])[] = [
   ["**", {}],
   ["packages/common/src/**", { libraries: false }],
   ["packages/client/src/**", { packages: ["common"], libraries: false }],
+  ["packages/cli/src/**", { packages: ["common", "client"] }],
   ["packages/service/src/**", { packages: ["common"], koa: true }],
   ["packages/service/src/{database,listen,migrate}.ts", { packages: ["common"], sql: true }],
   ["packages/*-server/src/**", SERVER],
@@ -49,6 +50,7 @@ const USES: readonly (readonly [files: string, grant: Grant])[] = [
   ...feature("resource-server/src/*", undefined, RESOURCE_SERVER),
   ["packages/resource-server/src/access/require-scope.ts", { ...SERVER, koa: true }],
   [TESTS, { ...SERVER, sql: true, koa: true, tests: true }],
+  ["packages/cli/{test/**,src/**/*.test.ts}", { packages: ["common", "client"], tests: true }],
   ["*.config.ts", { tests: true }],
 ];
 
@@ -195,6 +197,11 @@ export default defineConfig({
     })),
     {
       files: ["packages/*-server/src/{main,config}.ts", TESTS, AROUND],
+      rules: { "daykey/no-current-time": "off", "no-restricted-globals": "off" },
+    },
+    {
+      // The CLI's process: which Node it is, arguments, streams, exit code; and the current time.
+      files: ["packages/cli/{bin/*.mjs,src/main.ts}"],
       rules: { "daykey/no-current-time": "off", "no-restricted-globals": "off" },
     },
     {

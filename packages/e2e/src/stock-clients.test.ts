@@ -1,16 +1,23 @@
 /** Clients people already have, unchanged, against the real servers. */
 import { execFileSync } from "node:child_process";
+import { subtle, type webcrypto } from "node:crypto";
 import * as oauth from "oauth4webapi";
 import * as openid from "openid-client";
 import { ClientCredentials } from "simple-oauth2";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { hashPrimitives } from "@daykey/auth-server/clients/secrets";
+import { dayFormHash } from "@daykey/common/secret-hash";
 import { type CredentialFile, startStack } from "../test/stack.ts";
 
 let demo: CredentialFile;
+let admin: CredentialFile;
+let adminUrl: string;
 let stop: () => Promise<void>;
 beforeAll(async () => {
   const stack = await startStack();
   demo = await stack.place.credential("demo-client.json");
+  admin = await stack.place.credential("admin-client.json");
+  adminUrl = `http://127.0.0.1:${stack.place.env["AUTH_PRIVATE_PORT"]}/admin/v1`;
   stop = stack.stop;
 });
 afterAll(() => stop());
@@ -127,4 +134,111 @@ test("curl -u gets a token, with the secret and with today's hash in its place",
     );
     expect(JSON.parse(answer)).toMatchObject({ token_type: "Bearer", expires_in: 600 });
   }
+});
+
+describe("private_key_jwt, with a key registered over the admin API", () => {
+  const clientId = "key-holder";
+  let keys: Record<string, webcrypto.CryptoKey>;
+
+  /** @throws {Error} when it is not made */
+  async function make(path: string, body: object): Promise<void> {
+    const secret = { root: admin.client_secret, salt: admin.salt };
+    const answer = await fetch(admin.token_endpoint, {
+      method: "POST",
+      body: new URLSearchParams({
+        grant_type: "client_credentials",
+        client_id: admin.client_id,
+        client_secret_hash: await dayFormHash(hashPrimitives, secret, Date.now() / 1000),
+      }),
+    });
+    const { access_token: token } = (await answer.json()) as { access_token: string };
+    const response = await fetch(adminUrl + path, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    if (response.status !== 201) throw new Error(`${path}: ${await response.text()}`);
+    await response.arrayBuffer();
+  }
+
+  beforeAll(async () => {
+    await make("/clients", {
+      client_id: clientId,
+      name: "key holder",
+      auth_methods: ["private_key_jwt"],
+      grant_types: ["client_credentials", "refresh_token"],
+      scopes: ["time:read"],
+      resources: [demo.resource],
+      secret: null,
+    });
+    const rsa = { modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]), hash: "SHA-256" };
+    const pairs = {
+      ES256: await subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, false, [
+        "sign",
+        "verify",
+      ]),
+      RS256: await subtle.generateKey({ name: "RSASSA-PKCS1-v1_5", ...rsa }, false, [
+        "sign",
+        "verify",
+      ]),
+      Ed25519: (await subtle.generateKey("Ed25519", false, [
+        "sign",
+        "verify",
+      ])) as webcrypto.CryptoKeyPair,
+    };
+    keys = {};
+    for (const [alg, { privateKey, publicKey }] of Object.entries(pairs)) {
+      keys[alg] = privateKey;
+      const { kty, crv, x, y, n, e } = await subtle.exportKey("jwk", publicKey);
+      const jwk = { kty, crv, x, y, n, e, kid: alg, alg };
+      await make(`/clients/${clientId}/keys`, { jwk });
+    }
+  });
+
+  /** Neither library says by itself what its assertion is (RFC 10070). */
+  const typed = (header: Record<string, unknown>): void => {
+    header["typ"] = "client-authentication+jwt";
+  };
+  const algorithms = ["ES256", "RS256", "Ed25519"];
+
+  test.each(algorithms)("openid-client gets a token and refreshes, with %s", async (kid) => {
+    const key = { key: keys[kid] as webcrypto.CryptoKey, kid };
+    const config = await openid.discovery(
+      new URL(demo.issuer),
+      clientId,
+      undefined,
+      openid.PrivateKeyJwt(key, { [openid.modifyAssertion]: typed }),
+      // eslint-disable-next-line typescript/no-deprecated -- as above
+      { execute: [openid.allowInsecureRequests] },
+    );
+    const tokens = await openid.clientCredentialsGrant(config);
+    expect(tokens).toMatchObject({ token_type: "bearer", scope: "time:read", expires_in: 600 });
+    const refreshed = await openid.refreshTokenGrant(config, tokens.refresh_token ?? "");
+    expect(await timeStatus(refreshed.access_token)).toBe(200);
+  });
+
+  test.each(algorithms)(
+    "oauth4webapi gets a token without naming the key, with %s",
+    async (alg) => {
+      // eslint-disable-next-line typescript/no-deprecated -- as above
+      const insecure = { [oauth.allowInsecureRequests]: true };
+      const issuer = new URL(demo.issuer);
+      const server = await oauth.processDiscoveryResponse(
+        issuer,
+        await oauth.discoveryRequest(issuer, { algorithm: "oauth2", ...insecure }),
+      );
+      expect(server.token_endpoint_auth_methods_supported).toContain("private_key_jwt");
+      expect(server.token_endpoint_auth_signing_alg_values_supported).toContain(alg);
+      const client: oauth.Client = { client_id: clientId };
+      const response = await oauth.clientCredentialsGrantRequest(
+        server,
+        client,
+        oauth.PrivateKeyJwt(keys[alg] as webcrypto.CryptoKey, { [oauth.modifyAssertion]: typed }),
+        {},
+        insecure,
+      );
+      const tokens = await oauth.processClientCredentialsResponse(server, client, response);
+      expect(await timeStatus(tokens.access_token)).toBe(200);
+    },
+  );
 });

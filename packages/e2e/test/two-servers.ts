@@ -23,7 +23,15 @@ export interface TokenAnswer {
 }
 
 export interface TwoServers {
+  issuer: string;
+  resource: string;
+  /** Of server 0 or 1, which is not the issuer's. */
+  url(server: number): string;
   demo: CredentialFile;
+  /** Where the resource-server's credential file is. */
+  resourceServerFile: string;
+  /** A path for a log of a further process. */
+  logFile(name: string): string;
   /** POST /oauth2/token to server 0 or 1. */
   token(server: number, form: Record<string, string>): Promise<TokenAnswer>;
   /** With the demo client's day form. */
@@ -41,7 +49,8 @@ export interface TwoServers {
   stop(): Promise<void>;
 }
 
-export async function startTwoServers(): Promise<TwoServers> {
+/** @param env settings of both */
+export async function startTwoServers(env: Record<string, string> = {}): Promise<TwoServers> {
   const place = await createPlace();
   const config = readConfig(place.env);
   const home = await openHome(place.home);
@@ -70,6 +79,7 @@ export async function startTwoServers(): Promise<TwoServers> {
         PORT: String(ports[server * 2]),
         PRIVATE_PORT: String(privatePort),
         BAD_CREDENTIALS_PER_MINUTE: "100000",
+        ...env,
       },
     });
   }
@@ -83,7 +93,12 @@ export async function startTwoServers(): Promise<TwoServers> {
   }
 
   return {
+    issuer: config.issuer,
+    resource: config.resource,
+    url,
     demo,
+    resourceServerFile: home.resourceServerFile,
+    logFile: home.logFile,
     token,
     async authenticated(server, form) {
       const secret = { root: demo.client_secret, salt: demo.salt };

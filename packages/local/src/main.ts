@@ -71,6 +71,7 @@ async function start(config: LocalConfig): Promise<Home> {
   await startServer("resource-server", home, ports.RESOURCE_PRIVATE_PORT, {
     RESOURCE: resource,
     ISSUER: issuer,
+    RESOURCE_CREDENTIAL_FILE: home.resourceServerFile,
     HOST: host,
     PORT: String(ports.RESOURCE_PORT),
     PRIVATE_PORT: String(ports.RESOURCE_PRIVATE_PORT),

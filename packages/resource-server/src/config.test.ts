@@ -1,8 +1,30 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { ConfigError } from "@daykey/service/config";
-import { expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { describeConfig, readConfig } from "./config.ts";
 
-const REQUIRED = { RESOURCE: "https://api.example", ISSUER: "https://auth.example" };
+/** As the auth-server writes it for a new client. */
+const FILE = {
+  issuer: "https://auth.example",
+  token_endpoint: "https://auth.example/oauth2/token",
+  resource: "https://auth.example",
+  client_id: "resource-server",
+  client_secret: `dks_r3s0urc3_${"0123456789abcdef".repeat(4)}_01234567`,
+  salt: "00112233445566778899aabbccddeeff",
+};
+const CREDENTIAL = {
+  clientId: FILE.client_id,
+  clientSecret: FILE.client_secret,
+  salt: FILE.salt,
+};
+
+const REQUIRED = {
+  RESOURCE: "https://api.example",
+  ISSUER: "https://auth.example",
+  RESOURCE_CREDENTIAL: JSON.stringify(FILE),
+};
 
 function faultsOf(env: Record<string, string>): readonly string[] {
   try {
@@ -14,11 +36,14 @@ function faultsOf(env: Record<string, string>): readonly string[] {
   return [];
 }
 
-test("two settings are enough", () => {
+test("three settings are enough", () => {
   expect(readConfig(REQUIRED)).toEqual({
     resource: "https://api.example",
     issuer: "https://auth.example",
+    credential: CREDENTIAL,
+    authServerUrl: "https://auth.example",
     jwksUri: "https://auth.example/.well-known/jwks.json",
+    stalePolicy: { kind: "introspect" },
     algorithms: ["ES256", "RS256", "Ed25519"],
     accessTokenMaxSeconds: 3600,
     public: { host: "0.0.0.0", port: 5000 },
@@ -34,7 +59,10 @@ test("every setting is read", () => {
   const env = {
     RESOURCE: "http://127.0.0.1:5000",
     ISSUER: "http://127.0.0.1:4000",
+    RESOURCE_CREDENTIAL: JSON.stringify({ ...FILE, issuer: "http://127.0.0.1:4000" }),
+    AUTH_SERVER_URL: "http://auth-server:4000",
     JWKS_URI: "http://10.0.0.1:4000/keys/jwks.json",
+    STALE_POLICY: "allow:120",
     ALGORITHMS: "Ed25519, ES256",
     ACCESS_TOKEN_MAX: "600",
     HOST: "::",
@@ -50,7 +78,10 @@ test("every setting is read", () => {
   expect(readConfig(env)).toEqual({
     resource: "http://127.0.0.1:5000",
     issuer: "http://127.0.0.1:4000",
+    credential: CREDENTIAL,
+    authServerUrl: "http://auth-server:4000",
     jwksUri: "http://10.0.0.1:4000/keys/jwks.json",
+    stalePolicy: { kind: "allow", seconds: 120 },
     algorithms: ["Ed25519", "ES256"],
     accessTokenMaxSeconds: 600,
     public: { host: "::", port: 8080 },
@@ -61,11 +92,14 @@ test("every setting is read", () => {
     logLevel: "warn",
   });
   const described = describeConfig();
-  for (const name of Object.keys(env)) expect(described).toMatch(new RegExp(`^  ${name} `, "m"));
+  for (const name of Object.keys(env))
+    expect(described).toMatch(new RegExp(`^  ${name}(?:\\[_FILE\\])? `, "m"));
 });
 
 test("missing settings are told together", () => {
-  expect(() => readConfig({})).toThrow(/RESOURCE is required.*\n.*ISSUER is required/);
+  expect(() => readConfig({})).toThrow(
+    /RESOURCE is required.*\n.*ISSUER is required.*\n.*RESOURCE_CREDENTIAL is required/,
+  );
 });
 
 test.each([
@@ -75,6 +109,11 @@ test.each([
   ],
   ["ISSUER", ["https://auth.example/", "https://AUTH.example", "https://u:p@auth.example", "x"]],
   ["JWKS_URI", ["/jwks.json", "file:///etc/keys.json", "https://a.example/jwks.json?a=b"]],
+  ["AUTH_SERVER_URL", ["auth-server:4000", "https://auth.example/", "https://auth.example/a"]],
+  [
+    "STALE_POLICY",
+    ["Deny", "allow", "allow:", "allow:0", "allow:-1", "allow:1h", "allow:100000", "ask"],
+  ],
   ["ALGORITHMS", ["none", "HS256", "es256", "ES256,HS256", "ES384", "EdDSA", "PS256"]],
   ["ACCESS_TOKEN_MAX", ["9", "86401", "-1", "1h", "600.5", "1e3"]],
   ["PORT", ["-1", "65536", "http"]],
@@ -89,4 +128,53 @@ test.each([
     const faults = faultsOf({ [name]: value });
     expect(faults, value).toEqual([expect.stringMatching(new RegExp(`^${name} must be `))]);
   }
+});
+
+test("without JWKS_URI, keys come from where the auth-server is reached", () => {
+  const { jwksUri } = readConfig({ ...REQUIRED, AUTH_SERVER_URL: "http://10.0.0.1:4000" });
+  expect(jwksUri).toBe("http://10.0.0.1:4000/.well-known/jwks.json");
+});
+
+test.each(["introspect", "deny"])("STALE_POLICY=%s", (kind) => {
+  expect(readConfig({ ...REQUIRED, STALE_POLICY: kind }).stalePolicy).toEqual({ kind });
+});
+
+describe("RESOURCE_CREDENTIAL", () => {
+  test("may be a file, as the auth-server wrote it", () => {
+    const directory = mkdtempSync(join(tmpdir(), "daykey-config-"));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
+    const path = join(directory, "resource-server-client.json");
+    writeFileSync(path, `${JSON.stringify(FILE, null, 2)}\n`);
+    const env = { ...REQUIRED, RESOURCE_CREDENTIAL: "", RESOURCE_CREDENTIAL_FILE: path };
+    expect(readConfig(env).credential).toEqual(CREDENTIAL);
+  });
+
+  test("is refused when it could not work, and not quoted", () => {
+    const faulty = {
+      "no JSON": "{",
+      null: "null",
+      "a list": "[]",
+      "a secret alone": FILE.client_secret,
+      ...Object.fromEntries(
+        Object.entries({
+          issuer: undefined,
+          client_id: "a client",
+          client_secret: `${FILE.client_secret}x`,
+          salt: FILE.salt.toUpperCase(),
+        }).map(([name, value]) => [name, JSON.stringify({ ...FILE, [name]: value })]),
+      ),
+    };
+    for (const [name, RESOURCE_CREDENTIAL] of Object.entries(faulty)) {
+      expect(faultsOf({ RESOURCE_CREDENTIAL }), name).toEqual([
+        "RESOURCE_CREDENTIAL must be the content of a credential file",
+      ]);
+    }
+  });
+
+  test("of another issuer is refused", () => {
+    const RESOURCE_CREDENTIAL = JSON.stringify({ ...FILE, issuer: "https://auth.example:444" });
+    expect(faultsOf({ RESOURCE_CREDENTIAL })).toEqual([
+      "RESOURCE_CREDENTIAL is a client of another issuer than ISSUER",
+    ]);
+  });
 });

@@ -1,28 +1,64 @@
 /** The resource-server's settings: read once from the environment, printed by `--help`. */
-import { PATHS, SIGNING_ALGORITHMS, type SigningAlgorithm } from "@daykey/common/protocol";
+import { isSalt, kidOfSecret } from "@daykey/common/secret-hash";
+import {
+  CLIENT_ID,
+  PATHS,
+  SIGNING_ALGORITHMS,
+  type SigningAlgorithm,
+} from "@daykey/common/protocol";
 import { isNetwork } from "@daykey/service/address";
 import {
   choice,
+  ConfigError,
   describeSettings,
   integer,
   list,
   readSettings,
   seconds,
+  secret,
+  type Setting,
   text,
   url,
 } from "@daykey/service/config";
 import { LOG_LEVELS, type LogLevel } from "@daykey/service/log";
+import type { OwnCredential } from "./access/own-client.ts";
+import type { StalePolicy } from "./access/stale-policy.ts";
 
 const isAlgorithm = (name: string): name is SigningAlgorithm =>
   SIGNING_ALGORITHMS.some((known) => known === name);
 
+/** What is used of a credential file, as the auth-server writes one for a new client. */
+type IssuedCredential = OwnCredential & { issuer: string };
+
+const issuedCredential: Setting<IssuedCredential> = {
+  ...secret({ description: "This server's own client at the auth-server" }),
+  form: "the content of a credential file",
+  fallback: undefined,
+  parse: parseCredential,
+};
+
+const ALLOW = /^allow:([1-9]\d{0,4})$/;
+
 const DEFINITIONS = {
   RESOURCE: url({ description: "This server's public address, the audience of its tokens" }),
   ISSUER: url({ description: "The auth-server whose tokens are accepted" }),
+  RESOURCE_CREDENTIAL: issuedCredential,
+  AUTH_SERVER_URL: url({
+    optional: true,
+    description: "Where the auth-server is reached from here, if not at ISSUER",
+  }),
   JWKS_URI: url({
     optional: true,
     path: true,
-    description: "Where its keys are fetched, if not at ISSUER's /.well-known/jwks.json",
+    description:
+      "Where the issuer's keys are fetched, if not at the auth-server's /.well-known/jwks.json",
+  }),
+  STALE_POLICY: text({
+    default: "introspect",
+    pattern: /^(?:introspect|deny|allow:[1-9]\d{0,4})$/,
+    form: "introspect, deny or allow:<seconds>",
+    description:
+      "Once no news of revocations has come for 15 s: ask about each token, refuse all with 503, or serve by the old news until the silence has lasted so long",
   }),
   ALGORITHMS: list({
     default: SIGNING_ALGORITHMS,
@@ -75,7 +111,10 @@ const DEFINITIONS = {
 export interface ResourceServerConfig {
   resource: string;
   issuer: string;
+  credential: OwnCredential;
+  authServerUrl: string;
   jwksUri: string;
+  stalePolicy: StalePolicy;
   algorithms: readonly SigningAlgorithm[];
   accessTokenMaxSeconds: number;
   public: { host: string; port: number };
@@ -89,10 +128,18 @@ export interface ResourceServerConfig {
 /** @throws {ConfigError} with every fault */
 export function readConfig(env: Record<string, string | undefined>): ResourceServerConfig {
   const settings = readSettings(DEFINITIONS, env);
+  const { issuer, ...credential } = settings.RESOURCE_CREDENTIAL;
+  if (issuer !== settings.ISSUER) {
+    throw new ConfigError(["RESOURCE_CREDENTIAL is a client of another issuer than ISSUER"]);
+  }
+  const authServerUrl = settings.AUTH_SERVER_URL ?? settings.ISSUER;
   return {
     resource: settings.RESOURCE,
-    issuer: settings.ISSUER,
-    jwksUri: settings.JWKS_URI ?? `${settings.ISSUER}${PATHS.jwks}`,
+    issuer,
+    credential,
+    authServerUrl,
+    jwksUri: settings.JWKS_URI ?? `${authServerUrl}${PATHS.jwks}`,
+    stalePolicy: stalePolicyOf(settings.STALE_POLICY),
     algorithms: settings.ALGORITHMS.filter(isAlgorithm),
     accessTokenMaxSeconds: settings.ACCESS_TOKEN_MAX,
     public: { host: settings.HOST, port: settings.PORT },
@@ -106,4 +153,27 @@ export function readConfig(env: Record<string, string | undefined>): ResourceSer
 
 export function describeConfig(): string {
   return describeSettings(DEFINITIONS);
+}
+
+function stalePolicyOf(policy: string): StalePolicy {
+  const allowed = ALLOW.exec(policy)?.[1];
+  if (allowed !== undefined) return { kind: "allow", seconds: Number(allowed) };
+  return { kind: policy === "deny" ? "deny" : "introspect" };
+}
+
+/** Undefined for what could never work: told at the start, not at the first token. */
+function parseCredential(content: string): IssuedCredential | undefined {
+  let file: Partial<Record<string, unknown>>;
+  try {
+    file = Object(JSON.parse(content)) as typeof file;
+  } catch {
+    return undefined;
+  }
+  const { issuer, client_id: clientId, client_secret: clientSecret, salt } = file;
+  if (typeof issuer !== "string" || typeof clientId !== "string" || !CLIENT_ID.test(clientId)) {
+    return undefined;
+  }
+  if (typeof clientSecret !== "string" || kidOfSecret(clientSecret) === undefined) return undefined;
+  if (typeof salt !== "string" || !isSalt(salt)) return undefined;
+  return { issuer, clientId, clientSecret, salt };
 }

@@ -9,7 +9,7 @@ const USAGE = `Usage: node packages/resource-server/src/main.ts [serve]
 
   serve     answer requests that bring a valid access token (the default)
 
-Settings come from the environment.
+Settings come from the environment; NAME[_FILE] may also name a file that holds the value.
 
 ${describeConfig()}
 `;

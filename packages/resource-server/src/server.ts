@@ -6,26 +6,59 @@ import { createHealth } from "@daykey/service/health";
 import { type Listeners, startListeners } from "@daykey/service/lifecycle";
 import type { Log } from "@daykey/service/log";
 import { createMetrics } from "@daykey/service/metrics";
+import { Gauge, type Registry } from "prom-client";
+import { createIntrospector } from "./access/introspection.ts";
 import { createJwks } from "./access/jwks.ts";
 import { createTokenValidator } from "./access/jwt.ts";
+import { createOwnClient } from "./access/own-client.ts";
 import { createRequireScope } from "./access/require-scope.ts";
+import {
+  createRevocationFeed,
+  type FeedLimits,
+  type RevocationFeed,
+} from "./access/revocations.ts";
+import { createRevocationCheck } from "./access/stale-policy.ts";
 import type { ResourceServerConfig } from "./config.ts";
 import { createMetadataEndpoint } from "./metadata/endpoint.ts";
 import { createPrimesRouter, PRIMES_SCOPE } from "./primes/endpoint.ts";
 import { createPrimeChecker } from "./primes/prime-pool.ts";
 import { createTimeRouter, TIME_SCOPE } from "./time/endpoint.ts";
 
-/** @throws {ListenError} when a port cannot be had */
+/**
+ * @param deps.elapsed seconds of a clock that nobody sets; it tells how old the feed is
+ * @throws {ListenError} when a port cannot be had
+ */
 export async function createResourceServer(
   config: ResourceServerConfig,
-  { clock, log }: { clock: Clock; log: Log },
+  {
+    clock,
+    log,
+    elapsed = () => performance.now() / 1000,
+    feedLimits,
+  }: { clock: Clock; log: Log; elapsed?: Clock; feedLimits?: Partial<FeedLimits> },
 ): Promise<Listeners> {
-  const { resource, issuer } = config;
+  const { resource, issuer, authServerUrl } = config;
+  const ownClient = createOwnClient({ ...config, clock });
+  const { feedToken } = ownClient;
+  const feed = createRevocationFeed({
+    authServerUrl,
+    feedToken,
+    clock,
+    elapsed,
+    log,
+    limits: feedLimits,
+  });
+  const isRevoked = createRevocationCheck({
+    feed,
+    policy: config.stalePolicy,
+    introspect: createIntrospector({ authServerUrl, ownClient, clock, elapsed, log }),
+  });
   const jwks = createJwks({ uri: config.jwksUri, algorithms: config.algorithms, clock, log });
   const validate = createTokenValidator({
     issuer,
     audience: resource,
     jwks,
+    isRevoked,
     clock,
     maxLifeSeconds: config.accessTokenMaxSeconds,
     cacheSize: config.tokenCacheSize,
@@ -38,7 +71,9 @@ export async function createResourceServer(
   const keysCheck = () => (jwks.isLoaded() ? undefined : "not fetched from the issuer");
   health.addCheck("keys", keysCheck);
   keysCheck();
+  health.addCheck("revocations", () => (feed.ageSeconds() < Infinity ? undefined : "not told yet"));
   const metrics = createMetrics({ name: "resource-server" });
+  measureFeed(feed, metrics.registry);
   const trustedProxies = createTrustedProxies(config.trustedProxies);
   const shared = { log, trustedProxies, errorFormat: "problem" as const };
   const listeners = await startListeners({
@@ -64,13 +99,37 @@ export async function createResourceServer(
     health,
     log,
     trustedProxies,
+  }).catch(async (error: unknown) => {
+    // It would keep a process alive that could not start.
+    await feed.close();
+    throw error;
   });
 
   return {
     ...listeners,
     async stop() {
       await listeners.stop();
-      await checker.close();
+      await Promise.all([feed.close(), checker.close()]);
     },
   };
+}
+
+function measureFeed(feed: RevocationFeed, registry: Registry): void {
+  const gauge = (name: string, help: string, read: () => number): void => {
+    // oxlint-disable-next-line no-new -- the registry holds it
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  };
+  gauge(
+    "revocation_feed_age_seconds",
+    "Time since the revocation feed was heard; above 15 STALE_POLICY decides",
+    feed.ageSeconds,
+  );
+  gauge("revocations_known", "Revocations held in memory", feed.size);
 }

@@ -2,8 +2,10 @@
 import { connect } from "node:net";
 import { createTestLog } from "@daykey/service/test/log";
 import { expect } from "vitest";
+import type { FeedLimits } from "../src/access/revocations.ts";
 import type { ResourceServerConfig } from "../src/config.ts";
 import { createResourceServer } from "../src/server.ts";
+import { startAuthServer, type TestAuthServer } from "./auth-server.ts";
 import {
   createSigningKey,
   type SigningKey,
@@ -11,6 +13,7 @@ import {
   startIssuer,
   type TestIssuer,
 } from "./issuer.ts";
+import { until } from "./until.ts";
 
 export const ISSUER = "https://auth.example.test";
 export const RESOURCE = "https://api.example.test";
@@ -31,6 +34,8 @@ export interface TestResourceServer {
   url: string;
   privateUrl: string;
   issuer: TestIssuer;
+  /** Where its revocation feed comes from. */
+  authServer: TestAuthServer;
   /** An ES256 key, published from the start. */
   key: SigningKey;
   /** What was logged, parsed. */
@@ -39,6 +44,8 @@ export interface TestResourceServer {
   now(): number;
   /** Moves the clock by seconds. */
   advance(seconds: number): void;
+  /** Lets seconds pass for the age of the feed alone. */
+  pass(seconds: number): void;
   /** The claims of a valid token with changes; undefined leaves a claim out. */
   claims(changes?: Fields): Fields;
   header(changes?: Fields): Fields;
@@ -55,20 +62,34 @@ export interface TestResourceServer {
   stop(): Promise<void>;
 }
 
-/** @param options.before runs before the server starts, so before it first asks for keys */
-export async function startResourceServer(
-  options: { config?: Partial<ResourceServerConfig>; before?: (issuer: TestIssuer) => void } = {},
-): Promise<TestResourceServer> {
+export interface Options {
+  config?: Partial<ResourceServerConfig>;
+  /** Runs before the server starts, so before it first asks for keys. */
+  before?: (issuer: TestIssuer, authServer: TestAuthServer) => void;
+  feedLimits?: Partial<FeedLimits>;
+  /** By what address the server reaches the auth-server at this one. */
+  reach?: (url: string) => Promise<string>;
+  /** The server is not waited for to hear of revocations. */
+  isDeaf?: boolean;
+}
+
+/** Unless told otherwise, it knows that nothing is revoked. */
+export async function startResourceServer(options: Options = {}): Promise<TestResourceServer> {
   const issuer = await startIssuer();
+  let now = 1_795_262_400;
+  const authServer = await startAuthServer(() => now);
   const key = createSigningKey();
   issuer.publish(key.jwk);
-  options.before?.(issuer);
-  let now = 1_795_262_400;
+  options.before?.(issuer, authServer);
+  let passed = 0;
   const { log, lines, text: logText } = createTestLog();
   const config: ResourceServerConfig = {
     resource: RESOURCE,
     issuer: ISSUER,
+    credential: authServer.credential,
+    authServerUrl: (await options.reach?.(authServer.url)) ?? authServer.url,
     jwksUri: issuer.jwksUri,
+    stalePolicy: { kind: "deny" },
     algorithms: ["ES256", "RS256", "Ed25519"],
     accessTokenMaxSeconds: 3600,
     public: { host: "127.0.0.1", port: 0 },
@@ -79,12 +100,18 @@ export async function startResourceServer(
     logLevel: "debug",
     ...options.config,
   };
-  const server = await createResourceServer(config, { clock: () => now, log }).catch(
-    async (error: unknown) => {
-      await issuer.stop();
-      throw error;
-    },
-  );
+  const server = await createResourceServer(config, {
+    clock: () => now,
+    log,
+    elapsed: () => passed,
+    feedLimits: options.feedLimits ?? {},
+  }).catch(async (error: unknown) => {
+    await Promise.all([issuer.stop(), authServer.stop()]);
+    throw error;
+  });
+  if (options.isDeaf !== true) {
+    await until("live", () => lines.some(({ event }) => event === "revocations_live"));
+  }
   const url = `http://127.0.0.1:${server.publicPort}`;
 
   let serial = 0;
@@ -125,11 +152,13 @@ export async function startResourceServer(
     url,
     privateUrl: `http://127.0.0.1:${server.privatePort}`,
     issuer,
+    authServer,
     key,
     lines,
     logText,
     now: () => now,
     advance: (seconds) => void (now += seconds),
+    pass: (seconds) => void (passed += seconds),
     claims,
     header,
     token: (changed = {}) => {
@@ -150,7 +179,8 @@ export async function startResourceServer(
       return received;
     },
     async stop() {
-      await Promise.all([server.stop(), issuer.stop()]);
+      await server.stop();
+      await Promise.all([issuer.stop(), authServer.stop()]);
     },
   };
 }

@@ -28,6 +28,8 @@ beforeAll(async () => {
   api = await startResourceServer();
   ec = api.key;
   api.issuer.publish(ec.jwk, rsa.jwk, ed.jwk);
+  // The cooldown since the first fetch.
+  api.advance(30);
   canary = await startHttpStub();
   canary.answer((_req, res) => res.end(JSON.stringify({ keys: [foreign.jwk] })));
 });

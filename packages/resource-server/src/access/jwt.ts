@@ -1,8 +1,8 @@
 /**
  * Access tokens validated here, without asking anyone (RFC 9068 §4, RFC 8725): form, algorithm, key
  * from the configured key set alone, signature, type, issuer, audience, times. What was verified is
- * remembered by the token's digest, so that a token used again costs one hash; its end is checked at
- * every use. Failures are never remembered.
+ * remembered by the token's digest, so that a token used again costs one hash; its end, and whether it
+ * was revoked, are checked at every use. Failures are never remembered.
  */
 import { createHash } from "node:crypto";
 import { errors, jwtVerify } from "jose";
@@ -12,6 +12,7 @@ import { type Clock, CLOCK_SKEW_SECONDS } from "@daykey/common/clock";
 import { type JsonObject, parseJson } from "@daykey/common/json-numbers";
 import { ACCESS_TOKEN_TYP } from "@daykey/common/protocol";
 import type { Jwks } from "./jwks.ts";
+import type { IsRevoked } from "./stale-policy.ts";
 
 /** The token is refused; `reason` is for the log, the caller learns only that it is invalid. */
 export class InvalidToken extends Error {
@@ -27,7 +28,7 @@ export class InvalidToken extends Error {
   }
 }
 
-/** @throws {InvalidToken} or {KeysUnavailable} when nothing can be said */
+/** @throws {InvalidToken}; {KeysUnavailable} or {RevocationsUnknown} when nothing can be said */
 export type ValidateToken = (token: string) => Promise<AccessTokenClaims>;
 
 const MAX_TOKEN_LENGTH = 8192;
@@ -38,6 +39,7 @@ export function createTokenValidator({
   issuer,
   audience,
   jwks,
+  isRevoked,
   clock,
   maxLifeSeconds,
   cacheSize,
@@ -46,6 +48,7 @@ export function createTokenValidator({
   /** This resource. */
   audience: string;
   jwks: Jwks;
+  isRevoked: IsRevoked;
   clock: Clock;
   /** A token issued for longer is refused: revocations are remembered only so long. */
   maxLifeSeconds: number;
@@ -85,18 +88,24 @@ export function createTokenValidator({
     return { claims, kid };
   }
 
-  return async (token) => {
-    if (!isCanonical(token)) throw new InvalidToken("malformed");
+  async function verifyOnce(token: string): Promise<{ claims: AccessTokenClaims; kid: string }> {
     const digest = createHash("sha256").update(token).digest("base64");
     const known = verified.get(digest);
     // A kid that left the key set takes what it signed along.
     if (known && jwks.has(known.kid)) {
       if (known.claims.exp <= clock()) throw new InvalidToken("expired", known.claims);
-      return known.claims;
+      return known;
     }
     const fresh = await verify(token);
     verified.set(digest, fresh);
-    return fresh.claims;
+    return fresh;
+  }
+
+  return async (token) => {
+    if (!isCanonical(token)) throw new InvalidToken("malformed");
+    const { claims, kid } = await verifyOnce(token);
+    if (await isRevoked({ token, claims, kid })) throw new InvalidToken("revoked", claims);
+    return claims;
   };
 }
 

@@ -9,6 +9,7 @@ import type { AppMiddleware } from "@daykey/service/router";
 import { readCredential } from "./credential.ts";
 import { KeysUnavailable } from "./jwks.ts";
 import { InvalidToken, type ValidateToken } from "./jwt.ts";
+import { RevocationsUnknown } from "./stale-policy.ts";
 
 /** A middleware that lets a request with this scope through. */
 export type RequireScope = (scope: string) => AppMiddleware;
@@ -91,6 +92,15 @@ function toProblem(error: unknown, headers: Record<string, string>): unknown {
       code: "keys-unavailable",
       title: "Access tokens cannot be checked now",
       reason: "keys_unavailable",
+      headers: { "Retry-After": "1" },
+    });
+  }
+  if (error instanceof RevocationsUnknown) {
+    return new ProblemError({
+      status: 503,
+      code: "revocations-unknown",
+      title: "Access tokens cannot be checked now",
+      reason: error.reason,
       headers: { "Retry-After": "1" },
     });
   }

@@ -1,0 +1,229 @@
+/**
+ * What is revoked, kept here by listening to the auth-server (docs/protocol.md §3), so that a request
+ * waits for nobody. Always one connection to the feed: the next is opened before the token of the last
+ * ends, after a cut with growing pauses, and each tells the whole set anew. Until it has, the old set
+ * stays in use; how old it is decides what it is worth (`stale-policy.ts`).
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { AccessTokenClaims } from "@daykey/common/access-token";
+import type { Clock } from "@daykey/common/clock";
+import {
+  createRevocationSet,
+  type Revocation,
+  type RevocationSet,
+} from "@daykey/common/revocation";
+import type { Log } from "@daykey/service/log";
+import { FeedError, readFeedEvents } from "./feed-events.ts";
+import type { FeedToken } from "./own-client.ts";
+
+export interface RevocationFeed {
+  /** Whether this token was heard to be revoked. @param kid of the key that signed it */
+  isRevoked(claims: AccessTokenClaims, kid: string): boolean;
+  /** Whether the feed was heard lately: then it has told everything. */
+  isFresh(): boolean;
+  /** Seconds since it was heard; Infinity before the first whole set. */
+  ageSeconds(): number;
+  /** How many revocations are known. */
+  size(): number;
+  close(): Promise<void>;
+}
+
+export interface FeedLimits {
+  /** The feed has fallen silent: what it told may no longer be everything. */
+  staleSeconds: number;
+  /** Three heartbeats are missing: another connection may still be in time. */
+  replaceSeconds: number;
+  /** From the request to the end of the whole set. */
+  liveWithinSeconds: number;
+  /** Pauses between failures grow from the first to the second. */
+  pauseSeconds: readonly [least: number, most: number];
+  /** What lasted so long was no failure. */
+  settledSeconds: number;
+  /** How often ages are looked at. */
+  lookSeconds: number;
+  /** More than any auth-server tells; 500,000 are about 120 MB. */
+  maxEntries: number;
+}
+
+const LIMITS: FeedLimits = {
+  staleSeconds: 15,
+  replaceSeconds: 10,
+  liveWithinSeconds: 20,
+  pauseSeconds: [0.1, 5],
+  settledSeconds: 5,
+  lookSeconds: 1,
+  maxEntries: 500_000,
+};
+
+/** Renewal begins at a random point of this part of a token's life, so that many servers spread. */
+const RENEW_FROM = 0.8;
+const RENEW_UNTIL = 0.9;
+/** A set that another instance sends may lack what this one was told so short a time before. */
+const INSTANCE_LAG_SECONDS = 10;
+
+interface Connection {
+  set: RevocationSet;
+  /** What it told in the last seconds. */
+  news: News[];
+  openedAt: number;
+  heardAt: number;
+  renewAt: number;
+  /** Another is needed: with the error that ended it, if there was one. */
+  over: PromiseWithResolvers<Error | undefined>;
+  abort: AbortController;
+}
+
+interface News {
+  revocation: Revocation;
+  heardAt: number;
+}
+
+/** Begins to listen at once. */
+export function createRevocationFeed({
+  authServerUrl,
+  feedToken,
+  clock,
+  elapsed,
+  log,
+  limits: given,
+}: {
+  authServerUrl: string;
+  feedToken: (signal: AbortSignal) => Promise<FeedToken>;
+  clock: Clock;
+  /** Seconds of a clock that nobody sets. */
+  elapsed: Clock;
+  log: Log;
+  limits?: Partial<FeedLimits> | undefined;
+}): RevocationFeed {
+  const limits = { ...LIMITS, ...given };
+  const stop = new AbortController();
+  /** The last that told a whole set; its set counts, even when it has ended. */
+  let current: Connection | undefined;
+  /** On its way to take that place. */
+  let candidate: Connection | undefined;
+
+  async function connect(): Promise<void> {
+    const askedAt = elapsed();
+    const token = await feedToken(stop.signal);
+    const openedAt = elapsed();
+    const part = RENEW_FROM + (RENEW_UNTIL - RENEW_FROM) * Math.random();
+    const opened: Connection = {
+      set: createRevocationSet(),
+      news: [],
+      openedAt,
+      heardAt: openedAt,
+      renewAt: askedAt + token.lifeSeconds * part,
+      over: Promise.withResolvers(),
+      abort: new AbortController(),
+    };
+    candidate = opened;
+    const live = Promise.withResolvers<void>();
+    void follow(opened, token.value, live.resolve)
+      .catch((error: unknown) => error as Error)
+      .then((error) => {
+        opened.over.resolve(error ?? undefined);
+        live.reject(error ?? new FeedError("the feed ended before it had told everything"));
+      });
+    await live.promise.finally(() => (candidate = undefined));
+    replaceBy(opened);
+    const error = await opened.over.promise;
+    if (error) throw error;
+  }
+
+  /** Until the stream ends. */
+  async function follow(opened: Connection, token: string, onLive: () => void): Promise<void> {
+    const signal = AbortSignal.any([stop.signal, opened.abort.signal]);
+    for await (const event of readFeedEvents({ authServerUrl, token, signal })) {
+      opened.heardAt = elapsed();
+      if (event.kind === "live") onLive();
+      if (event.kind !== "revocation") continue;
+      opened.set.add(event.revocation);
+      opened.news.push({ revocation: event.revocation, heardAt: opened.heardAt });
+      // One entry, told again and again, fills the news alone.
+      if (Math.max(opened.set.size, opened.news.length) > limits.maxEntries) {
+        throw new FeedError("the feed tells too many revocations");
+      }
+    }
+  }
+
+  function replaceBy(opened: Connection): void {
+    // Another instance of the auth-server may learn a little later than the one before.
+    for (const news of current?.news ?? []) {
+      if (news.heardAt < opened.openedAt - INSTANCE_LAG_SECONDS) continue;
+      opened.set.add(news.revocation);
+      opened.news.push(news);
+    }
+    current?.abort.abort();
+    current = opened;
+    log.info(
+      { event: "revocations_live", entries: opened.set.size },
+      "the revocation feed is live",
+    );
+  }
+
+  async function keepConnected(): Promise<void> {
+    let failures = 0;
+    while (!stop.signal.aborted) {
+      const begunAt = elapsed();
+      try {
+        await connect();
+      } catch (error) {
+        if (stop.signal.aborted) return;
+        log.warn({ event: "revocations_cut", err: error }, "the revocation feed was cut");
+      }
+      failures = elapsed() - begunAt >= limits.settledSeconds ? 0 : failures + 1;
+      const pause = pauseSeconds(failures, limits.pauseSeconds, Math.random()) * 1000;
+      await sleep(pause, undefined, { signal: stop.signal }).catch(() => {});
+    }
+  }
+
+  function ageSeconds(): number {
+    return current ? elapsed() - current.heardAt : Infinity;
+  }
+  const isFresh = (): boolean => ageSeconds() <= limits.staleSeconds;
+
+  let wasSilent = false;
+  function look(): void {
+    const now = elapsed();
+    if (candidate && now - candidate.openedAt > limits.liveWithinSeconds) {
+      candidate.abort.abort(new FeedError("the feed did not tell everything in time"));
+    }
+    if (current && (ageSeconds() > limits.replaceSeconds || now >= current.renewAt)) {
+      current.over.resolve(undefined);
+    }
+    if (current) {
+      const oldest = now - INSTANCE_LAG_SECONDS - limits.liveWithinSeconds;
+      current.news = current.news.filter(({ heardAt }) => heardAt >= oldest);
+      current.set.prune(clock());
+    }
+    const isSilent = current !== undefined && !isFresh();
+    if (isSilent && !wasSilent) {
+      log.error({ event: "revocations_stale" }, "the revocation feed is silent");
+    }
+    wasSilent = isSilent;
+  }
+
+  const looking = setInterval(look, limits.lookSeconds * 1000);
+  const ended = keepConnected();
+
+  return {
+    isRevoked: (claims, kid) => current?.set.isRevoked(claims, kid) ?? false,
+    isFresh,
+    ageSeconds,
+    size: () => current?.set.size ?? 0,
+    async close() {
+      clearInterval(looking);
+      stop.abort();
+      await ended;
+    },
+  };
+}
+
+/** Doubles with each failure, and a random part of it, at least half, so that servers do not come back at once. */
+export function pauseSeconds(
+  failures: number,
+  [least, most]: FeedLimits["pauseSeconds"],
+  random: number,
+): number {
+  return Math.min(least * 2 ** failures, most) * (0.5 + random / 2);
+}
