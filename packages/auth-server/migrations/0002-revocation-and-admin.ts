@@ -56,8 +56,9 @@ begin
   perform pg_notify('daykey_changes', '');
   return null;
 end $$;
+-- For each row: a refresh that revokes nothing passes through here too and must wake nobody.
 create trigger announce after insert or update on daykey.revocations
-  for each statement execute function daykey.announce();
+  for each row execute function daykey.announce();
 
 alter table daykey.keys drop constraint keys_purpose_check;
 alter table daykey.keys add constraint keys_purpose_check
@@ -83,6 +84,7 @@ do $$ begin
   if exists (select from pg_roles where rolname = 'daykey_app') then
     grant select, insert, update on daykey.client_keys to daykey_app;
     grant select, insert, update, delete on daykey.revocations to daykey_app;
+    grant update on daykey.settings to daykey_app;
     grant delete on daykey.resources to daykey_app;
     grant select, insert on daykey.audit_log to daykey_app;
     grant select, insert, update on daykey.audit_head to daykey_app;

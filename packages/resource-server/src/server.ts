@@ -11,6 +11,7 @@ import { createIntrospector } from "./access/introspection.ts";
 import { createJwks } from "./access/jwks.ts";
 import { createTokenValidator } from "./access/jwt.ts";
 import { createOwnClient } from "./access/own-client.ts";
+import { createOpaqueTokenValidator, isOpaque } from "./access/opaque.ts";
 import { createRequireScope } from "./access/require-scope.ts";
 import {
   createRevocationFeed,
@@ -48,22 +49,22 @@ export async function createResourceServer(
     log,
     limits: feedLimits,
   });
-  const isRevoked = createRevocationCheck({
-    feed,
-    policy: config.stalePolicy,
-    introspect: createIntrospector({ authServerUrl, ownClient, clock, elapsed, log }),
-  });
+  const introspect = createIntrospector({ authServerUrl, ownClient, clock, elapsed, log });
+  const isRevoked = createRevocationCheck({ feed, policy: config.stalePolicy, introspect });
   const jwks = createJwks({ uri: config.jwksUri, algorithms: config.algorithms, clock, log });
-  const validate = createTokenValidator({
-    issuer,
-    audience: resource,
+  const whose = { issuer, audience: resource, clock };
+  const validateOpaque = createOpaqueTokenValidator({ ...whose, introspect, feed });
+  const validateJwt = createTokenValidator({
+    ...whose,
     jwks,
     isRevoked,
-    clock,
     maxLifeSeconds: config.accessTokenMaxSeconds,
     cacheSize: config.tokenCacheSize,
   });
-  const requireScope = createRequireScope({ resource, validate });
+  const requireScope = createRequireScope({
+    resource,
+    validate: (token) => (isOpaque(token) ? validateOpaque(token) : validateJwt(token)),
+  });
   const checker = createPrimeChecker(config.primes);
 
   const health = createHealth();

@@ -28,11 +28,12 @@ export function createFeedStream({
   lifeSeconds: number;
   stopping: AbortSignal;
 }): Readable {
-  const stream = new Readable({ read() {}, highWaterMark: BACKLOG_BYTES });
+  const stream = new Readable({ read() {} });
+  let limit = Infinity;
   const send = (event: string, data: unknown): void => {
     if (stream.destroyed) return;
-    const hasRoom = stream.push(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
-    if (!hasRoom) stream.destroy();
+    stream.push(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+    if (stream.readableLength > limit) stream.destroy();
   };
 
   // Subscribed before the set is sent: what comes in between is sent twice rather than never.
@@ -41,6 +42,8 @@ export function createFeedStream({
   });
   for (const entry of liveSet.entries()) send("revocation", toWire(entry));
   send("live", {});
+  // The set itself may be large and takes its time; from here on the reader has to keep up.
+  limit = stream.readableLength + BACKLOG_BYTES;
 
   const heartbeat = setInterval(() => {
     if (liveSet.ageSeconds() < FRESH_SECONDS) send("heartbeat", {});

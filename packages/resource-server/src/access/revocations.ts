@@ -18,7 +18,7 @@ import type { FeedToken } from "./own-client.ts";
 
 export interface RevocationFeed {
   /** Whether this token was heard to be revoked. @param kid of the key that signed it */
-  isRevoked(claims: AccessTokenClaims, kid: string): boolean;
+  isRevoked(claims: AccessTokenClaims, kid: string | undefined): boolean;
   /** Whether the feed was heard lately: then it has told everything. */
   isFresh(): boolean;
   /** Seconds since it was heard; Infinity before the first whole set. */

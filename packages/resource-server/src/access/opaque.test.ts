@@ -1,0 +1,76 @@
+/** Opaque access tokens at the resource: asked about, kept for seconds, revoked at once. */
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { sendJson } from "../../test/auth-server.ts";
+import { startListening, statuses } from "../../test/feed.ts";
+import { INVALID_TOKEN, refusalOf, type TestResourceServer } from "../../test/resource-server.ts";
+import { until } from "../../test/until.ts";
+
+const TOKEN = "dka1.k3f9a1c2.c2VhbGVk";
+
+let api: TestResourceServer;
+beforeEach(async () => {
+  api = await startListening();
+});
+afterEach(() => api.stop());
+
+/** The auth-server says that any token is active, with these claims changed. */
+function tell(changes: Record<string, unknown> = {}): void {
+  api.authServer.answerIntrospection((_req, res) =>
+    sendJson(res, { active: true, token_type: "Bearer", ...api.claims(changes) }),
+  );
+}
+
+async function refusalReason(token: string): Promise<unknown> {
+  expect(refusalOf(await api.time(token))).toEqual(INVALID_TOKEN);
+  return api.lines.findLast(({ msg }) => msg === "request")?.["reason"];
+}
+
+test("it is served by the auth-server's word, asked once in five seconds", async () => {
+  tell();
+  expect(await statuses(api, [TOKEN, TOKEN])).toEqual([200, 200]);
+  expect(api.authServer.questions).toHaveLength(1);
+  api.pass(5);
+  expect(await statuses(api, [TOKEN])).toEqual([200]);
+  expect(api.authServer.questions).toHaveLength(2);
+});
+
+test("V13: what the feed revokes is refused though the answer is still kept", async () => {
+  tell({ gid: "grant-1" });
+  expect(await statuses(api, [TOKEN])).toEqual([200]);
+  api.authServer.feed().revoke({ kind: "grant", subject: "grant-1", expires_at: null });
+  await until("the refusal", async () => (await api.time(TOKEN)).status === 401);
+  expect(await refusalReason(TOKEN)).toBe("revoked");
+});
+
+test("inactive, misdirected, foreign and expired ones are refused", async () => {
+  api.authServer.answerIntrospection((_req, res) => sendJson(res, { active: false }));
+  expect(await refusalReason(TOKEN)).toBe("inactive");
+  const cases = [
+    [{ aud: "https://other.example.test" }, "wrong_aud"],
+    [{ iss: "https://other.example.test" }, "wrong_iss"],
+    [{ exp: api.now() - 1 }, "expired"],
+  ] as const;
+  for (const [index, [changes, reason]] of cases.entries()) {
+    tell(changes);
+    expect(await refusalReason(`${TOKEN}${index}`)).toBe(reason);
+  }
+});
+
+test("what has not its form is refused without asking", async () => {
+  tell();
+  for (const token of ["dka1.", "dka1.k3f9a1c2.", "dka1.K3F9A1C2.AA", "dka1.k3f9a1c2.A.B"]) {
+    expect([token, await refusalReason(token)]).toEqual([token, "malformed"]);
+  }
+  expect(api.authServer.questions).toHaveLength(0);
+});
+
+test("V9: an auth-server that cannot be asked is 503, whatever the stale policy", async () => {
+  api.authServer.answerIntrospection((_req, res) => res.writeHead(503).end());
+  const { status, headers } = await api.time(TOKEN);
+  expect([status, headers["retry-after"]]).toEqual([503, "1"]);
+});
+
+test("V4: its scope counts like a JWT's", async () => {
+  tell({ scope: "primes:check" });
+  expect(await statuses(api, [TOKEN])).toEqual([403]);
+});

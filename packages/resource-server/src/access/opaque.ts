@@ -1,0 +1,44 @@
+/**
+ * Opaque access tokens (docs/protocol.md §2.2): only the auth-server can read one, so it is asked, and
+ * its answer is kept for seconds. What the feed has revoked meanwhile is refused at once.
+ */
+import type { Clock } from "@daykey/common/clock";
+import type { Introspect } from "./introspection.ts";
+import { InvalidToken, type ValidateToken } from "./jwt.ts";
+import type { RevocationFeed } from "./revocations.ts";
+import { RevocationsUnknown } from "./stale-policy.ts";
+
+const MAX_TOKEN_LENGTH = 8192;
+const OPAQUE = /^dka1\.[a-z0-9]{8}\.[A-Za-z0-9_-]+$/;
+
+export function isOpaque(token: string): boolean {
+  return token.startsWith("dka1.");
+}
+
+export function createOpaqueTokenValidator({
+  introspect,
+  feed,
+  issuer,
+  audience,
+  clock,
+}: {
+  introspect: Introspect;
+  feed: Pick<RevocationFeed, "isRevoked">;
+  issuer: string;
+  /** This resource. */
+  audience: string;
+  clock: Clock;
+}): ValidateToken {
+  return async (token) => {
+    if (token.length > MAX_TOKEN_LENGTH || !OPAQUE.test(token)) throw new InvalidToken("malformed");
+    const claims = await introspect(token).catch((error: unknown) => {
+      throw new RevocationsUnknown("introspection_failed", error);
+    });
+    if (!claims) throw new InvalidToken("inactive");
+    if (claims.iss !== issuer) throw new InvalidToken("wrong_iss", claims);
+    if (claims.aud !== audience) throw new InvalidToken("wrong_aud", claims);
+    if (claims.exp <= clock()) throw new InvalidToken("expired", claims);
+    if (feed.isRevoked(claims, undefined)) throw new InvalidToken("revoked", claims);
+    return claims;
+  };
+}
