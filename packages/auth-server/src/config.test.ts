@@ -46,6 +46,8 @@ test("three settings are enough; the rest have defaults", () => {
     refreshAbsoluteMaxSeconds: 2_592_000,
     issueStaleSeconds: 60,
     clientCacheSize: 20_000,
+    assertionTypOptional: false,
+    allowPrivateJwksUri: false,
     badCredentialsPerMinute: 20,
     logLevel: "info",
   });

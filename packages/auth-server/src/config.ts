@@ -5,6 +5,7 @@ import {
   choice,
   ConfigError,
   describeSettings,
+  flag,
   integer,
   list,
   readSettings,
@@ -124,6 +125,15 @@ const DEFINITIONS = {
     max: 1_000_000,
     description: "Clients held in memory",
   }),
+  ASSERTION_TYP_OPTIONAL: flag({
+    default: false,
+    description:
+      "Also accept client assertions whose typ is absent or JWT, as made by libraries older than RFC 10070",
+  }),
+  ALLOW_PRIVATE_JWKS_URI: flag({
+    default: false,
+    description: "Fetch a client's jwks_uri from private addresses too, from loopback also by http",
+  }),
   BAD_CREDENTIALS_PER_MINUTE: integer({
     default: 20,
     min: 1,
@@ -155,6 +165,8 @@ export interface AuthServerConfig {
   issueStaleSeconds: number;
   revocationsPerClient: number;
   clientCacheSize: number;
+  assertionTypOptional: boolean;
+  allowPrivateJwksUri: boolean;
   badCredentialsPerMinute: number;
   logLevel: LogLevel;
 }
@@ -196,6 +208,8 @@ export function readConfig(env: Record<string, string | undefined>): AuthServerC
     issueStaleSeconds: settings.ISSUE_STALE,
     revocationsPerClient: settings.REVOCATIONS_PER_CLIENT,
     clientCacheSize: settings.CLIENT_CACHE,
+    assertionTypOptional: settings.ASSERTION_TYP_OPTIONAL,
+    allowPrivateJwksUri: settings.ALLOW_PRIVATE_JWKS_URI,
     badCredentialsPerMinute: settings.BAD_CREDENTIALS_PER_MINUTE,
     logLevel: settings.LOG_LEVEL,
   };

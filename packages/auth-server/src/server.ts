@@ -16,12 +16,17 @@ import { type ChangeWatcher, startChangeWatcher } from "./changes/watcher.ts";
 import { startChores } from "./chores.ts";
 import { createAttempts } from "./clients/attempts.ts";
 import { createClientAuthenticator } from "./clients/authenticate.ts";
+import { createAssertionChecker } from "./clients/authenticate-private-key-jwt.ts";
 import { createClientCache } from "./clients/client-cache.ts";
+import { createClientJwks } from "./clients/client-jwks.ts";
 import { createClientsStore } from "./clients/clients-store.ts";
 import { ensureFirstAdmin } from "./clients/first-admin.ts";
 import { createClientRegistrar } from "./clients/register.ts";
 import { createRegisteredKeysStore } from "./clients/registered-keys-store.ts";
 import { createRegistrationsStore } from "./clients/registrations-store.ts";
+import { createKeySetFetch } from "./clients/jwks-fetch.ts";
+import { createLastUsed } from "./clients/last-used.ts";
+import { createLastUsedStore } from "./clients/last-used-store.ts";
 import { createReplayStore } from "./clients/replay-store.ts";
 import { createSecretMaker } from "./clients/secrets.ts";
 import { createSecretsStore } from "./clients/secrets-store.ts";
@@ -42,6 +47,7 @@ import { createRevocationEndpoint } from "./revocation/endpoint.ts";
 import { createFeedEndpoint } from "./revocation/feed-endpoint.ts";
 import { createLiveSet } from "./revocation/live-set.ts";
 import { createLiveness } from "./revocation/liveness.ts";
+import { createRestoreStore } from "./revocation/restore-store.ts";
 import { createRevocationsStore } from "./revocation/revocations-store.ts";
 import { createAccessTokenReader } from "./token/access-token-reader.ts";
 import { createReadAuthenticated } from "./token/client-endpoint.ts";
@@ -155,10 +161,23 @@ async function composeAuthServer(
   const newsSeconds = config.accessTokenMaxSeconds + NEWS_MARGIN_SECONDS;
   const grants = createGrantsStore(database, { newsSeconds });
   const replays = createReplayStore(database);
+  const lastUsed = createLastUsed({ store: createLastUsedStore(database), clock });
   const readAuthenticated = createReadAuthenticated(
     createClientAuthenticator({
       cache,
+      assertions: createAssertionChecker({
+        issuer,
+        clock,
+        jwks: createClientJwks({
+          fetchKeySet: createKeySetFetch({ allowPrivate: config.allowPrivateJwksUri }),
+          capacity: config.clientCacheSize,
+          clock,
+          log,
+        }),
+        isTypOptional: config.assertionTypOptional,
+      }),
       replays,
+      lastUsed,
       attempts: createAttempts({
         failures: config.badCredentialsPerMinute,
         windowSeconds: BAD_CREDENTIALS_WINDOW_SECONDS,
@@ -187,6 +206,7 @@ async function composeAuthServer(
     keys,
     grants,
     revocations,
+    restorations: createRestoreStore(database, { newsSeconds }),
     audit,
   });
 
@@ -268,6 +288,7 @@ async function composeAuthServer(
       cleanNonces: replays.clean,
       cleanGrants: grants.clean,
       cleanRevocations: revocations.clean,
+      recordLastUsed: lastUsed.write,
     },
     log,
   );
@@ -279,6 +300,9 @@ async function composeAuthServer(
       await listeners.stop();
       watcher.stop();
       await Promise.all([chores.stop(), notifications.close()]);
+      await lastUsed.write().catch((error: unknown) => {
+        log.warn({ event: "last_used_unwritten", err: error }, "cannot record the last uses");
+      });
       await database.close();
     },
   };

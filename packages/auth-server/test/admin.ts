@@ -1,16 +1,25 @@
 /** The admin API of a test server, as an admin with a token of its own calls it. */
 import { expect } from "vitest";
-import { createOpenApiCheck, type OpenApiCheck } from "./openapi.ts";
-import { ISSUER, type TestAuthServer, type TestClient } from "./auth-server.ts";
+import { createOpenApiCheck, type Json, type OpenApiCheck } from "./openapi.ts";
+import { API, ISSUER, type TestAuthServer, type TestClient } from "./auth-server.ts";
 
 export interface AdminAnswer {
   status: number;
   headers: Headers;
   /** Parsed; undefined without a body. */
-  body: any;
+  body: Json;
   text: string;
   etag: string;
 }
+
+/** A registration that can be posted. */
+export const NEW_CLIENT = {
+  name: "billing",
+  auth_methods: ["client_secret_hash_day", "client_secret_hash_once"],
+  grant_types: ["client_credentials", "refresh_token"],
+  scopes: ["time:read"],
+  resources: [API],
+};
 
 export interface TestAdmin {
   client: TestClient;
@@ -26,8 +35,10 @@ export interface TestAdmin {
   post(path: string, body?: unknown): Promise<AdminAnswer>;
   /** Compares each of these answers with the document that the server serves. */
   openapi: OpenApiCheck;
+  /** Registers a client like `NEW_CLIENT` and returns the answer. */
+  create(registration?: object): Promise<AdminAnswer>;
   /** All that the audit log tells, oldest first. */
-  audit(): Promise<Record<string, any>[]>;
+  audit(): Promise<Json[]>;
 }
 
 /** An admin made without the admin API. */
@@ -51,7 +62,7 @@ export async function adminWith(
   token: string,
 ): Promise<TestAdmin> {
   const document = await fetch(`${server.privateUrl}/admin/v1/openapi.json`);
-  const openapi = createOpenApiCheck((await document.json()) as Record<string, any>);
+  const openapi = createOpenApiCheck(await document.json());
   const call: TestAdmin["call"] = async (method, path, body, headers = {}) => {
     const response = await fetch(`${server.privateUrl}/admin/v1${path}`, {
       method,
@@ -86,9 +97,19 @@ export async function adminWith(
     call,
     get: async (path) => call("GET", path),
     post: async (path, body) => call("POST", path, body),
+    async create(registration = {}) {
+      const made = await call("POST", "/clients", { ...NEW_CLIENT, ...registration });
+      expect(made.status, made.text).toBe(201);
+      return made;
+    },
     async audit() {
       const { body } = await call("GET", "/audit?limit=200");
-      return (body.items as Record<string, any>[]).toReversed();
+      return (body.items as Json[]).toReversed();
     },
   };
+}
+
+/** The statuses of answers that came at once, sorted. */
+export function statusesOf(answers: readonly AdminAnswer[]): number[] {
+  return answers.map(({ status }) => status).toSorted((a, b) => a - b);
 }

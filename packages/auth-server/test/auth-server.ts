@@ -87,6 +87,8 @@ export async function startAuthServer(
     issueStaleSeconds: 60,
     revocationsPerClient: 1000,
     clientCacheSize: 1000,
+    assertionTypOptional: false,
+    allowPrivateJwksUri: false,
     badCredentialsPerMinute: 10_000,
     logLevel: "info",
     ...options.config,

@@ -8,7 +8,13 @@ import { describeConfig as describeResourceServer } from "@daykey/resource-serve
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ROOT, startStack } from "../test/stack.ts";
 
-const DOCUMENTS = ["README.md", "docs/protocol.md", "docs/security.md", "docs/storage-schema.md"];
+const DOCUMENTS = [
+  "README.md",
+  "docs/operations.md",
+  "docs/protocol.md",
+  "docs/security.md",
+  "docs/storage-schema.md",
+];
 
 /** How each kind of program is run; it reads the demo client's file in DAYKEY_HOME. */
 const INTERPRETERS: Record<string, readonly [command: string, ...args: string[]]> = {
@@ -17,45 +23,53 @@ const INTERPRETERS: Record<string, readonly [command: string, ...args: string[]]
   python: ["python3", "-"],
 };
 
+const SUCCESS = /time|prime|access_token|first 200\nagain 401/;
+
 interface Program {
   title: string;
   kind: string;
+  /** What its output shows of success, where an exit code says too little. */
+  expected: RegExp;
   source: string;
 }
 
 const programs: Program[] = DOCUMENTS.flatMap((document) => {
   const text = readFileSync(join(ROOT, document), "utf8");
-  const blocks = text.matchAll(/<!-- test: (\w+) -->\n+```\w+\n([^]*?)\n```/g);
-  return [...blocks].map(([, kind = "", source = ""], index) => ({
+  const blocks = text.matchAll(
+    /<!-- test: (\w+)(?: prints "([^"]+)")? -->\n+```\w+\n([^]*?)\n```/g,
+  );
+  return [...blocks].map(([, kind = "", line, source = ""], index) => ({
     title: `${document}, program ${index + 1} (${kind})`,
     kind,
+    expected: line === undefined ? SUCCESS : new RegExp(`^${line}$`, "m"),
     source,
   }));
 });
 
 const hasPython = spawnSync("python3", ["--version"]).status === 0;
 
-let home = "";
+let env: Record<string, string | undefined>;
 let stop: () => Promise<void>;
 beforeAll(async () => {
   const stack = await startStack();
-  home = stack.place.home;
+  const { home: DAYKEY_HOME, env: ports } = stack.place;
+  const DAYKEY_ADMIN_URL = `http://127.0.0.1:${ports["AUTH_PRIVATE_PORT"]}`;
+  env = { ...process.env, DAYKEY_HOME, DAYKEY_ADMIN_URL };
   stop = stack.stop;
 });
 afterAll(() => stop());
 
 test("the programs are found", () => {
   const kinds = programs.filter(({ title }) => title.startsWith("README")).map(({ kind }) => kind);
-  expect(kinds).toEqual(["shell", "node", "python", "shell"]);
+  expect(kinds).toEqual(["shell", "node", "node", "python", "shell", "shell"]);
 });
 
-for (const { title, kind, source } of programs) {
+for (const { title, kind, expected, source } of programs) {
   const canRun = kind !== "python" || hasPython;
   test.skipIf(!canRun)(`${title} works`, () => {
     const [command, ...args] = INTERPRETERS[kind] ?? ["false"];
-    const env = { ...process.env, DAYKEY_HOME: home };
     const output = execFileSync(command, args, { cwd: ROOT, env, input: source, encoding: "utf8" });
-    expect(output).toMatch(/time|prime|access_token|first 200\nagain 401/);
+    expect(output).toMatch(expected);
   });
 }
 
@@ -74,7 +88,10 @@ test.each([
 });
 
 test("every relative link leads to a file", () => {
-  const files = [...globSync("*.md", { cwd: ROOT }), ...globSync("docs/**/*.md", { cwd: ROOT })];
+  const files = [
+    ...globSync("*.md", { cwd: ROOT }),
+    ...globSync("{docs,packages/*}/**/*.md", { cwd: ROOT, exclude: ["**/node_modules/**"] }),
+  ];
   const broken = files.flatMap((file) => {
     const text = readFileSync(join(ROOT, file), "utf8");
     const links = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)].map(

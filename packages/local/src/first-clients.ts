@@ -24,7 +24,7 @@ const LIMITS = { accessTokenMaxSeconds: 3600, refreshAbsoluteMaxSeconds: 30 * DA
 /** Returns the demo client's credential file. */
 export async function ensureFirstClients({
   databaseUrl,
-  config: { issuer, resource },
+  config: { issuer, resource, ports },
   home,
   clock,
 }: {
@@ -73,7 +73,23 @@ export async function ensureFirstClients({
     }
   }
 
+  /** The auth-server wrote the first admin's file; where it is reached may have changed since. */
+  async function mendAdminFile(): Promise<void> {
+    const file = await readCredentialFile(home.adminFile);
+    if (!file) return;
+    const admin_url = `http://127.0.0.1:${ports.AUTH_PRIVATE_PORT}`;
+    if (file.issuer === issuer && file.admin_url === admin_url) return;
+    const issued = {
+      clientId: file.client_id,
+      clientSecret: file.client_secret,
+      salt: file.salt,
+    };
+    const content = credentialFileOf(issued, { issuer, resource: issuer });
+    await writeCredentialFile(home.adminFile, { ...content, admin_url });
+  }
+
   try {
+    await mendAdminFile();
     await ensure(home.resourceServerFile, {
       clientId: "resource-server",
       name: "the resource-server",

@@ -4,7 +4,7 @@ import { type Options, startResourceServer, type TestResourceServer } from "./re
 import { until } from "./until.ts";
 
 /** Pauses and looks are short; ages pass by `api.pass` alone. */
-export const QUICK = { pauseSeconds: [0.01, 0.02], lookSeconds: 0.01 } as const;
+const QUICK = { pauseSeconds: [0.01, 0.02], lookSeconds: 0.01 } as const;
 
 export function startListening(options: Options = {}): Promise<TestResourceServer> {
   return startResourceServer({ ...options, feedLimits: { ...QUICK, ...options.feedLimits } });

@@ -3,7 +3,13 @@
  * RFC 10070)? Its client registers the public keys, or publishes them at its `jwks_uri`. Whatever is
  * missing, some signature is checked: a client or key that does not exist costs one too.
  */
-import { constants, createPublicKey, generateKeyPairSync, type KeyObject, verify } from "node:crypto";
+import {
+  constants,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  verify,
+} from "node:crypto";
 import { ASSERTION_ALGORITHMS, type AssertionAlgorithm } from "@daykey/common/protocol";
 import { assertionFault, type ClientAssertion } from "./client-assertion.ts";
 import type { ClientEntry } from "./client-cache.ts";
@@ -15,6 +21,8 @@ import type { AssertionCredential } from "./credential.ts";
 export interface AssertionProof {
   kid: string;
   jti: string;
+  /** Epoch seconds; of one that does not say, the earliest it can be. */
+  issuedAt: number;
   /** Epoch seconds from which the assertion can no longer be used, whatever the clocks. */
   forgottenAt: number;
   /** Whether it is of now. */
@@ -73,6 +81,7 @@ export function createAssertionChecker({
       return {
         kid: signer.kid,
         jti: assertion.jti,
+        issuedAt: assertion.issuedAt ?? assertion.expiresAt - MAX_LIFE_SECONDS,
         forgottenAt: assertion.expiresAt + FORGET_MARGIN_SECONDS,
         isFresh: isOfNow(assertion, clock()),
       };

@@ -14,7 +14,7 @@ import {
 } from "@daykey/common/secret-hash";
 import type { SecretSlot } from "./client.ts";
 import type { ClientEntry } from "./client-cache.ts";
-import type { Credential } from "./credential.ts";
+import type { SecretCredential } from "./credential.ts";
 import { dayKeyOf, verifierOf } from "./secrets.ts";
 
 /** What was proved, by which secret, and what an allowed one still has to pass. */
@@ -27,7 +27,7 @@ export interface Proof {
 
 /** The proof in a credential, or undefined. Says nothing yet of the client or the secret's end. */
 export function checkCredential(
-  credential: Credential,
+  credential: SecretCredential,
   entry: ClientEntry,
   context: { issuer: string; now: number },
 ): Proof | undefined {

@@ -1,16 +1,18 @@
 /**
  * Client authentication (RFC 6749 §2.3, docs/protocol.md §1). Owns the one answer: an unknown client,
- * a wrong, expired or revoked secret, a disabled client and an unregistered method all look the same
- * from outside and cost the same; only the log tells them apart.
+ * a wrong, expired or revoked secret or key, a disabled client and an unregistered method all look the
+ * same from outside and cost the same; only the log tells them apart.
  */
 import { type Clock, formatInstant } from "@daykey/common/clock";
 import { OAuthError } from "@daykey/common/oauth-error";
 import { type AuthMethod, CLIENT_ID } from "@daykey/common/protocol";
 import type { Attempts } from "./attempts.ts";
+import type { AssertionChecker, AssertionProof } from "./authenticate-private-key-jwt.ts";
 import { checkCredential, type Proof } from "./authenticate-secret-hash.ts";
 import type { Client, VerifiedClient } from "./client.ts";
-import type { ClientCache } from "./client-cache.ts";
-import { type Credential, readCredential } from "./credential.ts";
+import type { ClientCache, ClientEntry } from "./client-cache.ts";
+import { type Credential, readCredential, type SecretCredential } from "./credential.ts";
+import type { LastUsed } from "./last-used.ts";
 import type { ReplayStore } from "./replay-store.ts";
 
 export interface AuthenticationRequest {
@@ -27,18 +29,48 @@ export interface ClientAuthenticator {
   authenticate(request: AuthenticationRequest): Promise<VerifiedClient>;
 }
 
+/** What a credential proved, whatever its kind, and what an allowed one still has to pass. */
+interface Proven {
+  /** Of the secret or key. */
+  kid: string;
+  /** Epoch seconds; undefined: it has no end of its own. */
+  expiresAt: number | undefined;
+  /** Those that the client must be registered for. */
+  methods: readonly AuthMethod[];
+  once?: {
+    /** To be used up. */
+    nonce: { kid: string; nonce: string; issuedAt: number; expiresAt: number };
+    isFresh: boolean;
+    /** What the holder of the key is told when it is not. */
+    notFresh: string;
+  };
+}
+
+/** How long a one-time hash's nonce is remembered after its `when`, in seconds. */
+const NONCE_LIFE_SECONDS = 900;
+
+/**
+ * In a nonce's place for a kid: a jti is its client's, whichever key it signed with (RFC 7523 §3). No
+ * secret has such a kid.
+ */
+const ANY_KEY = "jti";
+
 /** No client has this id, as it is not a valid one: what an invalid id is looked up and counted as. */
 const NOBODY = "-";
 
 export function createClientAuthenticator({
   cache,
+  assertions,
   replays,
+  lastUsed,
   attempts,
   issuer,
   clock,
 }: {
   cache: ClientCache;
+  assertions: AssertionChecker;
   replays: ReplayStore;
+  lastUsed: Pick<LastUsed, "used">;
   attempts: Attempts;
   issuer: string;
   clock: Clock;
@@ -50,21 +82,38 @@ export function createClientAuthenticator({
     const { clientId } = credential;
     const entry = await cache.find(clientId);
     const now = clock();
-    const proof = checkCredential(credential, entry, { issuer, now });
+    const proven = await prove(credential, entry, now);
     const { client } = entry;
     // Only an id that exists is logged: what else stands there may be a secret in the wrong field.
     if (client) note({ client: client.clientId });
-    if (proof) note({ kid: proof.slot.kid });
+    if (typeof proven !== "string") note({ kid: proven.kid });
 
-    const fault = faultOf(client, credential, proof, now);
-    if (fault !== undefined || !client || !proof) throw failure(fault ?? "unknown_client");
-    if (proof.once) {
-      const { nonce, whenAt, isFresh } = proof.once;
-      if (!isFresh) throw clockSkew(now);
-      const isFirst = await replays.use({ clientId, kid: proof.slot.kid, nonce, whenAt });
+    const fault = faultOf(client, proven, now);
+    if (fault !== undefined || !client || typeof proven === "string") {
+      throw failure(fault ?? "unknown_client");
+    }
+    if (proven.once) {
+      const { nonce, isFresh, notFresh } = proven.once;
+      if (!isFresh) throw clockSkew(notFresh, now);
+      const isFirst = await replays.use({ clientId, ...nonce });
       if (!isFirst) throw failure("replayed");
     }
-    return { ...client, credential: proof.slot.kid } as VerifiedClient;
+    lastUsed.used(clientId, proven.kid);
+    return { ...client, credential: proven.kid } as VerifiedClient;
+  }
+
+  /** What is proved, or why nothing is. */
+  async function prove(
+    credential: Credential,
+    entry: ClientEntry,
+    now: number,
+  ): Promise<Proven | string> {
+    if (credential.via === "private_key_jwt") {
+      const proof = await assertions.check(credential, entry);
+      return typeof proof === "string" ? proof : byAssertion(proof);
+    }
+    const proof = checkCredential(credential, entry, { issuer, now });
+    return proof ? bySecret(credential, proof) : "wrong_credential";
   }
 
   return {
@@ -91,25 +140,41 @@ function withPossibleId(credential: Credential): Credential {
   return CLIENT_ID.test(credential.clientId) ? credential : { ...credential, clientId: NOBODY };
 }
 
-/** The reason, for the log alone, why this proof does not authenticate this client. */
+/** The reason, for the log alone, why this does not authenticate this client. */
 function faultOf(
   client: Client | undefined,
-  credential: Credential,
-  proof: Proof | undefined,
+  proven: Proven | string,
   now: number,
 ): string | undefined {
   if (!client) return "unknown_client";
-  if (!proof) return "wrong_credential";
-  if (proof.slot.expiresAt <= now) return "expired_secret";
+  if (typeof proven === "string") return proven;
+  if ((proven.expiresAt ?? Infinity) <= now) return "expired_secret";
   if (!client.enabled) return "disabled_client";
-  const needed = methodsNeeded(credential, proof);
-  return needed.every((method) => client.authMethods.includes(method))
+  return proven.methods.every((method) => client.authMethods.includes(method))
     ? undefined
     : "method_not_registered";
 }
 
+function byAssertion({ kid, jti, issuedAt, forgottenAt, isFresh }: AssertionProof): Proven {
+  const nonce = { kid: ANY_KEY, nonce: jti, issuedAt, expiresAt: forgottenAt };
+  const once = { nonce, isFresh, notFresh: "The assertion's times are too far from now" };
+  return { kid, expiresAt: undefined, methods: ["private_key_jwt"], once };
+}
+
+function bySecret(credential: SecretCredential, proof: Proof): Proven {
+  const { kid, expiresAt } = proof.slot;
+  const proven: Proven = { kid, expiresAt, methods: methodsNeeded(credential, proof) };
+  if (!proof.once) return proven;
+  const { nonce, whenAt, isFresh } = proof.once;
+  const used = { kid, nonce, issuedAt: whenAt, expiresAt: whenAt + NONCE_LIFE_SECONDS };
+  return {
+    ...proven,
+    once: { nonce: used, isFresh, notFresh: "The hash is dated too far from now" },
+  };
+}
+
 /** A day form in place of the secret needs both: the way it travels, and the form. */
-function methodsNeeded({ via }: Credential, { form }: Proof): AuthMethod[] {
+function methodsNeeded({ via }: SecretCredential, { form }: Proof): AuthMethod[] {
   const needed: AuthMethod[] = via === "client_secret_hash" ? [] : [via];
   if (form === "day") needed.push("client_secret_hash_day");
   if (form === "once") needed.push("client_secret_hash_once");
@@ -121,8 +186,8 @@ function failure(detail: string): OAuthError {
 }
 
 /** Only the holder of the key comes here, so the server's time can be named (docs/protocol.md §1). */
-function clockSkew(now: number): OAuthError {
-  const description = `The hash is dated too far from now: the server's time is ${formatInstant(now)}.`;
+function clockSkew(fault: string, now: number): OAuthError {
+  const description = `${fault}: the server's time is ${formatInstant(now)}.`;
   return new OAuthError("invalid_client", description, { detail: "clock_skew" });
 }
 

@@ -8,6 +8,7 @@ import { LRUCache } from "lru-cache";
 import { acceptedDays, type Clock, dayOf, formatDay } from "@daykey/common/clock";
 import { OAuthError } from "@daykey/common/oauth-error";
 import type { Client, SecretSlot, SecretSlots } from "./client.ts";
+import type { ClientKey } from "./client-key.ts";
 import type { ClientsStore, LiveSecret } from "./clients-store.ts";
 
 /** What is known of a client id: the client, or that there is none. */
@@ -16,6 +17,10 @@ export interface ClientEntry {
   slots: SecretSlots;
   /** The days the slots' verifiers are for: `firstDay`, + 1 and + 2. */
   firstDay: number;
+  /** Registered and not revoked, newest first. */
+  keys: readonly ClientKey[];
+  /** Of a client with a `jwksUri`: kids that none of its published keys can have. */
+  takenKids: ReadonlySet<string>;
 }
 
 export interface ClientCache {
@@ -105,6 +110,8 @@ export function createClientCache({
           toSlot(id, 1, firstDay, found?.secrets[1]),
         ],
         firstDay,
+        keys: found?.keys ?? [],
+        takenKids: found?.takenKids ?? new Set(),
       };
       // Forgotten while it was read: it serves who waits, but is not kept.
       if (loading.get(id) === started) {

@@ -91,7 +91,11 @@ function readPublicKey(value: unknown): PublicClientKey | string {
   const key = importKey(material);
   if (!key) return "The key's numbers are not written as RFC 7518 §6 wants, or are no key.";
   const { modulusLength: bits = RSA_BITS.min } = key.asymmetricKeyDetails ?? {};
-  if (bits < RSA_BITS.min || bits > RSA_BITS.max || (material["e"] ?? RSA_EXPONENT) !== RSA_EXPONENT) {
+  if (
+    bits < RSA_BITS.min ||
+    bits > RSA_BITS.max ||
+    (material["e"] ?? RSA_EXPONENT) !== RSA_EXPONENT
+  ) {
     return `An RSA key has ${RSA_BITS.min} to ${RSA_BITS.max} bits and the exponent 65537.`;
   }
 

@@ -1,6 +1,6 @@
 /**
- * What a client is once its rows have been read: its registration, its epoch, and the verifiers that
- * its secrets left for the days around today. No secret, root or day key is ever here.
+ * What a client is once its rows have been read: its registration, its epoch, its public keys, and the
+ * verifiers that its secrets left for the days around today. No secret, root or day key is ever here.
  */
 import type { AuthMethod, GrantType } from "@daykey/common/protocol";
 
@@ -36,8 +36,12 @@ export interface Client extends ClientRegistration {
   enabled: boolean;
   /** Raised when every token of the client is revoked; a token with a lower one is dead. */
   epoch: number;
-  /** The kids whose grants still live: not revoked, and not expired for longer than a grant can last. */
-  credentials: ReadonlySet<string>;
+  /**
+   * Tells whose grants still live, by kid: a secret's or registered key's that was not revoked (nor has
+   * expired for longer than a grant can last), and for a client with a `jwksUri` any kid that never was
+   * one of these.
+   */
+  credentials: Pick<ReadonlySet<string>, "has">;
 }
 
 /**
@@ -61,6 +65,6 @@ declare const proven: unique symbol;
 /** A client that has proved itself in this request; only `authenticate.ts` makes one. */
 export interface VerifiedClient extends Client {
   readonly [proven]: true;
-  /** The kid of the secret it used. */
+  /** The kid of the secret or key it used. */
   readonly credential: string;
 }

@@ -3,6 +3,7 @@ import { formatDay } from "@daykey/common/clock";
 import type { Database, Queryable } from "@daykey/service/database";
 import { fromRowUri, toRowUri } from "../resources/resources-store.ts";
 import type { AccessTokenFormat, Client, ClientRegistration } from "./client.ts";
+import { type ClientKey, usableKeys } from "./client-key.ts";
 import type { StoredSecret } from "./secrets.ts";
 
 /** A live secret as far as requests around one day need it. */
@@ -13,6 +14,15 @@ export interface LiveSecret {
   expiresAt: number;
   /** By day since 1970-01-01, where the secret has one; 32 bytes each. */
   verifiers: ReadonlyMap<number, Buffer>;
+}
+
+export interface FoundClient {
+  client: Client;
+  secrets: LiveSecret[];
+  /** Registered and not revoked, newest first. */
+  keys: ClientKey[];
+  /** Of a client with a `jwksUri`: the kids of all its secrets and registered keys, whatever became of them. */
+  takenKids: ReadonlySet<string>;
 }
 
 /** A transaction under way, for what has to be committed with it. */
@@ -26,13 +36,13 @@ export interface AddedSecret {
 
 export interface ClientsStore {
   /**
-   * The client with its live secrets' verifiers of the days `firstDay` … `firstDay + 2`; undefined when
-   * there is none (or it was deleted).
+   * The client with its live secrets' verifiers of the days `firstDay` … `firstDay + 2`, and its keys;
+   * undefined when there is none (or it was deleted).
    */
   find(
     clientId: string,
     window: { now: number; firstDay: number },
-  ): Promise<{ client: Client; secrets: LiveSecret[] } | undefined>;
+  ): Promise<FoundClient | undefined>;
   /**
    * Adds a client, most often with its first secret, unless `beforeCommit` fails; "exists" when the id
    * is or was in use.
@@ -77,8 +87,14 @@ interface ClientRow {
   jwks_uri: string | null;
 }
 
+/** The client's own of `find`, the same in each of its rows. */
+interface FoundRow extends ClientRow {
+  keys: unknown[] | null;
+  taken_kids: string[] | null;
+}
+
 /** One row a secret; the secret's columns are null for a client without any. */
-interface ClientSecretRow extends ClientRow {
+interface ClientSecretRow extends FoundRow {
   kid: string | null;
   salt: string;
   expires_at: number;
@@ -95,7 +111,7 @@ export function createClientsStore(
   database: Database,
   { issuer, longestGrantSeconds }: { issuer: string; longestGrantSeconds: number },
 ): ClientsStore {
-  function toClient(row: ClientRow, credentials: Set<string>): Client {
+  function toClient(row: ClientRow, credentials: Client["credentials"]): Client {
     return {
       clientId: row.client_id,
       name: row.name,
@@ -125,7 +141,16 @@ export function createClientsStore(
                       greatest(s.first_day - date '1970-01-01', $2::int) as verifiers_day,
                       substring(s.verifiers
                         from greatest($2::int - (s.first_day - date '1970-01-01'), 0) * 32 + 1
-                        for 96) as verifiers
+                        for 96) as verifiers,
+                      (select jsonb_agg(k.public_jwk || jsonb_build_object('kid', k.kid, 'alg', k.algorithm)
+                                        order by k.created_at desc)
+                       from daykey.client_keys k
+                       where k.client_id = c.client_id and k.revoked_at is null) as keys,
+                      case when c.jwks_uri is not null then array(
+                        select kid from daykey.secrets where client_id = c.client_id
+                        union all
+                        select kid from daykey.client_keys where client_id = c.client_id
+                      ) end as taken_kids
                from daykey.clients c
                left join daykey.secrets s on s.client_id = c.client_id and s.revoked_at is null
                  and s.expires_at > to_timestamp($3)
@@ -138,8 +163,16 @@ export function createClientsStore(
       const secrets = rows.filter((row) => row.kid !== null) as (ClientSecretRow & {
         kid: string;
       })[];
+      const keys = usableKeys(first.keys ?? []);
+      const live = new Set([...secrets, ...keys].map(({ kid }) => kid));
+      const takenKids = new Set(first.taken_kids);
+      const isPublishing = first.jwks_uri !== null;
       return {
-        client: toClient(first, new Set(secrets.map((row) => row.kid))),
+        client: toClient(first, {
+          has: (kid) => live.has(kid) || (isPublishing && !takenKids.has(kid)),
+        }),
+        keys,
+        takenKids,
         secrets: secrets
           .filter((row) => row.expires_at > now)
           .slice(0, MAX_LIVE_SECRETS)
@@ -234,7 +267,7 @@ export function createClientsStore(
   };
 }
 
-/** False when the client has or had a secret of this kid. */
+/** False when the client has or had a secret or a key of this kid. */
 async function insertSecret(
   tx: Queryable,
   clientId: string,
@@ -242,7 +275,9 @@ async function insertSecret(
 ): Promise<boolean> {
   const { rowCount } = await tx.query({
     text: `insert into daykey.secrets (client_id, kid, kind, salt, first_day, verifiers, expires_at)
-           values ($1, $2, $3, $4, $5, $6, to_timestamp($7)) on conflict (client_id, kid) do nothing`,
+           select $1, $2, $3, $4, $5::date, $6::bytea, to_timestamp($7)
+           where not exists (select from daykey.client_keys where client_id = $1 and kid = $2)
+           on conflict (client_id, kid) do nothing`,
     values: [
       clientId,
       secret.kid,

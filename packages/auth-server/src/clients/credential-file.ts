@@ -19,6 +19,8 @@ export interface CredentialFile {
   client_id: string;
   client_secret: string;
   salt: string;
+  /** Of an admin: where the admin API is, if not at its usual place. */
+  admin_url?: string;
 }
 
 /** The file cannot be written, or holds something else; the message is one sentence for the operator. */

@@ -1,12 +1,25 @@
 /** Which credential a request presents: exactly one (RFC 6749 §2.3), whatever it is worth. */
 import { OAuthError } from "@daykey/common/oauth-error";
+import { ASSERTION_TYPE } from "@daykey/common/protocol";
+import { type ClientAssertion, parseAssertion } from "./client-assertion.ts";
 
-/** What came, unchecked. `client_secret_hash` is ours; the others are RFC 6749 §2.3.1. */
-export interface Credential {
+/** What came, unchecked. */
+export type Credential = SecretCredential | AssertionCredential;
+
+/** `client_secret_hash` is ours; the others are RFC 6749 §2.3.1. */
+export interface SecretCredential {
   via: "client_secret_basic" | "client_secret_post" | "client_secret_hash";
   clientId: string;
   /** The secret, or its hash. */
   value: string;
+}
+
+/** RFC 7523 §2.2. */
+export interface AssertionCredential {
+  via: "private_key_jwt";
+  clientId: string;
+  /** Undefined when it is not written as one. */
+  assertion: ClientAssertion | undefined;
 }
 
 /** Parameters that carry a credential; none is ever taken from a URL. */
@@ -51,10 +64,26 @@ export function readCredential(
     }
     return credential;
   }
+  if (assertion !== undefined) {
+    if (form.get("client_assertion_type") !== ASSERTION_TYPE) throw noCredential("unknown_method");
+    return readAssertion(assertion, clientId);
+  }
   if (clientId === undefined) throw noCredential("no_client_id");
   if (secret !== undefined) return { via: "client_secret_post", clientId, value: secret };
   if (hash !== undefined) return { via: "client_secret_hash", clientId, value: hash };
-  throw noCredential(assertion === undefined ? "no_credential" : "unknown_method");
+  throw noCredential("no_credential");
+}
+
+/** Its subject is the client; a `client_id` beside it is not needed, but must agree (RFC 7521 §4.2). */
+function readAssertion(text: string, clientId: string | undefined): AssertionCredential {
+  const assertion = parseAssertion(text);
+  const subject = assertion?.subject;
+  if (clientId !== undefined && subject !== undefined && clientId !== subject) {
+    throw new OAuthError("invalid_request", "The client_id differs from the assertion's.", {
+      detail: "two_client_ids",
+    });
+  }
+  return { via: "private_key_jwt", clientId: clientId ?? subject ?? "", assertion };
 }
 
 function noCredential(detail: string): OAuthError {

@@ -12,13 +12,7 @@ export interface LastUsed {
   write(): Promise<void>;
 }
 
-export function createLastUsed({
-  store,
-  clock,
-}: {
-  store: LastUsedStore;
-  clock: Clock;
-}): LastUsed {
+export function createLastUsed({ store, clock }: { store: LastUsedStore; clock: Clock }): LastUsed {
   let uses = new Map<string, CredentialUse>();
 
   function keep(use: CredentialUse): void {

@@ -8,6 +8,7 @@ import {
   type TestAuthServer,
   type TestClient,
 } from "../../test/auth-server.ts";
+import { assertionOf, createKey, present, registerKeys } from "../../test/assertions.ts";
 
 let server: TestAuthServer;
 let client: TestClient;
@@ -37,7 +38,7 @@ function request(form: Record<string, string>, authorization?: string): Promise<
 const PRESENTATIONS: [
   name: string,
   needs: AuthMethod[],
-  present: (of: TestClient) => Promise<Answer>,
+  send: (of: TestClient) => Promise<Answer>,
 ][] = [
   [
     "the secret in Basic",
@@ -69,6 +70,15 @@ const PRESENTATIONS: [
     ["client_secret_hash_once"],
     async (of) => request({ client_id: of.clientId, client_secret_hash: await server.oneTime(of) }),
   ],
+  [
+    "an assertion",
+    ["private_key_jwt"],
+    async (of) => {
+      const key = createKey("key-1");
+      await registerKeys(server, of.clientId, key);
+      return present(server, assertionOf(of.clientId, key, server.now()));
+    },
+  ],
 ];
 
 describe("C3: a client's registered methods and no others", () => {
@@ -77,8 +87,8 @@ describe("C3: a client's registered methods and no others", () => {
   );
   test.each(all.map((methods) => [methods] as const))("%j", async (authMethods) => {
     const limited = await server.createClient({ authMethods });
-    for (const [name, needs, present] of PRESENTATIONS) {
-      const { status } = await present(limited);
+    for (const [name, needs, send] of PRESENTATIONS) {
+      const { status } = await send(limited);
       const isRegistered = needs.every((method) => authMethods.includes(method));
       expect([name, status]).toEqual([name, isRegistered ? 200 : 401]);
     }
@@ -103,7 +113,7 @@ describe("C1: no token without client authentication", () => {
     }
   });
 
-  test("a client assertion is no known method", async () => {
+  test("an assertion of nobody and by nobody is none", async () => {
     const { status, body } = await request({
       client_id: client.clientId,
       client_assertion_type: "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",

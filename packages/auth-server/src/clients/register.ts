@@ -9,6 +9,7 @@ import { ProblemError } from "@daykey/service/problem-error";
 import type { ResourcesStore } from "../resources/resources-store.ts";
 import type { ClientRegistration } from "./client.ts";
 import type { AddedSecret, ClientsStore, Transaction } from "./clients-store.ts";
+import { isJwksUri } from "./jwks-fetch.ts";
 import {
   type BroughtVerifiers,
   type SecretMaker,
@@ -82,7 +83,6 @@ export interface ClientRegistrar {
 const MAX_SCOPES_LENGTH = 1024;
 const MAX_RESOURCES_LENGTH = 2048;
 const MAX_NAME_LENGTH = 200;
-const MAX_JWKS_URI_LENGTH = 2048;
 const MIN_LIFE_SECONDS = 10;
 
 export function createClientRegistrar({
@@ -96,7 +96,11 @@ export function createClientRegistrar({
   resources: ResourcesStore;
   secrets: SecretMaker;
   clock: Clock;
-  limits: { accessTokenMaxSeconds: number; refreshAbsoluteMaxSeconds: number };
+  limits: {
+    accessTokenMaxSeconds: number;
+    refreshAbsoluteMaxSeconds: number;
+    allowPrivateJwksUri?: boolean;
+  };
 }): ClientRegistrar {
   async function checkRegistration(registration: ClientRegistration): Promise<void> {
     const { clientId, name, authMethods, grantTypes, scopes, resources: uris } = registration;
@@ -129,8 +133,9 @@ export function createClientRegistrar({
       "scopes holds one or more scopes that the client's resources define.",
     );
     check(
-      registration.jwksUri === undefined || isJwksUri(registration.jwksUri),
-      "jwks_uri is an https address, or http of this very machine, without credentials and fragment.",
+      registration.jwksUri === undefined ||
+        isJwksUri(registration.jwksUri, { allowPrivate: limits.allowPrivateJwksUri ?? false }),
+      "jwks_uri is an https URL without credentials and fragment; the server may refuse private addresses.",
     );
     requireLife(registration.accessTokenSeconds, limits.accessTokenMaxSeconds, "access_token");
     requireLife(registration.refreshIdleSeconds, limits.refreshAbsoluteMaxSeconds, "refresh_idle");
@@ -226,17 +231,6 @@ function isSubset(chosen: readonly string[], known: readonly string[]): boolean 
     new Set(chosen).size === chosen.length &&
     chosen.every((item) => known.includes(item))
   );
-}
-
-const OWN_MACHINE = ["localhost", "127.0.0.1", "[::1]"];
-
-/** By its form alone; what it resolves to is judged where it is fetched. */
-function isJwksUri(text: string): boolean {
-  if (text.length > MAX_JWKS_URI_LENGTH || !URL.canParse(text)) return false;
-  const { protocol, hostname, username, password, hash } = new URL(text);
-  const isProtected =
-    protocol === "https:" || (protocol === "http:" && OWN_MACHINE.includes(hostname));
-  return isProtected && username === "" && password === "" && hash === "";
 }
 
 function requireLife(seconds: number | undefined, max: number, name: string): void {

@@ -20,7 +20,10 @@ export interface RegisteredKey extends NewRegisteredKey {
 export interface RegisteredKeysStore {
   /** Newest first, the revoked ones too; undefined without such a client. */
   list(clientId: string): Promise<RegisteredKey[] | undefined>;
-  /** Adds a key, unless `record`, which comes last, fails. "full": the client has `MAX_LIVE_KEYS`. */
+  /**
+   * Adds a key, unless `record`, which comes last, fails. "full": the client has `MAX_LIVE_KEYS`;
+   * "kid_exists": it has or had a key or a secret of this kid.
+   */
   add(
     clientId: string,
     key: NewRegisteredKey,
@@ -84,7 +87,9 @@ export function createRegisteredKeysStore(
         if ((live[0]?.count ?? 0) >= MAX_LIVE_KEYS) return "full";
         const { rows } = await tx.query<Row>({
           text: `insert into daykey.client_keys (client_id, kid, algorithm, public_jwk)
-                 values ($1, $2, $3, $4) on conflict (client_id, kid) do nothing
+                 select $1, $2, $3, $4::jsonb
+                 where not exists (select from daykey.secrets where client_id = $1 and kid = $2)
+                 on conflict (client_id, kid) do nothing
                  returning ${COLUMNS}`,
           values: [clientId, kid, algorithm, JSON.stringify(publicJwk)],
         });

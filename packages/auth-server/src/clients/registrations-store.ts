@@ -115,7 +115,11 @@ const COLUMNS = `client_id, name, enabled, epoch, version, auth_methods, grant_t
 /** The page's text is one of two, and all that a caller sends is a parameter (A5). */
 const LIST: Record<ClientOrder, string> = {
   client_id: listText("client_id > $5", "client_id"),
-  created_at: listText("(created_at, client_id) > ($7::timestamptz, $5)", "created_at, client_id"),
+  created_at: listText(
+    "(created_at, client_id) > ($7::timestamptz, $5)",
+    // Qualified: the answer's column of that name is a number, which no index orders.
+    "clients.created_at, client_id",
+  ),
 };
 
 function listText(after: string, order: string): string {

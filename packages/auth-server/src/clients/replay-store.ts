@@ -2,26 +2,29 @@ import type { Database } from "@daykey/service/database";
 import { deleteExpired } from "@daykey/service/delete-expired";
 import { createGroupCommit } from "@daykey/service/group-commit";
 
-/** How long a one-time hash's nonce is remembered after its `when` (docs/protocol.md §1), in seconds. */
-const NONCE_LIFE_SECONDS = 900;
-
+/** Something that works once: a one-time hash's nonce, or an assertion's jti. */
 export interface Nonce {
   clientId: string;
+  /** Whose nonce it is: equal ones of other kids are others. */
   kid: string;
-  /** 32 lowercase hex. */
   nonce: string;
-  /** Epoch seconds of the hash's `when`. */
-  whenAt: number;
+  /** Epoch seconds at which it was made, by its maker's clock. */
+  issuedAt: number;
+  /** Epoch seconds from which what it belongs to cannot be used in any case. */
+  expiresAt: number;
 }
 
 export interface ReplayStore {
-  /** Whether the nonce was never used before, by any instance; durable once it says so. */
+  /**
+   * Whether the nonce was never used before, by any instance; durable once it says so. One made before
+   * the database was last restored may have been used, and is refused.
+   */
   use(nonce: Nonce): Promise<boolean>;
   /** Deletes what has expired by the database's clock. */
   clean(): Promise<void>;
 }
 
-const keyOf = ({ clientId, kid, nonce }: Omit<Nonce, "whenAt">): string =>
+const keyOf = ({ clientId, kid, nonce }: Pick<Nonce, "clientId" | "kid" | "nonce">): string =>
   `${clientId} ${kid} ${nonce}`;
 
 /** Requests that come while a commit runs share the next one. */
@@ -33,8 +36,10 @@ export function createReplayStore(database: Database): ReplayStore {
         name: "use-nonces",
         text: `insert into daykey.nonces (client_id, kid, nonce, expires_at)
                select client_id, kid, nonce, to_timestamp(expires_at)
-               from unnest($1::text[], $2::text[], $3::text[], $4::float8[])
-                 as used (client_id, kid, nonce, expires_at)
+               from unnest($1::text[], $2::text[], $3::text[], $4::float8[], $5::float8[])
+                 as used (client_id, kid, nonce, expires_at, issued_at)
+               where issued_at > (select coalesce(max(value::float8), 0) from daykey.settings
+                                  where name = 'restored_at')
                order by client_id, kid, nonce
                on conflict do nothing
                returning client_id, kid, nonce`,
@@ -42,7 +47,8 @@ export function createReplayStore(database: Database): ReplayStore {
           batch.map((item) => item.clientId),
           batch.map((item) => item.kid),
           batch.map((item) => item.nonce),
-          batch.map((item) => item.whenAt + NONCE_LIFE_SECONDS),
+          batch.map((item) => item.expiresAt),
+          batch.map((item) => item.issuedAt),
         ],
       });
       const inserted = new Set(

@@ -15,7 +15,7 @@ import { ISSUER, startAuthServer, type TestAuthServer } from "../../test/auth-se
 import { checkCredential } from "./authenticate-secret-hash.ts";
 import { type ClientEntry, createClientCache } from "./client-cache.ts";
 import { createClientsStore } from "./clients-store.ts";
-import type { Credential } from "./credential.ts";
+import type { SecretCredential } from "./credential.ts";
 
 const SAMPLES = 5000;
 const ATTEMPTS = 3;
@@ -53,7 +53,7 @@ test("the two entries that are compared", () => {
 });
 
 /** Nanoseconds of one check, which must refuse. */
-function measure(subject: typeof known, value: string, via: Credential["via"]): number {
+function measure(subject: typeof known, value: string, via: SecretCredential["via"]): number {
   const credential = { via, clientId: subject.clientId, value };
   const context = { issuer: ISSUER, now: server.now() };
   const startedAt = process.hrtime.bigint();
@@ -63,7 +63,7 @@ function measure(subject: typeof known, value: string, via: Credential["via"]): 
   return elapsed;
 }
 
-function sample(makeValue: () => string, via: Credential["via"]): [number[], number[]] {
+function sample(makeValue: () => string, via: SecretCredential["via"]): [number[], number[]] {
   const samples: [number[], number[]] = [[], []];
   const warmUp = SAMPLES / 10;
   for (let i = -warmUp; i < SAMPLES; i++) {
@@ -94,7 +94,7 @@ function momentsOf(times: number[]): { count: number; mean: number; variance: nu
 }
 
 const hex = (bytes: number): string => randomBytes(bytes).toString("hex");
-const WRONG: [name: string, via: Credential["via"], makeValue: () => string][] = [
+const WRONG: [name: string, via: SecretCredential["via"], makeValue: () => string][] = [
   ["a day form", "client_secret_hash", () => hex(32)],
   [
     "a one-time hash with the client's kid",

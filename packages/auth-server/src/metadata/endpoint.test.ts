@@ -35,11 +35,20 @@ test("RFC 8414 §2: the document says what there is, the issuer exactly as in th
     jwks_uri: `${ISSUER}/.well-known/jwks.json`,
     scopes_supported: expect.any(Array),
     grant_types_supported: ["client_credentials", "refresh_token"],
-    token_endpoint_auth_methods_supported: [
-      "client_secret_basic",
-      "client_secret_post",
-      "client_secret_hash",
-    ],
+    introspection_endpoint: `${ISSUER}/oauth2/introspect`,
+    revocation_endpoint: `${ISSUER}/oauth2/revoke`,
+    ...Object.fromEntries(
+      ["token", "introspection", "revocation"].flatMap((name) => [
+        [
+          `${name}_endpoint_auth_methods_supported`,
+          ["client_secret_basic", "client_secret_post", "client_secret_hash", "private_key_jwt"],
+        ],
+        [
+          `${name}_endpoint_auth_signing_alg_values_supported`,
+          ["ES256", "PS256", "RS256", "Ed25519", "EdDSA"],
+        ],
+      ]),
+    ),
     response_types_supported: [],
     subject_types_supported: ["public"],
     id_token_signing_alg_values_supported: ["ES256"],

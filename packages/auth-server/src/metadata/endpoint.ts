@@ -3,7 +3,7 @@
  * stock clients look there. It says what is mounted; the members that only OpenID Connect needs are
  * there because Nimbus and go-oidc refuse a document without them.
  */
-import { GRANT_TYPES, PATHS } from "@daykey/common/protocol";
+import { ASSERTION_ALGORITHMS, GRANT_TYPES, PATHS } from "@daykey/common/protocol";
 import { type AppRouter, createRouter } from "@daykey/service/router";
 import type { KeyRing } from "../keys/key-ring.ts";
 import type { ResourceDirectory } from "../resources/resource-directory.ts";
@@ -29,11 +29,11 @@ export function createMetadataEndpoint({
         jwks_uri: `${issuer}${PATHS.jwks}`,
         scopes_supported: [...new Set(directory.all().flatMap((resource) => resource.scopes))],
         grant_types_supported: GRANT_TYPES,
-        token_endpoint_auth_methods_supported: [
-          "client_secret_basic",
-          "client_secret_post",
-          "client_secret_hash",
-        ],
+        ...authenticationAt("token_endpoint"),
+        introspection_endpoint: `${issuer}${PATHS.introspect}`,
+        ...authenticationAt("introspection_endpoint"),
+        revocation_endpoint: `${issuer}${PATHS.revoke}`,
+        ...authenticationAt("revocation_endpoint"),
         response_types_supported: [],
         subject_types_supported: ["public"],
         id_token_signing_alg_values_supported: keys.signingAlgorithms(),
@@ -41,4 +41,18 @@ export function createMetadataEndpoint({
     });
   }
   return router;
+}
+
+/** Clients authenticate in the same ways wherever they do (RFC 8414 §2 wants it said for each). */
+function authenticationAt(endpoint: string): Record<string, readonly string[]> {
+  return {
+    [`${endpoint}_auth_methods_supported`]: [
+      "client_secret_basic",
+      "client_secret_post",
+      "client_secret_hash",
+      "private_key_jwt",
+    ],
+    // `EdDSA` is the older name of `Ed25519` (RFC 9864), and the one that many libraries look for.
+    [`${endpoint}_auth_signing_alg_values_supported`]: [...ASSERTION_ALGORITHMS, "EdDSA"],
+  };
 }

@@ -32,7 +32,8 @@ export function createRestoreStore(
         await tx.query({ text: "lock table daykey.clients in share row exclusive mode" });
         const { rowCount } = await tx.query({
           text: `with leapt as (
-                   update daykey.clients set epoch = epoch + ${EPOCH_LEAP}
+                   update daykey.clients
+                   set epoch = epoch + ${EPOCH_LEAP}, version = version + 1, updated_at = now()
                    where deleted_at is null returning client_id, epoch)
                  insert into daykey.revocations (kind, subject, epoch, expires_at)
                  select 'client', client_id, epoch, now() + make_interval(secs => $1) from leapt

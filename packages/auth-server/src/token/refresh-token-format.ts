@@ -29,7 +29,7 @@ const MAX_LENGTH = 6000;
 const PATTERN = /^(dkr1\.([a-z0-9]{8})\.([A-Za-z0-9_-]+))\.([A-Za-z0-9_-]{43})$/;
 
 /** The tag of `input` (all before the last dot) under a MAC: the issuer is bound, so no other's fits. */
-export function sealInput(issuer: string, input: string): string {
+function sealInput(issuer: string, input: string): string {
   return `${issuer}\n${input}`;
 }
 

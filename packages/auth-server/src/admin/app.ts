@@ -1,0 +1,147 @@
+/**
+ * The admin API: `/admin/v1` on the private listener, for access tokens of the issuer with the scope
+ * `daykey:admin`. Every operation is authorized before anything of it is read, and every change is
+ * recorded in the audit log by the transaction that makes it.
+ */
+import { PATHS } from "@daykey/common/protocol";
+import type { AccessTokenClaims } from "@daykey/common/access-token";
+import type { IncomingHttpHeaders } from "node:http";
+import { hasBody } from "@daykey/service/body";
+import { readJson } from "@daykey/service/json-body";
+import { ProblemError } from "@daykey/service/problem-error";
+import { type AppContext, type AppRouter, createRouter } from "@daykey/service/router";
+import type { AuditStore } from "../audit/audit-store.ts";
+import { ADMIN_SCOPE } from "../clients/client.ts";
+import type { ClientRegistrar } from "../clients/register.ts";
+import type { RegisteredKeysStore } from "../clients/registered-keys-store.ts";
+import type { RegistrationsStore } from "../clients/registrations-store.ts";
+import type { SecretsStore } from "../clients/secrets-store.ts";
+import type { GrantsStore } from "../grants/grants-store.ts";
+import type { KeyChanges } from "../keys/key-changes.ts";
+import type { ResourcesStore } from "../resources/resources-store.ts";
+import type { RestoreStore } from "../revocation/restore-store.ts";
+import type { RevocationsStore } from "../revocation/revocations-store.ts";
+import { createAuditRoutes } from "./audit.ts";
+import { createClientKeyRoutes } from "./client-keys.ts";
+import { createSecretRoutes } from "./client-secrets.ts";
+import { createClientRoutes } from "./clients.ts";
+import { COMPONENTS } from "./components.ts";
+import { preconditionRequired, readIfMatch } from "./conditions.ts";
+import { readBody, readQuery } from "./input.ts";
+import { createOpenApiDocument } from "./openapi.ts";
+import { createRecorder } from "./recorder.ts";
+import { createResourceRoutes } from "./resources.ts";
+import { createRestoreRoutes } from "./restored.ts";
+import { createRevocationRoutes } from "./revocations.ts";
+import { PARAMETERS, type ParameterName, type Route } from "./route.ts";
+import { createSigningKeyRoutes } from "./signing-keys.ts";
+
+const PREFIX = "/admin/v1";
+
+/** A secret of 400 days, brought as verifiers, is 27 KB. */
+const BODY_BYTES = 65_536;
+
+export interface AdminDependencies {
+  /** @throws {OAuthError} with the challenge of RFC 6750 §3 */
+  bearer: { authorize(headers: IncomingHttpHeaders, scope: string): Promise<AccessTokenClaims> };
+  registrations: RegistrationsStore;
+  registrar: ClientRegistrar;
+  secrets: SecretsStore;
+  clientKeys: RegisteredKeysStore;
+  resources: ResourcesStore;
+  keys: KeyChanges;
+  grants: GrantsStore;
+  revocations: RevocationsStore;
+  restorations: RestoreStore;
+  audit: AuditStore;
+  issuer: string;
+  /** How long a signing key is published before its first use. */
+  keyOverlapSeconds: number;
+  refreshAbsoluteMaxSeconds: number;
+}
+
+export function createAdminRouter(dependencies: AdminDependencies): AppRouter {
+  const { bearer, audit, issuer } = dependencies;
+  const recorder = createRecorder(audit);
+  const routes: Route[] = [
+    ...createClientRoutes({ ...dependencies, recorder }),
+    ...createSecretRoutes({ ...dependencies, recorder }),
+    ...createClientKeyRoutes({ keys: dependencies.clientKeys, recorder }),
+    ...createResourceRoutes({ ...dependencies, recorder }),
+    ...createSigningKeyRoutes({
+      keys: dependencies.keys,
+      aheadSeconds: dependencies.keyOverlapSeconds,
+      recorder,
+    }),
+    ...createRevocationRoutes({
+      ...dependencies,
+      longestGrantSeconds: dependencies.refreshAbsoluteMaxSeconds,
+      recorder,
+    }),
+    ...createRestoreRoutes({ ...dependencies, recorder }),
+    ...createAuditRoutes(audit),
+  ];
+
+  const router = createRouter();
+  for (const route of routes) {
+    const path = `${PREFIX}${route.path.replaceAll(/\{(\w+)\}/g, ":$1")}`;
+    router[route.method](path, async (ctx) => serve(ctx, route));
+  }
+
+  const document = createOpenApiDocument({
+    routes,
+    components: COMPONENTS,
+    prefix: PREFIX,
+    scope: ADMIN_SCOPE,
+    tokenUrl: `${issuer}${PATHS.token}`,
+  });
+  // It says nothing of this installation, and tools read it before they have a token.
+  router.get(`${PREFIX}/openapi.json`, (ctx) => {
+    ctx.body = document;
+  });
+  return router;
+
+  async function serve(ctx: AppContext, route: Route): Promise<void> {
+    const { logFields } = ctx.state;
+    ctx.set("Cache-Control", "no-store");
+    logFields.action = route.operationId;
+    const { client_id: actor } = await bearer.authorize(ctx.req.headers, ADMIN_SCOPE);
+    logFields.actor = actor;
+
+    const answer = await route.handle({
+      actor,
+      params: paramsOf(ctx),
+      query: route.query ? readQuery(route.query, ctx.querystring) : {},
+      ifMatch: ifMatchOf(ctx, route),
+      body: await bodyOf(ctx, route),
+    });
+    ctx.status = route.status;
+    if (answer.etag !== undefined) ctx.set("ETag", answer.etag);
+    if (answer.location !== undefined) ctx.set("Location", `${PREFIX}${answer.location}`);
+    ctx.body = answer.body ?? null;
+    ctx.status = route.status;
+  }
+}
+
+/** An id that cannot be is not there, and never reaches a store. */
+function paramsOf(ctx: AppContext): Record<string, string> {
+  const params = (ctx as unknown as { params: Record<string, string> }).params;
+  for (const [name, value] of Object.entries(params)) {
+    if (!PARAMETERS[name as ParameterName].safeParse(value).success) {
+      throw new ProblemError({ status: 404 });
+    }
+  }
+  return params;
+}
+
+function ifMatchOf(ctx: AppContext, { ifMatch }: Route) {
+  const read = ifMatch && readIfMatch(ctx.req.headers["if-match"]);
+  if (ifMatch === "required" && read === undefined) throw preconditionRequired();
+  return read;
+}
+
+async function bodyOf(ctx: AppContext, { body, bodyOptional }: Route): Promise<unknown> {
+  if (!body) return undefined;
+  if (bodyOptional === true && !hasBody(ctx.req)) return readBody(body, {});
+  return readBody(body, await readJson(ctx.req, { limitBytes: BODY_BYTES }));
+}

@@ -1,0 +1,89 @@
+/** `/audit`: who changed what, and whether the log is whole. It cannot be changed here or anywhere. */
+import { z } from "zod";
+import { AUDIT_ACTIONS } from "../audit/events.ts";
+import type { AuditStore } from "../audit/audit-store.ts";
+import { decodeCursor, encodeCursor } from "./cursor.ts";
+import { route, type Route } from "./route.ts";
+import { DEFAULT_PAGE, instant, pageOf, pageQuery } from "./schema-parts.ts";
+
+const tag = "audit";
+
+const digest = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** As the API showed it; null where there was or is nothing. */
+const facts = z.record(z.string(), z.unknown()).nullable();
+
+export const auditEntry = z.strictObject({
+  seq: z.int().min(1),
+  at: instant,
+  /** The client whose token was presented. */
+  actor: z.string(),
+  action: z.enum(AUDIT_ACTIONS),
+  target: z.string(),
+  detail: z.strictObject({ before: facts, after: facts }),
+  /** SHA-256 over the hash of the entry before and the canonical JSON (RFC 8785) of this one. */
+  hash: digest,
+});
+
+export const auditPage = pageOf(auditEntry);
+
+export const auditVerdict = z.discriminatedUnion("valid", [
+  z.strictObject({
+    valid: z.literal(true),
+    rows: z.int().min(0),
+    /** The newest entry's hash; kept elsewhere, it shows later that nothing before it was altered. */
+    head: digest,
+  }),
+  z.strictObject({
+    valid: z.literal(false),
+    first_bad_seq: z.int().min(0),
+    reason: z.enum(["changed", "missing", "unknown", "rewritten", "head"]),
+  }),
+]);
+
+export function createAuditRoutes(audit: AuditStore): Route[] {
+  return [
+    route({
+      method: "get",
+      path: "/audit",
+      operationId: "listAudit",
+      tag,
+      summary: "A page of the audit log, newest first",
+      query: pageQuery,
+      status: 200,
+      answer: auditPage,
+      async handle({ query: { limit = DEFAULT_PAGE, cursor } }) {
+        const before = cursor === undefined ? undefined : seqOf(cursor);
+        const entries = await audit.list({ limit, before });
+        const last = entries.at(-1);
+        const next = entries.length === limit && last && last.seq > 1 ? cursorOf(last.seq) : null;
+        return { body: { items: entries, next_cursor: next } };
+      },
+    }),
+
+    route({
+      method: "get",
+      path: "/audit/verify",
+      operationId: "verifyAudit",
+      tag,
+      summary: "Whether every entry is as it was written",
+      status: 200,
+      answer: auditVerdict,
+      async handle() {
+        const verdict = await audit.verify();
+        if (verdict.valid) return { body: verdict };
+        const { firstBadSeq: first_bad_seq, reason } = verdict;
+        return { body: { valid: false, first_bad_seq, reason } };
+      },
+    }),
+  ];
+}
+
+function cursorOf(seq: number): string {
+  return encodeCursor(["seq", seq]);
+}
+
+function seqOf(cursor: string): number {
+  const [digits] = decodeCursor(cursor, /^seq ([1-9]\d{0,14})$/);
+  return Number(digits);
+}

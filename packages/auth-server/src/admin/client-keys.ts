@@ -1,0 +1,183 @@
+/** `/clients/{client_id}/keys`: public keys for `private_key_jwt` (RFC 7523), given by value. */
+import { z } from "zod";
+import { formatInstant } from "@daykey/common/clock";
+import { ASSERTION_ALGORITHMS } from "@daykey/common/protocol";
+import { ProblemError } from "@daykey/service/problem-error";
+import { registrableKey } from "../clients/client-key.ts";
+import {
+  MAX_LIVE_KEYS,
+  type RegisteredKey,
+  type RegisteredKeysStore,
+} from "../clients/registered-keys-store.ts";
+import { unknownClient } from "./clients.ts";
+import type { Recorder } from "./recorder.ts";
+import { PARAMETERS, route, type Route } from "./route.ts";
+import { instant, listOf } from "./schema-parts.ts";
+import { instantOrNull } from "./secret-schema.ts";
+
+const tag = "client keys";
+
+const base64url = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,2048}$/)
+  .optional();
+/** The numbers of one key, whichever its kind has. */
+const material = {
+  kty: z.enum(["EC", "OKP", "RSA"]),
+  crv: z.enum(["P-256", "Ed25519"]).optional(),
+  x: base64url,
+  y: base64url,
+  n: base64url,
+  e: base64url,
+};
+const privateMember = z
+  .never({ error: "belongs to a private key, which nobody but its client may have" })
+  .optional();
+
+/** RFC 7517 §4 and what WebCrypto writes beside it. */
+export const newClientKey = z.strictObject({
+  jwk: z.strictObject({
+    ...material,
+    kid: PARAMETERS.kid.regex(/^(?!\.{1,2}$)/).optional(),
+    alg: z.string().max(20).optional(),
+    use: z.string().max(20).optional(),
+    key_ops: z.array(z.string().max(20)).max(8).optional(),
+    ext: z.boolean().optional(),
+    d: privateMember,
+    p: privateMember,
+    q: privateMember,
+    dp: privateMember,
+    dq: privateMember,
+    qi: privateMember,
+    oth: privateMember,
+    k: privateMember,
+  }),
+});
+
+const signatureAlgorithm = z.enum(ASSERTION_ALGORITHMS);
+
+export const clientKeyView = z.strictObject({
+  kid: PARAMETERS.kid,
+  algorithm: signatureAlgorithm,
+  jwk: z.strictObject({
+    ...material,
+    kid: PARAMETERS.kid,
+    alg: signatureAlgorithm,
+    use: z.literal("sig"),
+  }),
+  created_at: instant,
+  last_used_at: instant.nullable(),
+  revoked_at: instant.nullable(),
+});
+
+export const clientKeyList = listOf(clientKeyView);
+
+export function createClientKeyRoutes({
+  keys,
+  recorder,
+}: {
+  keys: RegisteredKeysStore;
+  recorder: Recorder;
+}): Route[] {
+  return [
+    route({
+      method: "get",
+      path: "/clients/{client_id}/keys",
+      operationId: "listClientKeys",
+      tag,
+      summary: "A client's registered public keys, newest first",
+      status: 200,
+      answer: clientKeyList,
+      problems: [404],
+      async handle({ params: { client_id: clientId } }) {
+        const found = await keys.list(clientId);
+        if (!found) throw unknownClient();
+        return { body: { items: found.map(viewOf) } };
+      },
+    }),
+
+    route({
+      method: "post",
+      path: "/clients/{client_id}/keys",
+      operationId: "addClientKey",
+      tag,
+      summary: "Register a public key of a client; without a kid it gets its thumbprint (RFC 7638)",
+      body: newClientKey,
+      status: 201,
+      answer: clientKeyView,
+      problems: [404, 409],
+      async handle({ actor, params: { client_id: clientId }, body }) {
+        const key = registrableKey(body.jwk);
+        const target = `${clientId} ${key.kid}`;
+        const record = recorder({ actor, action: "client_key.add", target });
+        const added = await keys.add(clientId, key, async (tx) =>
+          record(tx, null, {
+            kid: key.kid,
+            algorithm: key.algorithm,
+            jwk: Object.fromEntries(Object.entries(key.publicJwk)) as Record<string, string>,
+          }),
+        );
+        if (added === "unknown") throw unknownClient();
+        if (added === "kid_exists") {
+          throw conflict("kid-exists", "The client has or had a key of this kid");
+        }
+        if (added === "full") {
+          throw conflict("too-many-keys", `The client has ${MAX_LIVE_KEYS} keys; revoke one first`);
+        }
+        return { body: viewOf(added) };
+      },
+    }),
+
+    route({
+      method: "post",
+      path: "/clients/{client_id}/keys/{kid}/revoke",
+      operationId: "revokeClientKey",
+      tag,
+      summary: "End a registered key at once, and every grant it opened",
+      status: 204,
+      problems: [404],
+      async handle({ actor, params: { client_id: clientId, kid } }) {
+        const record = recorder({
+          actor,
+          action: "client_key.revoke",
+          target: `${clientId} ${kid}`,
+        });
+        const outcome = await keys.revoke(clientId, kid, async (tx, before, after) =>
+          record(tx, factsOf(before), factsOf(after)),
+        );
+        if (outcome === "unknown") {
+          throw new ProblemError({
+            status: 404,
+            code: "unknown-key",
+            title: "There is no such key",
+          });
+        }
+        return {};
+      },
+    }),
+  ];
+}
+
+function conflict(code: string, title: string): ProblemError {
+  return new ProblemError({ status: 409, code, title });
+}
+
+function viewOf(key: RegisteredKey) {
+  return {
+    kid: key.kid,
+    algorithm: key.algorithm,
+    jwk: key.publicJwk,
+    created_at: formatInstant(key.createdAt),
+    last_used_at: instantOrNull(key.lastUsedAt),
+    revoked_at: instantOrNull(key.revokedAt),
+  };
+}
+
+function factsOf({ kid, algorithm, createdAt, revokedAt }: RegisteredKey) {
+  return {
+    kid,
+    algorithm,
+    created_at: formatInstant(createdAt),
+    revoked_at: instantOrNull(revokedAt),
+  };
+}

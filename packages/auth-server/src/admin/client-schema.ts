@@ -1,0 +1,111 @@
+/** A client as the admin API shows it, and as it takes it back. */
+import { z } from "zod";
+import { formatInstant } from "@daykey/common/clock";
+import { AUTH_METHODS, CLIENT_ID, GRANT_TYPES } from "@daykey/common/protocol";
+import { ACCESS_TOKEN_FORMATS, type ClientRegistration } from "../clients/client.ts";
+import type { RegisteredClient } from "../clients/registrations-store.ts";
+import { secretBody } from "./secret-schema.ts";
+import { instant, text } from "./schema-parts.ts";
+
+const words = z.array(text(2048)).min(1).max(200);
+/** Bounds of a PostgreSQL integer; the server's own limits are narrower. */
+const life = z.int().min(1).max(2_147_483_647).nullable();
+
+/** What an operator decides. */
+const registration = {
+  name: text(200),
+  auth_methods: z.array(z.enum(AUTH_METHODS)).min(1),
+  grant_types: z.array(z.enum(GRANT_TYPES)).min(1),
+  scopes: words,
+  resources: words,
+  access_token_seconds: life,
+  refresh_idle_seconds: life,
+  refresh_absolute_seconds: life,
+  access_token_format: z.enum(ACCESS_TOKEN_FORMATS),
+  jwks_uri: z.string().max(2048).nullable(),
+};
+
+/** What only the server decides; it may be sent back as it was read. */
+const state = {
+  client_id: z.string().regex(CLIENT_ID),
+  enabled: z.boolean(),
+  epoch: z.int().min(0),
+  created_at: instant,
+  updated_at: instant,
+  version: z.int().min(1),
+};
+const STATE_MEMBERS = Object.keys(state) as (keyof typeof state)[];
+
+export const clientView = z.strictObject({ ...registration, ...state });
+export type ClientView = z.infer<typeof clientView>;
+
+export const clientReplacement = z.strictObject({
+  ...registration,
+  ...z.object(state).partial().shape,
+});
+
+/** RFC 7396: what is left out stays as it is. */
+export const clientPatch = clientReplacement.partial();
+export type ClientPatch = z.infer<typeof clientPatch>;
+
+export const newClient = z.strictObject({
+  client_id: state.client_id.optional(),
+  ...registration,
+  ...z
+    .object(registration)
+    .pick({
+      access_token_seconds: true,
+      refresh_idle_seconds: true,
+      refresh_absolute_seconds: true,
+      access_token_format: true,
+      jwks_uri: true,
+    })
+    .partial().shape,
+  secret: secretBody.nullable().optional(),
+});
+
+export function viewOf(client: RegisteredClient): ClientView {
+  return {
+    client_id: client.clientId,
+    name: client.name,
+    enabled: client.enabled,
+    epoch: client.epoch,
+    auth_methods: [...client.authMethods],
+    grant_types: [...client.grantTypes],
+    scopes: [...client.scopes],
+    resources: [...client.resources],
+    access_token_seconds: client.accessTokenSeconds ?? null,
+    refresh_idle_seconds: client.refreshIdleSeconds ?? null,
+    refresh_absolute_seconds: client.refreshAbsoluteSeconds ?? null,
+    access_token_format: client.accessTokenFormat,
+    jwks_uri: client.jwksUri ?? null,
+    created_at: formatInstant(client.createdAt),
+    updated_at: formatInstant(client.updatedAt),
+    version: client.version,
+  };
+}
+
+/** The registration in a body; what is left out of it becomes the server's setting. */
+export function registrationOf(
+  clientId: string,
+  body: Omit<z.infer<typeof newClient>, "client_id" | "secret">,
+): ClientRegistration {
+  return {
+    clientId,
+    name: body.name,
+    authMethods: body.auth_methods,
+    grantTypes: body.grant_types,
+    scopes: body.scopes,
+    resources: body.resources,
+    accessTokenSeconds: body.access_token_seconds ?? undefined,
+    refreshIdleSeconds: body.refresh_idle_seconds ?? undefined,
+    refreshAbsoluteSeconds: body.refresh_absolute_seconds ?? undefined,
+    accessTokenFormat: body.access_token_format ?? "jwt",
+    jwksUri: body.jwks_uri ?? undefined,
+  };
+}
+
+/** The member of the server's that a body would have otherwise, or undefined. */
+export function changedState(view: ClientView, patch: ClientPatch): string | undefined {
+  return STATE_MEMBERS.find((name) => patch[name] !== undefined && patch[name] !== view[name]);
+}

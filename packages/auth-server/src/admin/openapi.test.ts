@@ -1,0 +1,96 @@
+/**
+ * The OpenAPI document. The harness compares every answer in the admin API's tests with it; here each
+ * operation succeeds once, and the document's requests are what is sent.
+ */
+import { generateKeyPairSync } from "node:crypto";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createTestAdmin, type TestAdmin } from "../../test/admin.ts";
+import type { Json } from "../../test/openapi.ts";
+import { API, startAuthServer, type TestAuthServer } from "../../test/auth-server.ts";
+
+let server: TestAuthServer;
+let admin: TestAdmin;
+beforeAll(async () => {
+  server = await startAuthServer();
+  admin = await createTestAdmin(server);
+});
+afterAll(() => server.stop());
+
+test("is OpenAPI 3.1, served without a token, and says nothing of the installation", async () => {
+  const answer = await fetch(`${server.privateUrl}/admin/v1/openapi.json`);
+  expect(answer.status).toBe(200);
+  const document: Json = await answer.json();
+  expect(document.openapi).toBe("3.1.1");
+  expect(document.security).toEqual([{ accessToken: ["daykey:admin"] }]);
+  expect(Object.keys(document.components.schemas)).toContain("Client");
+  const text = JSON.stringify(document);
+  for (const ref of text.matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)) {
+    expect(Object.keys(document.components.schemas)).toContain(ref[1]);
+  }
+});
+
+test("each operation succeeds, and its answer is as described", async () => {
+  const uri = "https://new.example.test/v1";
+  const path = `/resources/${encodeURIComponent(uri)}`;
+  const resource = { uri, name: "new", scopes: ["read"], owner_client_id: null };
+  expect((await admin.post("/resources", resource)).status).toBe(201);
+  expect((await admin.get("/resources")).status).toBe(200);
+  expect((await admin.get(path)).body).toEqual(resource);
+  const wider = { name: "new", scopes: ["read", "write"], owner_client_id: admin.client.clientId };
+  expect((await admin.call("PUT", path, wider)).status).toBe(200);
+  expect((await admin.call("DELETE", path)).status).toBe(204);
+
+  const made = await admin.post("/clients", {
+    name: "billing",
+    auth_methods: ["client_secret_hash_day"],
+    grant_types: ["client_credentials"],
+    scopes: ["time:read"],
+    resources: [API],
+  });
+  expect(made.status, made.text).toBe(201);
+  const id = `/clients/${made.body.client.client_id}`;
+  expect((await admin.get("/clients?limit=1&q=BILL&enabled=true&sort=created_at")).status).toBe(
+    200,
+  );
+  const { body: view, etag } = await admin.get(id);
+  const put = await admin.call("PUT", id, { ...view, name: "other" }, { "if-match": etag });
+  expect(put.status, put.text).toBe(200);
+  const patch = await admin.call("PATCH", id, { name: "another" }, { "if-match": put.etag });
+  expect(patch.status, patch.text).toBe(200);
+  for (const turn of ["disable", "enable", "revoke-tokens"]) {
+    expect((await admin.post(`${id}/${turn}`)).status).toBe(200);
+  }
+
+  const second = await admin.post(`${id}/secrets`, { kind: "generated", overlap_seconds: 60 });
+  expect(second.status, second.text).toBe(201);
+  expect((await admin.get(`${id}/secrets`)).body.items.length).toBe(2);
+  expect((await admin.post(`${id}/secrets/${second.body.kid}/revoke`)).status).toBe(204);
+
+  const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const key = await admin.post(`${id}/keys`, { jwk: publicKey.export({ format: "jwk" }) });
+  expect(key.status, key.text).toBe(201);
+  expect((await admin.get(`${id}/keys`)).body.items).toEqual([key.body]);
+  expect((await admin.post(`${id}/keys/${key.body.kid}/revoke`)).status).toBe(204);
+
+  expect((await admin.call("DELETE", id)).status).toBe(204);
+
+  const next = await admin.post("/keys/rotate");
+  expect(next.status, next.text).toBe(201);
+  expect((await admin.get("/keys")).status).toBe(200);
+  expect((await admin.post(`/keys/${next.body.kid}/revoke`)).status).toBe(204);
+
+  const grant = "0199aaaa-bbbb-7ccc-8ddd-eeeeffff0000";
+  expect((await admin.post("/revocations", { grant })).status).toBe(204);
+  expect((await admin.get("/revocations")).status).toBe(200);
+  expect((await admin.get("/audit?limit=3")).body.items.length).toBe(3);
+  expect((await admin.get("/audit/verify")).body).toMatchObject({ valid: true });
+
+  const restored = await admin.post("/restored");
+  expect(restored.body).toEqual({ clients: 1, restored_at: expect.any(String) });
+
+  const document: Json = (await admin.get("/openapi.json")).body;
+  const operations = Object.values<Json>(document.paths).flatMap((methods) =>
+    Object.values<Json>(methods).map(({ operationId }) => String(operationId)),
+  );
+  expect([...admin.openapi.seen].toSorted()).toEqual(operations.toSorted());
+});

@@ -1,0 +1,216 @@
+/** `/resources`: what a token can be for, and the scopes each resource understands (RFC 8707). */
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { CLIENT_ID } from "@daykey/common/protocol";
+import { isScopeToken } from "@daykey/common/scope";
+import { ProblemError } from "@daykey/service/problem-error";
+import type { Resource, ResourcesStore } from "../resources/resources-store.ts";
+import { preconditionFailed, requireMatch } from "./conditions.ts";
+import type { Recorder } from "./recorder.ts";
+import { type Answer, PARAMETERS, route, type Route } from "./route.ts";
+import { listOf, text } from "./schema-parts.ts";
+
+const tag = "resources";
+
+/** Names of ours that are no address of anyone's. */
+const OWN_URIS = "urn:daykey:";
+
+export const resourceView = z.strictObject({
+  /** Absolute, without a fragment (RFC 8707 §2). */
+  uri: PARAMETERS.uri,
+  name: text(200),
+  scopes: z.array(text(200)).min(1).max(200),
+  /** The client that is this resource's server. */
+  owner_client_id: z.string().regex(CLIENT_ID).nullable(),
+});
+type ResourceView = z.infer<typeof resourceView>;
+
+export const newResource = z.strictObject({
+  ...resourceView.shape,
+  owner_client_id: resourceView.shape.owner_client_id.optional(),
+});
+
+export const resourceReplacement = z.strictObject({
+  ...resourceView.shape,
+  uri: resourceView.shape.uri.optional(),
+});
+
+export const resourceList = listOf(resourceView);
+
+export function createResourceRoutes({
+  resources,
+  issuer,
+  recorder,
+}: {
+  resources: ResourcesStore;
+  issuer: string;
+  recorder: Recorder;
+}): Route[] {
+  async function find(uri: string): Promise<Resource> {
+    const found = uri.startsWith(OWN_URIS) ? undefined : await resources.find(uri);
+    if (found) return found;
+    throw new ProblemError({
+      status: 404,
+      code: "unknown-resource",
+      title: "There is no such resource",
+    });
+  }
+
+  /** What the auth-server itself understands is not an operator's to change. */
+  function refuseIssuer(uri: string): void {
+    if (uri !== issuer) return;
+    throw conflict("issuer-resource", "The issuer's own resource cannot be changed");
+  }
+
+  return [
+    route({
+      method: "get",
+      path: "/resources",
+      operationId: "listResources",
+      tag,
+      summary: "All resources, the issuer's own too",
+      status: 200,
+      answer: resourceList,
+      async handle() {
+        const all = (await resources.all()).map(viewOf);
+        return { body: { items: all.toSorted((a, b) => (a.uri < b.uri ? -1 : 1)) } };
+      },
+    }),
+
+    route({
+      method: "post",
+      path: "/resources",
+      operationId: "createResource",
+      tag,
+      summary: "Register a resource",
+      body: newResource,
+      status: 201,
+      answer: resourceView,
+      etag: true,
+      problems: [409],
+      async handle({ actor, body }) {
+        const resource = checked({ ...body, owner_client_id: body.owner_client_id ?? null });
+        const record = recorder({ actor, action: "resource.create", target: resource.uri });
+        const outcome = await resources.create(resource, async (tx) =>
+          record(tx, null, viewOf(resource)),
+        );
+        if (outcome === "no_owner") throw unknownOwner();
+        if (outcome === "exists") throw conflict("resource-exists", "The resource is registered");
+        const location = `/resources/${encodeURIComponent(resource.uri)}`;
+        return { ...answerOf(resource), location };
+      },
+    }),
+
+    route({
+      method: "get",
+      path: "/resources/{uri}",
+      operationId: "readResource",
+      tag,
+      summary: "A resource, by its percent-encoded URI",
+      status: 200,
+      answer: resourceView,
+      etag: true,
+      problems: [404],
+      handle: async ({ params }) => answerOf(await find(params.uri)),
+    }),
+
+    route({
+      method: "put",
+      path: "/resources/{uri}",
+      operationId: "replaceResource",
+      tag,
+      summary: "Replace all of a resource but its URI",
+      body: resourceReplacement,
+      ifMatch: "optional",
+      status: 200,
+      answer: resourceView,
+      etag: true,
+      problems: [404, 409],
+      async handle({ actor, params: { uri }, ifMatch, body }) {
+        const before = await find(uri);
+        requireMatch(ifMatch, etagOf(before));
+        const view: ResourceView = { ...body, uri: body.uri ?? uri };
+        if (view.uri !== uri) throw conflict("other-resource", "The body is of another resource");
+        if (etagOf(toResource(view)) === etagOf(before)) return answerOf(before);
+        refuseIssuer(uri);
+        const after = checked(view);
+        const record = recorder({ actor, action: "resource.change", target: uri });
+        const outcome = await resources.change(before, after, async (tx) =>
+          record(tx, viewOf(before), viewOf(after)),
+        );
+        if (outcome === "no_owner") throw unknownOwner();
+        if (outcome === "stale") throw preconditionFailed();
+        return answerOf(after);
+      },
+    }),
+
+    route({
+      method: "delete",
+      path: "/resources/{uri}",
+      operationId: "deleteResource",
+      tag,
+      summary: "Remove a resource that no client has",
+      ifMatch: "optional",
+      status: 204,
+      problems: [404, 409],
+      async handle({ actor, params: { uri }, ifMatch }) {
+        const before = await find(uri);
+        requireMatch(ifMatch, etagOf(before));
+        refuseIssuer(uri);
+        const record = recorder({ actor, action: "resource.delete", target: uri });
+        const outcome = await resources.remove(before, async (tx) =>
+          record(tx, viewOf(before), null),
+        );
+        if (outcome === "in_use") throw conflict("resource-in-use", "Clients have this resource");
+        if (outcome === "stale") throw preconditionFailed();
+        return {};
+      },
+    }),
+  ];
+}
+
+/** @throws {ProblemError} 400 for a URI that is not absolute, or scopes that are none */
+function checked(view: ResourceView): Resource {
+  const resource = toResource(view);
+  const { uri, scopes } = resource;
+  const isAbsolute = URL.canParse(uri) && !uri.includes("#") && !uri.startsWith(OWN_URIS);
+  const areScopes = scopes.every(isScopeToken) && new Set(scopes).size === scopes.length;
+  if (isAbsolute && areScopes) return resource;
+  throw new ProblemError({
+    status: 400,
+    code: "invalid-resource",
+    title: "The resource cannot be registered so",
+    detail: isAbsolute
+      ? "scopes are scope tokens, each once."
+      : "uri is absolute and has no fragment.",
+  });
+}
+
+function toResource(view: ResourceView): Resource {
+  const { uri, name, scopes, owner_client_id: owner } = view;
+  return { uri, name, scopes, ownerClientId: owner ?? undefined };
+}
+
+function viewOf({ uri, name, scopes, ownerClientId }: Resource): ResourceView {
+  return { uri, name, scopes: [...scopes], owner_client_id: ownerClientId ?? null };
+}
+
+function answerOf(resource: Resource): Answer {
+  return { body: viewOf(resource), etag: etagOf(resource) };
+}
+
+/** A resource has no version: what it holds is told apart by its digest. */
+function etagOf(resource: Resource): string {
+  const digest = createHash("sha256")
+    .update(JSON.stringify(viewOf(resource)))
+    .digest("base64url");
+  return `"${digest.slice(0, 22)}"`;
+}
+
+function unknownOwner(): ProblemError {
+  return conflict("unknown-owner", "The owner is no client");
+}
+
+function conflict(code: string, title: string): ProblemError {
+  return new ProblemError({ status: 409, code, title });
+}

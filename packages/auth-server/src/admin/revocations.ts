@@ -1,0 +1,79 @@
+/** `/revocations`: what local validators are told now, and an operator's end of a grant. */
+import { z } from "zod";
+import { formatInstant } from "@daykey/common/clock";
+import { REVOCATION_KINDS } from "@daykey/common/revocation";
+import type { GrantsStore } from "../grants/grants-store.ts";
+import type { RevocationsStore } from "../revocation/revocations-store.ts";
+import type { Recorder } from "./recorder.ts";
+import { route, type Route } from "./route.ts";
+import { instant, listOf } from "./schema-parts.ts";
+
+const tag = "revocations";
+
+export const revocationView = z.strictObject({
+  kind: z.enum(REVOCATION_KINDS),
+  /** A grant's id, a client id, `<client id> <kid>`, or the kid of a signing key. */
+  subject: z.string(),
+  /** Of a client: tokens with a lower one are dead. */
+  epoch: z.int().min(0).nullable(),
+  /** Null: never dropped. */
+  expires_at: instant.nullable(),
+});
+
+export const revocationList = listOf(revocationView);
+
+export const grantRevocation = z.strictObject({
+  /** The `gid` of its tokens. */
+  grant: z.string().regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
+});
+
+export function createRevocationRoutes({
+  revocations,
+  grants,
+  longestGrantSeconds,
+  recorder,
+}: {
+  revocations: RevocationsStore;
+  grants: GrantsStore;
+  longestGrantSeconds: number;
+  recorder: Recorder;
+}): Route[] {
+  return [
+    route({
+      method: "get",
+      path: "/revocations",
+      operationId: "listRevocations",
+      tag,
+      summary: "All that resource servers are told to refuse now",
+      status: 200,
+      answer: revocationList,
+      async handle() {
+        const live = await revocations.live();
+        const items = live.map(({ kind, subject, epoch, expiresAt }) => ({
+          kind,
+          subject,
+          epoch: epoch ?? null,
+          expires_at: expiresAt === undefined ? null : formatInstant(expiresAt),
+        }));
+        return { body: { items } };
+      },
+    }),
+
+    route({
+      method: "post",
+      path: "/revocations",
+      operationId: "revokeGrant",
+      tag,
+      summary: "End a grant, whoever holds its tokens",
+      body: grantRevocation,
+      status: 204,
+      async handle({ actor, body: { grant } }) {
+        const record = recorder({ actor, action: "grant.revoke", target: grant });
+        await grants.end({ grantId: grant, lifeSeconds: longestGrantSeconds }, async (tx) =>
+          record(tx, null, { grant }),
+        );
+        return {};
+      },
+    }),
+  ];
+}

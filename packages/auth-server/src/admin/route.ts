@@ -1,0 +1,84 @@
+/**
+ * One operation of the admin API as data: what it takes, what it answers and what does it. The router
+ * and the OpenAPI document are both made from it, so they cannot disagree.
+ */
+import { z } from "zod";
+import { CLIENT_ID } from "@daykey/common/protocol";
+import type { IfMatch } from "./conditions.ts";
+
+/** What may stand in a path. */
+export const PARAMETERS = {
+  client_id: z.string().regex(CLIENT_ID),
+  kid: z.string().regex(/^[\x21-\x7e]{1,128}$/),
+  uri: z.string().regex(/^[\x21-\x7e]{1,2048}$/),
+};
+export type ParameterName = keyof typeof PARAMETERS;
+
+type NamesIn<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | NamesIn<Rest>
+  : never;
+
+/** A request that was authorized, and read into what the route takes. */
+export interface Call<Path extends string, Query, Body> {
+  /** The client whose token was presented. */
+  actor: string;
+  params: Readonly<Record<NamesIn<Path>, string>>;
+  query: Query;
+  body: Body;
+  ifMatch: IfMatch | undefined;
+}
+
+export interface Answer {
+  body?: object;
+  /** Of what is answered (RFC 9110 §8.8.3), with its quotes. */
+  etag?: string;
+  /** Path of what was made. */
+  location?: string;
+}
+
+interface Description {
+  method: "get" | "post" | "put" | "patch" | "delete";
+  /** Its name in OpenAPI, and in the log as the action. */
+  operationId: string;
+  tag: string;
+  summary: string;
+  /** Whether a body may be left out. */
+  bodyOptional?: boolean;
+  ifMatch?: "required" | "optional";
+  status: 200 | 201 | 204;
+  /** What is answered; none with 204. */
+  answer?: z.ZodType;
+  /** Whether the answer has an ETag. */
+  etag?: boolean;
+  /** Statuses of problems that are this operation's own: 404, 409. */
+  problems?: readonly number[];
+}
+
+export interface Route extends Description {
+  path: string;
+  query: z.ZodObject | undefined;
+  body: z.ZodType | undefined;
+  handle(call: Call<string, unknown, unknown>): Promise<Answer>;
+}
+
+/** The definition as a route, its `handle` typed by path, query and body. */
+export function route<
+  const Path extends string,
+  Query extends z.ZodObject = z.ZodObject,
+  Body extends z.ZodType = z.ZodType,
+>(
+  definition: Description & {
+    path: Path;
+    query?: Query;
+    body?: Body;
+    handle(call: Call<Path, z.output<Query>, z.output<Body>>): Promise<Answer>;
+  },
+): Route {
+  const { query, body } = definition;
+  return {
+    ...definition,
+    query,
+    body,
+    handle: async (call) => definition.handle(call as Call<Path, z.output<Query>, z.output<Body>>),
+  };
+}

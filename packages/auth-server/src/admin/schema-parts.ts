@@ -1,0 +1,47 @@
+/** What the schemas of the admin API share. */
+import { z } from "zod";
+
+/** Text for people, or to look for: no control characters, so PostgreSQL takes it. */
+export function text(maxLength: number): z.ZodString {
+  return z
+    .string()
+    .min(1)
+    .max(maxLength)
+    .regex(/^\P{Cc}*$/u);
+}
+
+/** `2026-11-21T12:00:00Z`, perhaps with a fraction. */
+export const instant = z.iso.datetime();
+
+/** A number in a query, where everything is text. */
+function numberParameter(min: number, max: number) {
+  return z
+    .string()
+    .regex(/^\d{1,9}$/)
+    .transform(Number)
+    .pipe(z.int().min(min).max(max));
+}
+
+export const flagParameter = z
+  .enum(["true", "false"])
+  .transform((value) => value === "true")
+  .pipe(z.boolean());
+
+/** What asks for a page of a list. */
+export const pageQuery = z.strictObject({
+  limit: numberParameter(1, 200).optional(),
+  cursor: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,256}$/)
+    .optional(),
+});
+
+export const DEFAULT_PAGE = 50;
+
+export function pageOf<T extends z.ZodType>(item: T) {
+  return z.strictObject({ items: z.array(item), next_cursor: z.string().nullable() });
+}
+
+export function listOf<T extends z.ZodType>(item: T) {
+  return z.strictObject({ items: z.array(item) });
+}

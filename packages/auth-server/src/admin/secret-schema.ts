@@ -1,0 +1,115 @@
+/** Secrets as the admin API takes and shows them. The secret itself is shown once, when it is made. */
+import { z } from "zod";
+import { DAY_SECONDS, formatInstant } from "@daykey/common/clock";
+import type { AnySecretRequest, RegisteredSecret } from "../clients/register.ts";
+import { MAX_SECRET_DAYS } from "../clients/secrets.ts";
+import type { SecretState } from "../clients/secrets-store.ts";
+import { instant } from "./schema-parts.ts";
+
+/** A secret of `MAX_SECRET_DAYS` begins and ends within a day. */
+const MAX_VERIFIERS = MAX_SECRET_DAYS + 2;
+
+const days = z.int().min(1).max(MAX_SECRET_DAYS).optional();
+const kid = z.string().regex(/^[a-z0-9]{8}$/);
+const salt = z.string().regex(/^[0-9a-f]{32}$/);
+
+const KINDS = [
+  z.strictObject({ kind: z.literal("generated"), days }),
+  z.strictObject({ kind: z.literal("chosen"), secret: z.string().max(512), days }),
+  z.strictObject({
+    kind: z.literal("verifiers"),
+    kid,
+    salt,
+    first_day: z.string().regex(/^\d{4}-\d{2}-\d{2}$/),
+    verifiers: z
+      .array(z.string().regex(/^[0-9a-f]{64}$/))
+      .min(1)
+      .max(MAX_VERIFIERS),
+  }),
+] as const;
+
+/** A client's first secret: made here, chosen by a person, or kept by the client. */
+export const secretBody = z.discriminatedUnion("kind", KINDS);
+
+const overlap = {
+  overlap_seconds: z
+    .int()
+    .min(0)
+    .max(MAX_SECRET_DAYS * DAY_SECONDS)
+    .optional(),
+};
+
+/** The next secret, and how long the one before still lives beside it. */
+export const rotationBody = z.discriminatedUnion("kind", [
+  KINDS[0].extend(overlap),
+  KINDS[1].extend(overlap),
+  KINDS[2].extend(overlap),
+]);
+
+export const newSecretView = z.strictObject({
+  client_id: z.string(),
+  kid,
+  salt,
+  /** Of a generated secret alone, and never again. */
+  client_secret: z.string().optional(),
+  expires_at: instant,
+});
+
+export const secretView = z.strictObject({
+  kid,
+  kind: z.enum(["generated", "chosen", "verifiers"]),
+  created_at: instant,
+  expires_at: instant,
+  last_used_at: instant.nullable(),
+  revoked_at: instant.nullable(),
+  live: z.boolean(),
+});
+export type SecretView = z.infer<typeof secretView>;
+
+export function secretRequestOf(body: z.infer<typeof secretBody>): AnySecretRequest {
+  if (body.kind === "verifiers") {
+    const { first_day: firstDay, ...rest } = body;
+    return { ...rest, firstDay };
+  }
+  const life = body.days === undefined ? {} : { days: body.days };
+  return body.kind === "chosen"
+    ? { kind: "chosen", secret: body.secret, ...life }
+    : { kind: "generated", ...life };
+}
+
+export function newSecretViewOf({
+  clientId,
+  stored,
+  clientSecret,
+}: RegisteredSecret): z.infer<typeof newSecretView> {
+  return {
+    client_id: clientId,
+    kid: stored.kid,
+    salt: stored.salt,
+    // Who chose a secret, or made it, has it.
+    ...(stored.kind === "generated" && { client_secret: clientSecret }),
+    expires_at: formatInstant(stored.expiresAt),
+  };
+}
+
+/** What the audit log tells of a new secret. */
+export function secretFactsOf({ stored }: RegisteredSecret) {
+  const { kid: id, kind, expiresAt } = stored;
+  return { kid: id, kind, expires_at: formatInstant(expiresAt) };
+}
+
+export function secretViewOf(secret: SecretState): SecretView {
+  return {
+    kid: secret.kid,
+    kind: secret.kind,
+    created_at: formatInstant(secret.createdAt),
+    expires_at: formatInstant(secret.expiresAt),
+    last_used_at: instantOrNull(secret.lastUsedAt),
+    revoked_at: instantOrNull(secret.revokedAt),
+    live: secret.live,
+  };
+}
+
+export function instantOrNull(at: number | undefined): string | null {
+  return at === undefined ? null : formatInstant(at);
+}

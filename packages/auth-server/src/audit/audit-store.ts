@@ -1,0 +1,215 @@
+/**
+ * The audit log: one row a change, in the transaction of the change, chained by hashes. The role that
+ * serves can only read and add rows. The number and hash of the last row stand once more in the head,
+ * sealed under the master key, and new rows go on from there.
+ *
+ * `verify` finds a changed, missing, moved or foreign row, the newest ones too, and a chain that was
+ * recomputed from some row on, since its end is not what the head seals. It cannot find that all of
+ * the log and its head were put back to an earlier state, or emptied: for that, keep the `head` it
+ * answers somewhere else. Against someone who has the master key as well, nothing here helps.
+ */
+import type { Database, Queryable } from "@daykey/service/database";
+import { ProblemError } from "@daykey/service/problem-error";
+import { type ChainedRow, GENESIS, hashOf } from "./chain.ts";
+import type { AuditEvent, AuditFact } from "./events.ts";
+
+export interface AuditEntry extends ChainedRow {
+  /** 64 lowercase hex. */
+  hash: string;
+}
+
+export type Verdict =
+  | { valid: true; rows: number; head: string }
+  | { valid: false; firstBadSeq: number; reason: Fault };
+
+/**
+ * `changed`: not what was hashed, or moved here. `missing`: a number is not there. `unknown`: a row after
+ * the last one that this server wrote. `rewritten`: a whole chain, but another one. `head`: the head is
+ * gone or was altered.
+ */
+export type Fault = "changed" | "missing" | "unknown" | "rewritten" | "head";
+
+export interface AuditStore {
+  /**
+   * Adds a row; nothing may be written after it in its transaction, as it holds the log's lock.
+   * @throws {ProblemError} 503 when the head is gone or altered: what cannot be recorded is not done
+   */
+  append(tx: Queryable, event: AuditEvent): Promise<void>;
+  /** Newest first; `before` is a row's number. */
+  list(page: { limit: number; before: number | undefined }): Promise<AuditEntry[]>;
+  verify(): Promise<Verdict>;
+  /** Seals the head anew when the previous master key sealed it. */
+  reseal(): Promise<void>;
+}
+
+/** `keys/sealing.ts`, as far as it is used here. */
+export interface HeadSealer {
+  seal(plaintext: Buffer, place: { table: string; row: string }): Buffer;
+  open(sealed: Buffer, place: { table: string; row: string }): Buffer;
+  isCurrent(sealed: Buffer): boolean;
+}
+
+interface Head {
+  seq: number;
+  hash: Buffer;
+}
+
+interface AuditRow extends ChainedRow {
+  hash: Buffer;
+}
+
+/** Serialises every addition; the number only has to be ours. */
+const AUDIT_LOCK = 0x61756474;
+
+const PLACE = { table: "audit_head", row: "head" };
+const VERIFY_ROWS = 500;
+
+const UTC = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
+const COLUMNS = `seq::float8 as seq, to_char(at at time zone 'UTC', ${UTC}) as at,
+  actor, action, target, detail, hash`;
+
+export function createAuditStore(database: Database, sealer: HeadSealer): AuditStore {
+  /** @throws {CannotUnseal} when it was altered */
+  function openHead(sealed: Buffer): Head {
+    const bytes = sealer.open(sealed, PLACE);
+    return { seq: Number(bytes.readBigUInt64BE()), hash: bytes.subarray(8) };
+  }
+
+  function sealHead({ seq, hash }: Head): Buffer {
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigUInt64BE(BigInt(seq));
+    return sealer.seal(Buffer.concat([bytes, hash]), PLACE);
+  }
+
+  async function rowsAfter(seq: number): Promise<AuditRow[]> {
+    const { rows } = await database.query<AuditRow>({
+      text: `select ${COLUMNS} from daykey.audit_log where seq > $1 order by seq limit ${VERIFY_ROWS}`,
+      values: [seq],
+    });
+    return rows;
+  }
+
+  /** Walks the rows from the first up to the head's, or to where they end. */
+  async function walk(last: number): Promise<Head | { firstBadSeq: number; reason: Fault }> {
+    let seen: Head = { seq: 0, hash: GENESIS };
+    while (seen.seq < last) {
+      const rows = await rowsAfter(seen.seq);
+      if (rows.length === 0) return { firstBadSeq: seen.seq + 1, reason: "missing" };
+      for (const row of rows) {
+        if (row.seq > last) break;
+        if (row.seq !== seen.seq + 1) return { firstBadSeq: seen.seq + 1, reason: "missing" };
+        if (!hashOf(seen.hash, row).equals(row.hash)) {
+          return { firstBadSeq: row.seq, reason: "changed" };
+        }
+        seen = { seq: row.seq, hash: row.hash };
+      }
+    }
+    return seen;
+  }
+
+  return {
+    async append(tx, { actor, action, target, before, after }) {
+      await tx.query({ text: "select pg_advisory_xact_lock($1)", values: [AUDIT_LOCK] });
+      const { rows } = await tx.query<{ sealed: Buffer | null; is_empty: boolean; at: string }>({
+        text: `select (select sealed from daykey.audit_head) as sealed,
+                 not exists (select from daykey.audit_log) as is_empty,
+                 to_char(clock_timestamp() at time zone 'UTC', ${UTC}) as at`,
+      });
+      const [state] = rows;
+      if (!state) throw new Error("a select without from has a row");
+      const head = headToExtend(state, openHead);
+      const detail: AuditFact = { before, after };
+      const row: ChainedRow = { seq: head.seq + 1, at: state.at, actor, action, target, detail };
+      const hash = hashOf(head.hash, row);
+      await tx.query({
+        text: `with added as (
+                 insert into daykey.audit_log (seq, at, actor, action, target, detail, hash)
+                 values ($1, $2::timestamptz, $3, $4, $5, $6, $7))
+               insert into daykey.audit_head (sealed) values ($8)
+               on conflict (singleton) do update set sealed = excluded.sealed`,
+        values: [
+          row.seq,
+          row.at,
+          actor,
+          action,
+          target,
+          JSON.stringify(detail),
+          hash,
+          sealHead({ seq: row.seq, hash }),
+        ],
+      });
+    },
+
+    async list({ limit, before }) {
+      const { rows } = await database.query<AuditRow>({
+        text: `select ${COLUMNS} from daykey.audit_log where $1::bigint is null or seq < $1
+               order by seq desc limit $2`,
+        values: [before ?? null, limit],
+      });
+      return rows.map((row) => ({ ...row, hash: row.hash.toString("hex") }));
+    },
+
+    async verify() {
+      // One snapshot: what is added later is not judged.
+      const { rows } = await database.query<{ sealed: Buffer | null; newest: number }>({
+        text: `select (select sealed from daykey.audit_head) as sealed,
+                 coalesce((select max(seq) from daykey.audit_log), 0)::float8 as newest`,
+      });
+      const { sealed = null, newest = 0 } = rows[0] ?? {};
+      if (sealed === null && newest === 0)
+        return { valid: true, rows: 0, head: GENESIS.toString("hex") };
+      const head = sealed === null ? undefined : tryTo(() => openHead(sealed));
+      const walked = await walk(head?.seq ?? newest);
+      if ("reason" in walked) return { valid: false, ...walked };
+      if (!head) return { valid: false, firstBadSeq: newest, reason: "head" };
+      if (!walked.hash.equals(head.hash)) {
+        return { valid: false, firstBadSeq: head.seq, reason: "rewritten" };
+      }
+      if (newest > head.seq) return { valid: false, firstBadSeq: head.seq + 1, reason: "unknown" };
+      return { valid: true, rows: head.seq, head: head.hash.toString("hex") };
+    },
+
+    async reseal() {
+      await database.transaction(async (tx) => {
+        await tx.query({ text: "select pg_advisory_xact_lock($1)", values: [AUDIT_LOCK] });
+        const { rows } = await tx.query<{ sealed: Buffer }>({
+          text: "select sealed from daykey.audit_head",
+        });
+        const [row] = rows;
+        if (!row || sealer.isCurrent(row.sealed)) return;
+        const head = tryTo(() => openHead(row.sealed));
+        // An altered one stays as it is, for `verify` to find.
+        if (!head) return;
+        await tx.query({
+          text: "update daykey.audit_head set sealed = $1",
+          values: [sealHead(head)],
+        });
+      });
+    },
+  };
+}
+
+/** The head, never the last row there: rows that were deleted so leave a gap for good. */
+function headToExtend(
+  { sealed, is_empty }: { sealed: Buffer | null; is_empty: boolean },
+  open: (sealed: Buffer) => Head,
+): Head {
+  if (sealed === null && is_empty) return { seq: 0, hash: GENESIS };
+  const head = sealed === null ? undefined : tryTo(() => open(sealed));
+  if (head) return head;
+  throw new ProblemError({
+    status: 503,
+    code: "audit-log-damaged",
+    title: "The audit log's head is missing or altered",
+    detail: "Nothing is changed that cannot be recorded.",
+    reason: "audit_head",
+  });
+}
+
+function tryTo<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,46 @@
+/** What the audit log tells: who did what to what, and how it was before and after. */
+
+/** `<kind of target>.<what was done>`. */
+export const AUDIT_ACTIONS = [
+  "client.create",
+  "client.change",
+  "client.disable",
+  "client.enable",
+  "client.revoke_tokens",
+  "client.delete",
+  "secret.add",
+  "secret.revoke",
+  "client_key.add",
+  "client_key.revoke",
+  "resource.create",
+  "resource.change",
+  "resource.delete",
+  "signing_key.add",
+  "signing_key.revoke",
+  "grant.revoke",
+  "database.restored",
+] as const;
+export type AuditAction = (typeof AUDIT_ACTIONS)[number];
+
+/** A JSON value of text, whole numbers, booleans and null. */
+export type AuditFact =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly AuditFact[]
+  | { readonly [name: string]: AuditFact };
+
+/** What a thing is like; null where there is none. */
+export type AuditFacts = { readonly [name: string]: AuditFact } | null;
+
+export interface AuditEvent {
+  /** The client whose token was presented. */
+  actor: string;
+  action: AuditAction;
+  /** A client id, `<client id> <kid>`, a resource's URI, the kid of a signing key, a grant's id, or `database`. */
+  target: string;
+  /** Never a secret, a root, a day key or a verifier. */
+  before: AuditFacts;
+  after: AuditFacts;
+}

@@ -1,0 +1,201 @@
+/** `private_key_jwt` (RFC 7521, RFC 7523, RFC 10070): what an assertion must say. */
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  assertionOf,
+  createKey,
+  createKeyClient,
+  type Members,
+  present,
+  type TestKey,
+} from "../../test/assertions.ts";
+import { ISSUER, startAuthServer, type TestAuthServer } from "../../test/auth-server.ts";
+
+let server: TestAuthServer;
+let clientId: string;
+let key: TestKey;
+beforeAll(async () => {
+  server = await startAuthServer();
+  ({ clientId, key } = await createKeyClient(server));
+});
+afterAll(() => server.stop());
+
+const REFUSED = {
+  status: 401,
+  body: { error: "invalid_client", error_description: "Client authentication failed." },
+};
+const TOKEN = {
+  status: 200,
+  body: {
+    access_token: expect.any(String),
+    token_type: "Bearer",
+    expires_in: 600,
+    scope: expect.any(String),
+    refresh_token: expect.any(String),
+  },
+};
+
+async function answerTo(text: string, form: Record<string, string> = {}): Promise<object> {
+  const { status, body, headers } = await present(server, text, form);
+  expect(headers.get("www-authenticate")).toBeNull();
+  return { status, body };
+}
+
+function assertion(changes: { header?: Members; claims?: Members } = {}): string {
+  return assertionOf(clientId, key, server.now(), changes);
+}
+
+describe("C9: the audience is the issuer, a string and nothing else", () => {
+  test.each([
+    ["a list of it", [ISSUER]],
+    ["a list with others", [ISSUER, "https://other.example.test"]],
+    ["the token endpoint", `${ISSUER}/oauth2/token`],
+    ["a slash more", `${ISSUER}/`],
+    ["upper case", ISSUER.toUpperCase()],
+    ["another issuer", "https://other.example.test"],
+    ["an empty string", ""],
+    ["no string", 1],
+    ["null", null],
+    ["an object", { [ISSUER]: ISSUER }],
+    ["absent", undefined],
+  ])("%s", async (_name, aud) => {
+    expect(await answerTo(assertion({ claims: { aud } }))).toEqual(REFUSED);
+    expect(await answerTo(assertion())).toEqual(TOKEN);
+  });
+});
+
+describe("C10: of now", () => {
+  const SKEW = {
+    status: 401,
+    body: {
+      error: "invalid_client",
+      error_description: expect.stringMatching(
+        /^The assertion's times are too far from now: the server's time is \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\.$/,
+      ),
+    },
+  };
+  test.each([
+    ["iat 8 s ahead", { iat: 8 }, TOKEN],
+    ["nbf 8 s ahead", { nbf: 8 }, TOKEN],
+    ["without iat", { iat: undefined }, TOKEN],
+    ["iat an hour ago", { iat: -3600 }, TOKEN],
+    ["exp 8 s ago", { exp: -8 }, TOKEN],
+    ["exp in 10 min", { exp: 600 }, TOKEN],
+    ["iat 61 s ahead", { iat: 61 }, SKEW],
+    ["nbf 61 s ahead", { nbf: 61 }, SKEW],
+    ["exp 61 s ago", { exp: -61 }, SKEW],
+    ["exp 5 min ago", { exp: -300 }, SKEW],
+    ["exp in 11 min", { exp: 660 }, SKEW],
+    ["exp in a year", { exp: 31_536_000 }, SKEW],
+  ])("%s", async (_name, times, expected) => {
+    const now = Math.floor(server.now());
+    const claims = Object.fromEntries(
+      Object.entries(times).map(([name, seconds]) => [name, seconds && now + seconds]),
+    );
+    expect(await answerTo(assertion({ claims }))).toEqual(expected);
+  });
+
+  test("who has not the key learns no time", async () => {
+    const stranger = { ...createKey("x"), kid: key.kid };
+    const claims = { exp: Math.floor(server.now()) - 3600 };
+    expect(await answerTo(assertionOf(clientId, stranger, server.now(), { claims }))).toEqual(
+      REFUSED,
+    );
+  });
+
+  test("what is no time, or missing", async () => {
+    const bad = [
+      undefined,
+      null,
+      "1",
+      String(Math.floor(server.now()) + 60),
+      true,
+      [1],
+      {},
+      -1,
+      1e300,
+    ];
+    for (const exp of bad) expect(await answerTo(assertion({ claims: { exp } }))).toEqual(REFUSED);
+    for (const name of ["iat", "nbf"]) {
+      for (const value of bad.slice(1)) {
+        expect(await answerTo(assertion({ claims: { [name]: value } }))).toEqual(REFUSED);
+      }
+    }
+  });
+});
+
+describe("typ says what it is (RFC 10070, RFC 8725 §3.11)", () => {
+  const untyped = [undefined, "JWT"];
+  const never = ["jwt", "at+jwt", "", null, 1, ["JWT"], "client-authentication+JWT", "JWT "];
+  test("any other is refused", async () => {
+    for (const typ of [...untyped, ...never]) {
+      expect(await answerTo(assertion({ header: { typ } })), String(typ)).toEqual(REFUSED);
+    }
+  });
+
+  test("by a setting it may be absent, or JWT", async () => {
+    const lenient = await startAuthServer({
+      database: server.database,
+      config: { assertionTypOptional: true },
+    });
+    for (const typ of [...untyped, "client-authentication+jwt"]) {
+      expect((await present(lenient, assertion({ header: { typ } }))).status).toBe(200);
+    }
+    for (const typ of never) {
+      expect((await present(lenient, assertion({ header: { typ } }))).status).toBe(401);
+    }
+    await lenient.stop();
+  });
+
+  test("the server's own access token is no assertion", async () => {
+    const { body } = await present(server, assertion());
+    expect(await answerTo(String(body["access_token"]))).toEqual(REFUSED);
+  });
+});
+
+describe("iss and sub are the client, jti is given (RFC 7523 §3)", () => {
+  test("hostile values", async () => {
+    for (const value of ["another", "", null, undefined, 1, [clientId], clientId.toUpperCase()]) {
+      expect(await answerTo(assertion({ claims: { iss: value } }))).toEqual(REFUSED);
+      const claims = { sub: value };
+      expect(await answerTo(assertion({ claims }))).toEqual(REFUSED);
+    }
+    for (const jti of [
+      undefined,
+      null,
+      "",
+      1,
+      ["a"],
+      "x".repeat(129),
+      "a b",
+      "a\u0000",
+      "é",
+      "a\n",
+    ]) {
+      expect(await answerTo(assertion({ claims: { jti } })), String(jti)).toEqual(REFUSED);
+    }
+    const claims = { jti: `${randomUUID()}${"x".repeat(92)}` };
+    expect(await answerTo(assertion({ claims }))).toEqual(TOKEN);
+  });
+});
+
+describe("C2: client_id beside an assertion", () => {
+  test("may be absent or agree, else 400", async () => {
+    expect(await answerTo(assertion(), {})).toEqual(TOKEN);
+    expect(await answerTo(assertion(), { client_id: clientId })).toEqual(TOKEN);
+    expect(await answerTo(assertion(), { client_id: "another" })).toEqual({
+      status: 400,
+      body: {
+        error: "invalid_request",
+        error_description: "The client_id differs from the assertion's.",
+      },
+    });
+  });
+
+  test("client_assertion_type must say that it is one", async () => {
+    for (const type of ["", "urn:ietf:params:oauth:client-assertion-type:saml2-bearer", "jwt"]) {
+      const form = { client_assertion_type: type };
+      expect(await answerTo(assertion(), form)).toEqual(REFUSED);
+    }
+  });
+});

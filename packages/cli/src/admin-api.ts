@@ -1,0 +1,140 @@
+/** The admin API (`/admin/v1` of the private listener), as its answers are; integers are bigints. */
+import { authorizedFetch } from "@daykey/client/authorized-fetch";
+import { createTokenSource } from "@daykey/client/token-source";
+import { type Cli, find, insecure } from "./cli.ts";
+import { proofBy } from "./credential.ts";
+import { accepted, type Answer, ask, objectIn } from "./http.ts";
+
+const ADMIN_SCOPE = "daykey:admin";
+const BASE = "/admin/v1";
+
+export interface ClientView {
+  client_id: string;
+  name: string;
+  enabled: boolean;
+  epoch: bigint;
+  auth_methods: string[];
+  grant_types: string[];
+  scopes: string[];
+  resources: string[];
+  access_token_seconds: bigint | null;
+  refresh_idle_seconds: bigint | null;
+  refresh_absolute_seconds: bigint | null;
+  access_token_format: string;
+  jwks_uri: string | null;
+  created_at: string;
+  updated_at: string;
+  version: bigint;
+}
+
+export interface NewSecret {
+  client_id: string;
+  kid: string;
+  salt: string;
+  client_secret?: string;
+  expires_at: string;
+}
+
+export interface SecretView {
+  kid: string;
+  kind: string;
+  created_at: string;
+  expires_at: string;
+  last_used_at: string | null;
+  revoked_at: string | null;
+  live: boolean;
+}
+
+export interface ResourceView {
+  uri: string;
+  name: string;
+  scopes: string[];
+  owner_client_id: string | null;
+}
+
+export interface KeyView {
+  kid: string;
+  algorithm: string;
+  purpose: string;
+  created_at: string;
+  active_at: string;
+  state: string;
+}
+
+export interface AuditView {
+  seq: bigint;
+  at: string;
+  actor: string;
+  action: string;
+  target: string;
+}
+
+export interface Page<T> {
+  items: T[];
+  next_cursor: string | null;
+}
+
+type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+export interface AdminRequest {
+  query?: Readonly<Record<string, string | undefined>>;
+  body?: object;
+  /** The ETag that was read. */
+  ifMatch?: string | undefined;
+}
+
+export interface AdminApi {
+  /** The issuer whose clients these are. */
+  issuer: string;
+  /** What was answered, an object. @throws {CliError} */
+  call<T>(method: Method, path: string, request?: AdminRequest): Promise<T>;
+  /** With the answer's ETag; or without a body. @throws {CliError} */
+  answer(method: Method, path: string, request?: AdminRequest): Promise<Answer>;
+}
+
+/** A part of a path. */
+export function segment(text: string): string {
+  return encodeURIComponent(text);
+}
+
+/** With a token for the issuer itself, got when it is first needed. @throws {CliError} */
+export async function openAdminApi(cli: Cli): Promise<AdminApi> {
+  const { credential, adminUrl } = await find(cli, "admin");
+  const { issuer, token_endpoint: tokenEndpoint } = credential;
+  const source = createTokenSource({
+    issuer,
+    tokenEndpoint,
+    credential: proofBy("once", credential),
+    resource: issuer,
+    scope: [ADMIN_SCOPE],
+    ...insecure(cli),
+  });
+  const get = authorizedFetch(source, { origin: adminUrl, ...insecure(cli) });
+
+  const answer: AdminApi["answer"] = async (method, path, { query = {}, body, ifMatch } = {}) => {
+    const url = new URL(`${BASE}${path}`, adminUrl);
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) url.searchParams.set(name, value);
+    }
+    const headers = {
+      ...(body && { "content-type": "application/json" }),
+      ...(ifMatch !== undefined && { "if-match": ifMatch }),
+    };
+    const text = body && JSON.stringify(body);
+    const request = async (signal: AbortSignal): Promise<Response> =>
+      get(url, { method, headers, signal, ...(text !== undefined && { body: text }) });
+    const label = method === "GET" ? "Asking the auth-server" : "Telling the auth-server";
+    const answered = await cli.terminal.during(label, () =>
+      ask(`The admin API at ${url.origin}`, request),
+    );
+    return accepted(`${method} ${BASE}${path}`, answered);
+  };
+
+  return {
+    issuer,
+    answer,
+    async call<T>(method: Method, path: string, request?: AdminRequest) {
+      return objectIn<T>(`${method} ${BASE}${path}`, await answer(method, path, request));
+    },
+  };
+}

@@ -1,0 +1,26 @@
+/** A client, for people. */
+import type { ClientView } from "./admin-api.ts";
+import { facts } from "./output.ts";
+import { duration, localAndRelative } from "./times.ts";
+
+export function clientFacts(client: ClientView, now: number): string {
+  const life = (seconds: bigint | null): string =>
+    seconds === null ? "the server's setting" : duration(Number(seconds));
+  return facts([
+    ["client_id", client.client_id],
+    ["name", client.name],
+    ["state", client.enabled ? "enabled" : "disabled"],
+    ["auth methods", client.auth_methods.join(" ")],
+    ["grant types", client.grant_types.join(" ")],
+    ["scopes", client.scopes.join(" ")],
+    ["resources", client.resources.join(" ")],
+    ["access token", `${client.access_token_format}, ${life(client.access_token_seconds)}`],
+    ["refresh idle", life(client.refresh_idle_seconds)],
+    ["refresh absolute", life(client.refresh_absolute_seconds)],
+    ["jwks_uri", client.jwks_uri ?? undefined],
+    ["epoch", String(client.epoch)],
+    ["created", localAndRelative(client.created_at, now)],
+    ["updated", localAndRelative(client.updated_at, now)],
+    ["version", String(client.version)],
+  ]);
+}

@@ -1,0 +1,100 @@
+/** `daykey client-keys`: the public keys of clients that authenticate by `private_key_jwt` (RFC 7523). */
+import { openAdminApi, segment } from "../admin-api.ts";
+import { type Cli, confirm, show } from "../cli.ts";
+import { type AnyCommand, command, examples, type Group } from "../command.ts";
+import { CliError, EXIT, usageError } from "../exit.ts";
+import { table } from "../output.ts";
+import { readIfThere } from "../private-file.ts";
+import { relativeTo } from "../times.ts";
+
+interface ClientKeyView {
+  kid: string;
+  algorithm: string;
+  created_at: string;
+  last_used_at: string | null;
+  revoked_at: string | null;
+}
+
+export function clientKeysCommand(cli: Cli): AnyCommand {
+  const keys = command("client-keys", "the public keys that a client proves itself with");
+  addList(keys, cli);
+
+  keys
+    .command("add")
+    .description("register a public key; its private half stays with the client")
+    .argument("<client>", "its client_id")
+    .requiredOption("--jwk-file <file>", "the public key as a JWK (RFC 7517)")
+    .addHelpText("after", examples("daykey client-keys add billing --jwk-file public.jwk"))
+    .action(async (id, { jwkFile }) => {
+      const jwk = await readPublicJwk(jwkFile);
+      const api = await openAdminApi(cli);
+      const key = await api.call<ClientKeyView>("POST", `/clients/${segment(id)}/keys`, {
+        body: { jwk },
+      });
+      show(cli, key, () => `${key.kid} is registered for ${id}\n`);
+    });
+
+  keys
+    .command("revoke")
+    .description("end a key, and every token got with it")
+    .argument("<client>", "its client_id")
+    .argument("<kid>", "the key's id, from daykey client-keys list")
+    .option("--yes", "do not ask")
+    .action(async (id, kid, { yes }) => {
+      await confirm(cli, `End the key ${kid} of ${id}, and every token got with it?`, yes);
+      const api = await openAdminApi(cli);
+      await api.answer("POST", `/clients/${segment(id)}/keys/${segment(kid)}/revoke`);
+      show(cli, { revoked: kid }, () => `${kid} is revoked\n`);
+    });
+
+  return keys;
+}
+
+function addList(keys: Group, cli: Cli): void {
+  keys
+    .command("list")
+    .description("list a client's keys, newest first")
+    .argument("<client>", "its client_id")
+    .action(async (id) => {
+      const api = await openAdminApi(cli);
+      const path = `/clients/${segment(id)}/keys`;
+      const answer = await api.call<{ items: ClientKeyView[] }>("GET", path);
+      const now = cli.clock();
+      show(cli, answer, () =>
+        table(
+          answer.items,
+          [
+            { title: "KID", of: ({ kid }) => kid },
+            { title: "ALGORITHM", of: ({ algorithm }) => algorithm },
+            { title: "STATE", of: ({ revoked_at }) => (revoked_at === null ? "live" : "revoked") },
+            { title: "CREATED", of: ({ created_at }) => relativeTo(created_at, now) },
+            { title: "LAST USED", of: ({ last_used_at }) => relativeTo(last_used_at, now) },
+          ],
+          cli.terminal.paint,
+        ),
+      );
+    });
+}
+
+/** @throws {CliError} for a private key too: it must not leave its machine */
+async function readPublicJwk(file: string): Promise<object> {
+  const text = await readIfThere(file);
+  if (text === undefined) throw new CliError(EXIT.credential, `${file} is not there`);
+  const jwk = parsed(text);
+  if (typeof jwk !== "object" || jwk === null) throw usageError(`${file} is not a JWK`);
+  if ("d" in jwk || "k" in jwk) {
+    throw usageError(
+      `${file} holds a private key; nothing was sent`,
+      "Give the public half alone.",
+    );
+  }
+  return jwk;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

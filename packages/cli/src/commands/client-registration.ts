@@ -1,0 +1,137 @@
+/** `daykey clients create` and `update`: what an operator decides about a client. */
+import { Option } from "@commander-js/extra-typings";
+import {
+  type AdminApi,
+  type ClientView,
+  type NewSecret,
+  openAdminApi,
+  segment,
+} from "../admin-api.ts";
+import { type Cli, hint, show } from "../cli.ts";
+import { examples, type Group, wholeNumber } from "../command.ts";
+import { METHODS } from "../credential.ts";
+import { usageError } from "../exit.ts";
+import { checkSave, handOver } from "../hand-over.ts";
+import { objectIn } from "../http.ts";
+import { completed, orderSecret } from "../new-secret.ts";
+import { clientFacts } from "../client-facts.ts";
+
+const FORMS = ["once", "day", "basic", "post", "key"] as const;
+const DEFAULT_FORMS = ["once", "day"] as const;
+
+const formOption = () => new Option("--form <form...>", "how it may prove itself").choices(FORMS);
+const formatOption = () =>
+  new Option("--format <format>", "of its access tokens").choices(["jwt", "opaque"] as const);
+
+export function addClientCreation(clients: Group, cli: Cli): void {
+  clients
+    .command("create")
+    .description("register a client; its secret is handed over once")
+    .argument("[client]", "its client_id (default: a generated one)")
+    .requiredOption("--name <name>", "for people")
+    .requiredOption("--resource <uri...>", "what its tokens are for; the first is the default")
+    .requiredOption("--scope <scope...>", "what it may do there")
+    .addOption(formOption().default(DEFAULT_FORMS, DEFAULT_FORMS.join(", ")))
+    .option("--refresh", "give it refresh tokens too")
+    .option("--access-token-seconds <seconds>", "life of its access tokens", wholeNumber)
+    .addOption(formatOption())
+    .option("--jwks-uri <url>", "where it publishes its own keys, for --form key")
+    .option("--life <days>", "of the secret, such as 90d (default: 366d)")
+    .option("--local", "make the secret here: the server never sees it")
+    .option("--chosen", "read a secret of your own from standard input")
+    .option("--no-secret", "no secret; for a client with keys of its own")
+    .option("--save <file>", "write the credential to this file instead of showing it")
+    .addHelpText(
+      "after",
+      examples(
+        "daykey clients create billing --name Billing --resource http://localhost:5000 \\",
+        "    --scope time:read primes:check --save billing.json",
+        "daykey token --credential billing.json",
+      ),
+    )
+    .action(async (id, options) => {
+      const api = await openAdminApi(cli);
+      const [resource = api.issuer] = options.resource;
+      const { issuer } = api;
+      await checkSave(options.save, { issuer, clientId: id });
+      const order = options.secret ? await orderSecret(cli, options) : undefined;
+      const { client, secret } = await api.call<{ client: ClientView; secret: NewSecret | null }>(
+        "POST",
+        "/clients",
+        {
+          body: {
+            ...(id !== undefined && { client_id: id }),
+            name: options.name,
+            auth_methods: options.form.map((form) => METHODS[form]),
+            grant_types: grantTypes(options.refresh),
+            scopes: options.scope,
+            resources: options.resource,
+            ...extras(options),
+            secret: order ? order.body : null,
+          },
+        },
+      );
+      const issued = secret && order ? completed(secret, order) : null;
+      const shown =
+        issued && (await handOver(cli, issued, { path: options.save, issuer, resource }));
+      if (cli.globals().json || !issued) {
+        return show(cli, { client, secret: shown }, () => clientFacts(client, cli.clock()));
+      }
+      if (options.save !== undefined) hint(cli, `Next: daykey token --credential ${options.save}`);
+    });
+
+  clients
+    .command("update")
+    .description("change what is given, and nothing else")
+    .argument("<client>", "its client_id")
+    .option("--name <name>", "for people")
+    .option("--resource <uri...>", "all its resources; the first is the default")
+    .option("--scope <scope...>", "all its scopes")
+    .addOption(formOption())
+    .option("--refresh", "give it refresh tokens")
+    .option("--no-refresh", "give it none")
+    .option("--access-token-seconds <seconds>", "life of its access tokens", wholeNumber)
+    .addOption(formatOption())
+    .option("--jwks-uri <url>", "where it publishes its own keys, for --form key")
+    .addHelpText("after", examples("daykey clients update billing --scope time:read --no-refresh"))
+    .action(async (id, options) => {
+      const change = {
+        ...(options.name !== undefined && { name: options.name }),
+        ...(options.resource && { resources: options.resource }),
+        ...(options.scope && { scopes: options.scope }),
+        ...(options.form && { auth_methods: options.form.map((form) => METHODS[form]) }),
+        ...(options.refresh !== undefined && { grant_types: grantTypes(options.refresh) }),
+        ...extras(options),
+      };
+      if (Object.keys(change).length === 0) throw usageError("Nothing to change is given");
+      const client = await changeClient(await openAdminApi(cli), id, change);
+      show(cli, client, () => clientFacts(client, cli.clock()));
+    });
+}
+
+/** Changes the client as it was read, or not at all (RFC 9110 §13.1.1). */
+async function changeClient(api: AdminApi, id: string, change: object): Promise<ClientView> {
+  const path = `/clients/${segment(id)}`;
+  const { headers } = await api.answer("GET", path);
+  const ifMatch = headers.get("etag") ?? undefined;
+  const changed = await api.answer("PATCH", path, { body: change, ifMatch });
+  return objectIn<ClientView>(`PATCH ${path}`, changed);
+}
+
+function grantTypes(refresh: boolean | undefined): string[] {
+  return refresh ? ["client_credentials", "refresh_token"] : ["client_credentials"];
+}
+
+interface Extras {
+  accessTokenSeconds?: number | undefined;
+  format?: string | undefined;
+  jwksUri?: string | undefined;
+}
+
+function extras({ accessTokenSeconds, format, jwksUri }: Extras): object {
+  return {
+    ...(accessTokenSeconds !== undefined && { access_token_seconds: accessTokenSeconds }),
+    ...(format !== undefined && { access_token_format: format }),
+    ...(jwksUri !== undefined && { jwks_uri: jwksUri }),
+  };
+}

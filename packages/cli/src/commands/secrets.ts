@@ -1,0 +1,141 @@
+/** `daykey secrets`: a client's secrets, and their rotation without a failed call. */
+import {
+  type ClientView,
+  type NewSecret,
+  openAdminApi,
+  type SecretView,
+  segment,
+} from "../admin-api.ts";
+import { type Cli, confirm, hint, show } from "../cli.ts";
+import { type AnyCommand, command, examples, type Group } from "../command.ts";
+import { checkSave, handOver } from "../hand-over.ts";
+import { completed, orderSecret } from "../new-secret.ts";
+import { table } from "../output.ts";
+import { duration, epochOf, local, parseDuration, relativeTo } from "../times.ts";
+
+export function secretsCommand(cli: Cli): AnyCommand {
+  const secrets = command("secrets", "a client's secrets");
+  addList(secrets, cli);
+  addRotate(secrets, cli);
+  addRevoke(secrets, cli);
+  return secrets;
+}
+
+function addList(secrets: Group, cli: Cli): void {
+  secrets
+    .command("list")
+    .description("list a client's secrets, newest first")
+    .argument("<client>", "its client_id")
+    .action(async (id) => {
+      const api = await openAdminApi(cli);
+      const answer = await api.call<{ items: SecretView[] }>(
+        "GET",
+        `/clients/${segment(id)}/secrets`,
+      );
+      show(cli, answer, () => secretTable(cli, answer.items));
+    });
+}
+
+function addRotate(secrets: Group, cli: Cli): void {
+  secrets
+    .command("rotate")
+    .description("give a client another secret, beside the one it has for a while")
+    .argument("<client>", "its client_id")
+    .option("--overlap <time>", "how long the old secret still works", "24h")
+    .option("--life <days>", "of the new secret, such as 90d (default: 366d)")
+    .option("--local", "make the secret here: the server never sees it")
+    .option("--chosen", "read a secret of your own from standard input")
+    .option("--save <file>", "write the credential to this file, in place of the old one")
+    .addHelpText(
+      "after",
+      examples(
+        "daykey secrets rotate billing --save billing.json",
+        "daykey secrets rotate billing --overlap 7d",
+        "daykey secrets rotate billing --overlap 0   # the old one ends at once",
+      ),
+    )
+    .action(async (id, options) => {
+      const overlapSeconds = parseDuration(options.overlap);
+      const api = await openAdminApi(cli);
+      const { issuer } = api;
+      const path = `/clients/${segment(id)}`;
+      await checkSave(options.save, { issuer, clientId: id });
+      const client = await api.call<ClientView>("GET", path);
+      const before = await api.call<{ items: SecretView[] }>("GET", `${path}/secrets`);
+      const order = await orderSecret(cli, options);
+      const answer = await api.call<NewSecret>("POST", `${path}/secrets`, {
+        body: { ...order.body, overlap_seconds: overlapSeconds },
+      });
+      const issued = completed(answer, order);
+      const [resource = issuer] = client.resources;
+      const shown = await handOver(cli, issued, { path: options.save, issuer, resource });
+      if (cli.globals().json) return show(cli, shown, () => "");
+      const old = before.items.find(({ live }) => live);
+      if (old) explainOld(cli, { clientId: id, old, overlapSeconds });
+    });
+}
+
+/** What happens to the old secret, and what to do next. */
+function explainOld(
+  cli: Cli,
+  { clientId, old, overlapSeconds }: { clientId: string; old: SecretView; overlapSeconds: number },
+): void {
+  const now = cli.clock();
+  const endsAt = Math.min(now + overlapSeconds, epochOf(old.expires_at) ?? Infinity);
+  if (overlapSeconds === 0) return hint(cli, `The old secret ${old.kid} has ended.`);
+  hint(
+    cli,
+    `The old secret ${old.kid} works until ${local(endsAt)}, ${duration(endsAt - now)} from now.`,
+  );
+  hint(
+    cli,
+    `Next: give the client the new secret, and see in daykey secrets list ${clientId} that it is used.`,
+  );
+  hint(
+    cli,
+    `Then let the old one end, or end it and what it opened: daykey secrets revoke ${clientId} ${old.kid}`,
+  );
+}
+
+function addRevoke(secrets: Group, cli: Cli): void {
+  secrets
+    .command("revoke")
+    .description("end a secret, and every token got with it")
+    .argument("<client>", "its client_id")
+    .argument("<kid>", "the secret's id, from daykey secrets list")
+    .option("--yes", "do not ask")
+    .action(async (id, kid, { yes }) => {
+      await confirm(cli, `End the secret ${kid} of ${id}, and every token got with it?`, yes);
+      const api = await openAdminApi(cli);
+      await api.answer("POST", `/clients/${segment(id)}/secrets/${segment(kid)}/revoke`);
+      show(cli, { revoked: kid }, () => `${kid} is revoked\n`);
+    });
+}
+
+function secretTable({ terminal, clock }: Cli, secrets: readonly SecretView[]): string {
+  const now = clock();
+  return table(
+    secrets,
+    [
+      { title: "KID", of: ({ kid }) => kid },
+      { title: "KIND", of: ({ kind }) => kind },
+      {
+        title: "STATE",
+        of: stateOf,
+        style: ({ live }) => (live ? "green" : "dim"),
+      },
+      { title: "CREATED", of: ({ created_at }) => relativeTo(created_at, now) },
+      { title: "LAST USED", of: ({ last_used_at }) => relativeTo(last_used_at, now) },
+      {
+        title: "ENDS",
+        of: ({ expires_at, revoked_at }) => relativeTo(revoked_at ?? expires_at, now),
+      },
+    ],
+    terminal.paint,
+  );
+}
+
+function stateOf({ live, revoked_at }: SecretView): string {
+  if (live) return "live";
+  return revoked_at === null ? "ended" : "revoked";
+}

@@ -1,0 +1,102 @@
+/** `daykey token` and `hash`: what an app's library does, by hand. */
+import { Option } from "@commander-js/extra-typings";
+import { aside, type Cli, find, show } from "../cli.ts";
+import { metadataOf, postAuthenticated } from "../client-endpoint.ts";
+import { type AnyCommand, command, examples } from "../command.ts";
+import { FORMS, proofBy } from "../credential.ts";
+import { CliError, EXIT } from "../exit.ts";
+import { objectIn } from "../http.ts";
+import { readToken } from "../input.ts";
+import { DAY_SECONDS, formatDate } from "@daykey/common/clock";
+import { duration } from "../times.ts";
+
+interface TokenAnswer {
+  access_token?: unknown;
+  expires_in?: unknown;
+  scope?: unknown;
+  refresh_token?: unknown;
+}
+
+export function tokenCommand(cli: Cli): AnyCommand {
+  return command("token", "get an access token")
+    .addOption(
+      new Option("--form <form>", "how the client proves itself")
+        .choices(FORMS)
+        .default("once" as const),
+    )
+    .option("--scope <scope...>", "ask for these only")
+    .option("--resource <uri>", "what it is for (default: the credential's)")
+    .option("--refresh", "with the refresh token on standard input")
+    .addHelpText(
+      "after",
+      examples(
+        'curl -H "Authorization: Bearer $(daykey token)" http://localhost:5000/time',
+        "daykey token --json > pair.json && daykey token --refresh --json < pair.json",
+        "daykey token --scope time:read --form day",
+      ),
+    )
+    .action(async ({ form, scope, resource, refresh }) => {
+      const { credential } = await find(cli, "app");
+      const target = resource ?? credential.resource;
+      const grant = refresh
+        ? {
+            grant_type: "refresh_token",
+            refresh_token: await readToken(cli, undefined, "refresh_token"),
+          }
+        : { grant_type: "client_credentials" };
+      const answer = await postAuthenticated(cli, {
+        issuer: credential.issuer,
+        url: credential.token_endpoint ?? (await metadataOf(cli, credential.issuer)).tokenEndpoint,
+        proof: proofBy(form, credential),
+        form: {
+          ...grant,
+          ...(target !== undefined && { resource: target }),
+          ...(scope && { scope: scope.join(" ") }),
+        },
+      });
+      const tokens = objectIn<TokenAnswer>("The token endpoint", answer);
+      const token = tokens.access_token;
+      if (typeof token !== "string") {
+        throw new CliError(EXIT.refused, "The token endpoint answered without an access token");
+      }
+      show(cli, tokens, () => `${token}\n`);
+      aside(cli, describe(tokens, target));
+    });
+}
+
+function describe(
+  { scope, expires_in: life, refresh_token: refresh }: TokenAnswer,
+  target?: string,
+): string {
+  return [
+    target === undefined ? "" : `for ${target}`,
+    typeof scope === "string" ? `scope ${scope}` : "",
+    typeof life === "bigint" ? `ends in ${duration(Number(life))}` : "",
+    refresh === undefined ? "" : "with a refresh token (--json shows it)",
+  ]
+    .filter(Boolean)
+    .join(", ");
+}
+
+export function hashCommand(cli: Cli): AnyCommand {
+  return command("hash", "print today's client_secret_hash; asks no server")
+    .option("--once", "one that is good for a single request")
+    .addHelpText(
+      "after",
+      examples(
+        "curl http://localhost:4000/oauth2/token -d grant_type=client_credentials -d client_id=demo \\",
+        '    -d client_secret_hash="$(daykey hash)"',
+      ),
+    )
+    .action(async ({ once }) => {
+      const { credential } = await find(cli, "app");
+      const now = cli.clock();
+      const proof = await proofBy(once ? "once" : "day", credential).prove({
+        issuer: credential.issuer,
+        now,
+      });
+      show(cli, proof.form, () => `${proof.form?.["client_secret_hash"]}\n`);
+      const end = once ? "within 5 min, once" : `until ${formatDate(now + DAY_SECONDS)} 00:05 UTC`;
+      aside(cli, `for ${credential.client_id}, good ${end}`);
+    });
+}

@@ -1,0 +1,36 @@
+/** Whether a JWKS (RFC 7517) is one that validators can use. */
+
+const ALGORITHMS: Record<string, object> = {
+  ES256: { name: "ECDSA", namedCurve: "P-256" },
+  RS256: { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" },
+  Ed25519: { name: "Ed25519" },
+  EdDSA: { name: "Ed25519" },
+};
+
+/** What is wrong with the member `keys`, in a few words; undefined when nothing is. */
+export async function faultInKeys(keys: unknown): Promise<string | undefined> {
+  if (!Array.isArray(keys) || keys.length === 0) return "the JWKS holds no key";
+  const kids = new Set<unknown>();
+  for (const key of keys as Record<string, unknown>[]) {
+    const { kid, alg, d } = key;
+    if (typeof kid !== "string" || kid === "") return "a key has no kid";
+    if (kids.has(kid)) return `two keys have the kid ${kid}`;
+    kids.add(kid);
+    if (d !== undefined) return `the key ${kid} is published with its private part`;
+    const algorithm = typeof alg === "string" ? ALGORITHMS[alg] : undefined;
+    if (!algorithm) return `the key ${kid} has an unknown algorithm`;
+    if (!(await isPublicKey(key, algorithm))) return `the key ${kid} is not one for ${String(alg)}`;
+  }
+  return undefined;
+}
+
+async function isPublicKey(key: object, algorithm: object): Promise<boolean> {
+  try {
+    // `alg` is checked; not every WebCrypto knows both names of Ed25519.
+    const { alg: _, ...material } = key as Record<string, unknown>;
+    await crypto.subtle.importKey("jwk", material, algorithm as never, false, ["verify"]);
+    return true;
+  } catch {
+    return false;
+  }
+}

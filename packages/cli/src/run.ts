@@ -1,0 +1,50 @@
+/** One run of the program: parse, do, and tell what went wrong in one place. */
+import { readFile } from "node:fs/promises";
+import { CommanderError } from "@commander-js/extra-typings";
+import type { Cli } from "./cli.ts";
+import { type CliError, EXIT, type ExitCode } from "./exit.ts";
+import { explain } from "./explain.ts";
+import { json, printable, withoutSecrets } from "./output.ts";
+import { createProgram } from "./program.ts";
+
+/** Resolves with the exit code. Never throws. */
+export async function run(argv: readonly string[], parts: Omit<Cli, "globals">): Promise<ExitCode> {
+  const { terminal } = parts;
+  const program = createProgram(parts, await version());
+  try {
+    await program.parseAsync(argv, { from: "user" });
+    return EXIT.ok;
+  } catch (error) {
+    terminal.clear();
+    if (error instanceof CommanderError) return explainUsage(error, parts);
+    const told = explain(error);
+    if (program.opts()["json"] === true) terminal.note(json(jsonOf(told)).trimEnd());
+    else tell(told, parts);
+    return told.exitCode;
+  }
+}
+
+function tell({ message, hint }: CliError, { terminal }: Pick<Cli, "terminal">): void {
+  terminal.note(`${terminal.paintNote("red", "daykey:")} ${printable(withoutSecrets(message))}`);
+  if (hint !== undefined) terminal.note(terminal.paintNote("dim", printable(hint)));
+}
+
+/** On standard error too: standard output holds results alone. */
+function jsonOf({ message, hint, exitCode, answer }: CliError): object {
+  return { error: { message, hint, exit_code: exitCode, answer } };
+}
+
+/** Help and version were written already. */
+function explainUsage(error: CommanderError, { terminal }: Pick<Cli, "terminal">): ExitCode {
+  if (error.exitCode === 0) return EXIT.ok;
+  if (error.code === "commander.help") return EXIT.usage;
+  const message = error.message.replace(/^error: /, "").replaceAll("\n", " ");
+  terminal.note(`daykey: ${printable(withoutSecrets(message))}`);
+  terminal.note("See --help.");
+  return EXIT.usage;
+}
+
+async function version(): Promise<string> {
+  const text = await readFile(new URL("../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
