@@ -14,7 +14,9 @@ function refusal(text: string, options?: Parameters<typeof parseJson>[1]): strin
 
 /** What JSON.parse gives, in this parser's types: doubles that are written as digits become bigint. */
 function exact(value: unknown): unknown {
-  if (typeof value === "number" && /^-?\d+$/.test(JSON.stringify(value))) return BigInt(value);
+  // Of the digits as written: above 2^53 a double is written shorter than it is.
+  const digits = typeof value === "number" ? JSON.stringify(value) : "";
+  if (/^-?\d+$/.test(digits)) return BigInt(digits);
   if (Array.isArray(value)) return value.map(exact);
   if (typeof value === "object" && value !== null) {
     return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, exact(member)]));

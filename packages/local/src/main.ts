@@ -72,6 +72,8 @@ async function start(config: LocalConfig): Promise<Home> {
     RESOURCE: resource,
     ISSUER: issuer,
     RESOURCE_CREDENTIAL_FILE: home.resourceServerFile,
+    // Here one stops a server to see what the other does without it.
+    STALE_POLICY: "allow:3600",
     HOST: host,
     PORT: String(ports.RESOURCE_PORT),
     PRIVATE_PORT: String(ports.RESOURCE_PRIVATE_PORT),
