@@ -54,6 +54,12 @@ export async function createPlace(): Promise<Place> {
   };
 }
 
+/** What runs still: a test that fails half way must leave nothing behind. */
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGTERM");
+});
+
 /** Runs a command in the repository's folder. */
 export function run(command: string, args: readonly string[], env: Record<string, string>): Run {
   const child = spawn(command, args, {
@@ -61,6 +67,8 @@ export function run(command: string, args: readonly string[], env: Record<string
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
+  running.add(child);
+  child.once("exit", () => running.delete(child));
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text: string) => (output += text));
