@@ -1,13 +1,11 @@
 /** The auth-server's settings: read once from the environment, printed by `--help`. */
 import { SIGNING_ALGORITHMS, type SigningAlgorithm } from "@daykey/common/protocol";
-import { isNetwork } from "@daykey/service/address";
 import {
   choice,
   ConfigError,
   describeSettings,
   flag,
   integer,
-  list,
   readSettings,
   seconds,
   secret,
@@ -15,6 +13,11 @@ import {
   text,
   url,
 } from "@daykey/service/config";
+import {
+  type ListenerConfig,
+  listenerConfig,
+  listenerSettings,
+} from "@daykey/service/listener-settings";
 import { LOG_LEVELS, type LogLevel } from "@daykey/service/log";
 import { masterKeyFault } from "./keys/master-key.ts";
 
@@ -41,21 +44,7 @@ const DEFINITIONS = {
     }),
     masterKeyFault,
   ),
-  HOST: text({ default: "0.0.0.0", description: "Address of the public listener" }),
-  PORT: integer({ default: 4000, min: 0, max: 65535, description: "Port of the public listener" }),
-  PRIVATE_HOST: text({ default: "127.0.0.1", description: "Address of the private listener" }),
-  PRIVATE_PORT: integer({
-    default: 4001,
-    min: 0,
-    max: 65535,
-    description: "Port of the private listener",
-  }),
-  TRUSTED_PROXIES: list({
-    default: [],
-    item: isNetwork,
-    form: "IP addresses or CIDR ranges separated by commas",
-    description: "Proxies whose X-Forwarded-For is believed",
-  }),
+  ...listenerSettings({ public: 4000, private: 4001 }),
   ADMIN_CREDENTIAL_FILE: text({
     optional: true,
     description: "Where the first admin's credential is written, once, on a database without one",
@@ -143,16 +132,13 @@ const DEFINITIONS = {
   LOG_LEVEL: choice(LOG_LEVELS, { default: "info", description: "Least level that is logged" }),
 };
 
-export interface AuthServerConfig {
+export interface AuthServerConfig extends ListenerConfig {
   issuer: string;
   databaseUrl: string;
   databaseDirectUrl: string;
   databasePool: number;
   masterKey: string;
   masterKeyPrevious: string | undefined;
-  public: { host: string; port: number };
-  private: { host: string; port: number };
-  trustedProxies: readonly string[];
   adminCredentialFile: string | undefined;
   signingAlgorithm: SigningAlgorithm;
   keyRotationSeconds: number;
@@ -193,9 +179,7 @@ export function readConfig(env: Record<string, string | undefined>): AuthServerC
     databasePool: settings.DATABASE_POOL,
     masterKey: settings.MASTER_KEY,
     masterKeyPrevious: settings.MASTER_KEY_PREVIOUS,
-    public: { host: settings.HOST, port: settings.PORT },
-    private: { host: settings.PRIVATE_HOST, port: settings.PRIVATE_PORT },
-    trustedProxies: settings.TRUSTED_PROXIES,
+    ...listenerConfig(settings),
     adminCredentialFile: settings.ADMIN_CREDENTIAL_FILE,
     signingAlgorithm: settings.SIGNING_ALGORITHM,
     keyRotationSeconds: settings.KEY_ROTATION_SECONDS,

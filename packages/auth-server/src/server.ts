@@ -1,5 +1,4 @@
 /** The composition root: from settings to two listeners. Tests call it with a clock of their own. */
-import { randomBytes } from "node:crypto";
 import type { Clock } from "@daykey/common/clock";
 import { createTrustedProxies } from "@daykey/service/address";
 import { createApp } from "@daykey/service/app";
@@ -33,10 +32,8 @@ import { createSecretsStore } from "./clients/secrets-store.ts";
 import type { AuthServerConfig } from "./config.ts";
 import { createGrantsStore } from "./grants/grants-store.ts";
 import { createJwksEndpoint } from "./keys/endpoint.ts";
-import { createKeyRing, type KeyPolicies } from "./keys/key-ring.ts";
-import { createKeysStore, type KeysStore } from "./keys/keys-store.ts";
-import { type MasterKey, openMasterKey } from "./keys/master-key.ts";
-import { createSealer } from "./keys/sealing.ts";
+import { createKeysStore } from "./keys/keys-store.ts";
+import { openKeyRing } from "./keys/open-key-ring.ts";
 import { createMetadataEndpoint } from "./metadata/endpoint.ts";
 import { requireMigrated } from "./migrate.ts";
 import { createResourceDirectory } from "./resources/resource-directory.ts";
@@ -64,14 +61,8 @@ export interface AuthServer extends Listeners {
 
 const BAD_CREDENTIALS_WINDOW_SECONDS = 60;
 
-/** AES-GCM with random ivs wants a key to seal no more than 2^31 tokens. */
-const OPAQUE_KEY_SECONDS = 86_400;
-
 /** News of a revocation outlives the tokens it hits by so much: clocks differ. */
 const NEWS_MARGIN_SECONDS = 300;
-
-/** From a symmetric key's birth to its first use: time for every instance to load it. */
-const SYMMETRIC_KEY_AHEAD_SECONDS = 3600;
 
 /**
  * Starts the auth-server.
@@ -102,17 +93,9 @@ async function composeAuthServer(
   const { issuer } = config;
   await requireMigrated(database);
 
-  const keysStore = createKeysStore(database);
-  const masterKey = await openKey(config.masterKey, keysStore);
-  const previousKey =
-    config.masterKeyPrevious === undefined
-      ? undefined
-      : await openKey(config.masterKeyPrevious, keysStore);
-  const sealer = createSealer(masterKey, previousKey);
-  const keys = await createKeyRing({
-    store: keysStore,
-    sealer,
-    policies: keyPolicies(config),
+  const { keys, sealer, masterKey } = await openKeyRing({
+    store: createKeysStore(database),
+    settings: config,
     clock,
   });
 
@@ -304,32 +287,6 @@ async function composeAuthServer(
         log.warn({ event: "last_used_unwritten", err: error }, "cannot record the last uses");
       });
       await database.close();
-    },
-  };
-}
-
-async function openKey(text: string, store: KeysStore): Promise<MasterKey> {
-  return openMasterKey(text, await store.passphraseSalt(randomBytes(16)));
-}
-
-/** A signing key outlives the tokens it signed; a refresh-token key, the longest grant. */
-function keyPolicies(config: AuthServerConfig): KeyPolicies {
-  return {
-    accessToken: {
-      algorithm: config.signingAlgorithm,
-      rotateEverySeconds: config.keyRotationSeconds,
-      aheadSeconds: config.keyOverlapSeconds,
-      keepSeconds: config.accessTokenMaxSeconds + config.keyOverlapSeconds,
-    },
-    refreshToken: {
-      rotateEverySeconds: config.keyRotationSeconds,
-      aheadSeconds: SYMMETRIC_KEY_AHEAD_SECONDS,
-      keepSeconds: config.refreshAbsoluteMaxSeconds,
-    },
-    opaqueToken: {
-      rotateEverySeconds: OPAQUE_KEY_SECONDS,
-      aheadSeconds: SYMMETRIC_KEY_AHEAD_SECONDS,
-      keepSeconds: config.accessTokenMaxSeconds,
     },
   };
 }

@@ -6,7 +6,6 @@ import {
   SIGNING_ALGORITHMS,
   type SigningAlgorithm,
 } from "@daykey/common/protocol";
-import { isNetwork } from "@daykey/service/address";
 import {
   choice,
   ConfigError,
@@ -20,6 +19,11 @@ import {
   text,
   url,
 } from "@daykey/service/config";
+import {
+  type ListenerConfig,
+  listenerConfig,
+  listenerSettings,
+} from "@daykey/service/listener-settings";
 import { LOG_LEVELS, type LogLevel } from "@daykey/service/log";
 import type { OwnCredential } from "./access/own-client.ts";
 import type { StalePolicy } from "./access/stale-policy.ts";
@@ -72,21 +76,7 @@ const DEFINITIONS = {
     max: 86_400,
     description: "A token issued for longer is refused",
   }),
-  HOST: text({ default: "0.0.0.0", description: "Address of the public listener" }),
-  PORT: integer({ default: 5000, min: 0, max: 65535, description: "Port of the public listener" }),
-  PRIVATE_HOST: text({ default: "127.0.0.1", description: "Address of the private listener" }),
-  PRIVATE_PORT: integer({
-    default: 5001,
-    min: 0,
-    max: 65535,
-    description: "Port of the private listener",
-  }),
-  TRUSTED_PROXIES: list({
-    default: [],
-    item: isNetwork,
-    form: "IP addresses or CIDR ranges separated by commas",
-    description: "Proxies whose X-Forwarded-For is believed",
-  }),
+  ...listenerSettings({ public: 5000, private: 5001 }),
   TOKEN_CACHE: integer({
     default: 10_000,
     min: 1,
@@ -108,7 +98,7 @@ const DEFINITIONS = {
   LOG_LEVEL: choice(LOG_LEVELS, { default: "info", description: "Least level that is logged" }),
 };
 
-export interface ResourceServerConfig {
+export interface ResourceServerConfig extends ListenerConfig {
   resource: string;
   issuer: string;
   credential: OwnCredential;
@@ -117,9 +107,6 @@ export interface ResourceServerConfig {
   stalePolicy: StalePolicy;
   algorithms: readonly SigningAlgorithm[];
   accessTokenMaxSeconds: number;
-  public: { host: string; port: number };
-  private: { host: string; port: number };
-  trustedProxies: readonly string[];
   tokenCacheSize: number;
   primes: { threads: number; maxQueue: number };
   logLevel: LogLevel;
@@ -142,9 +129,7 @@ export function readConfig(env: Record<string, string | undefined>): ResourceSer
     stalePolicy: stalePolicyOf(settings.STALE_POLICY),
     algorithms: settings.ALGORITHMS.filter(isAlgorithm),
     accessTokenMaxSeconds: settings.ACCESS_TOKEN_MAX,
-    public: { host: settings.HOST, port: settings.PORT },
-    private: { host: settings.PRIVATE_HOST, port: settings.PRIVATE_PORT },
-    trustedProxies: settings.TRUSTED_PROXIES,
+    ...listenerConfig(settings),
     tokenCacheSize: settings.TOKEN_CACHE,
     primes: { threads: settings.PRIME_THREADS, maxQueue: settings.PRIME_QUEUE },
     logLevel: settings.LOG_LEVEL,

@@ -1,6 +1,7 @@
 /** Public keys that an operator registered for a client that signs its assertions (RFC 7523). */
 import type { JWK } from "jose";
-import type { Database, Queryable } from "@daykey/service/database";
+import type { Database } from "@daykey/service/database";
+import { hasClient, tellCredentialRevoked } from "./credential-rows-store.ts";
 import type { Transaction } from "./clients-store.ts";
 
 export interface NewRegisteredKey {
@@ -57,14 +58,6 @@ export function createRegisteredKeysStore(
   database: Database,
   { newsSeconds }: { newsSeconds: number },
 ): RegisteredKeysStore {
-  async function hasClient(queryable: Queryable, clientId: string, lock = ""): Promise<boolean> {
-    const { rowCount } = await queryable.query({
-      text: `select from daykey.clients where client_id = $1 and deleted_at is null ${lock}`,
-      values: [clientId],
-    });
-    return rowCount > 0;
-  }
-
   return {
     async list(clientId) {
       if (!(await hasClient(database, clientId))) return undefined;
@@ -115,12 +108,7 @@ export function createRegisteredKeysStore(
                  where client_id = $1 and kid = $2 returning ${COLUMNS}`,
           values: [clientId, kid],
         });
-        await tx.query({
-          text: `insert into daykey.revocations (kind, subject, expires_at)
-                 values ('credential', $1, now() + make_interval(secs => $2))
-                 on conflict (kind, subject) do nothing`,
-          values: [`${clientId} ${kid}`, newsSeconds],
-        });
+        await tellCredentialRevoked(tx, { clientId, kid, newsSeconds });
         await record(tx, toKey(before), toKey(ended[0] ?? before));
         return "revoked";
       });

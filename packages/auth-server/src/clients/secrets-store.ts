@@ -1,5 +1,6 @@
 /** Secrets as an operator sees and ends them; adding one is `clients-store.ts`. */
-import type { Database, Queryable } from "@daykey/service/database";
+import type { Database } from "@daykey/service/database";
+import { hasClient, tellCredentialRevoked } from "./credential-rows-store.ts";
 import type { Transaction } from "./clients-store.ts";
 import type { StoredSecret } from "./secrets.ts";
 
@@ -49,14 +50,6 @@ export function createSecretsStore(
   database: Database,
   { newsSeconds }: { newsSeconds: number },
 ): SecretsStore {
-  async function hasClient(queryable: Queryable, clientId: string, lock = ""): Promise<boolean> {
-    const { rowCount } = await queryable.query({
-      text: `select from daykey.clients where client_id = $1 and deleted_at is null ${lock}`,
-      values: [clientId],
-    });
-    return rowCount > 0;
-  }
-
   return {
     async list(clientId) {
       if (!(await hasClient(database, clientId))) return undefined;
@@ -84,12 +77,7 @@ export function createSecretsStore(
                  where client_id = $1 and kid = $2 returning ${COLUMNS}`,
           values: [clientId, kid],
         });
-        await tx.query({
-          text: `insert into daykey.revocations (kind, subject, expires_at)
-                 values ('credential', $1, now() + make_interval(secs => $2))
-                 on conflict (kind, subject) do nothing`,
-          values: [`${clientId} ${kid}`, newsSeconds],
-        });
+        await tellCredentialRevoked(tx, { clientId, kid, newsSeconds });
         await record(tx, toState(before), toState(ended[0] ?? before));
         return "revoked";
       });

@@ -4,7 +4,7 @@
  * remembered by the token's digest, so that a token used again costs one hash; its end, and whether it
  * was revoked, are checked at every use. Failures are never remembered.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { errors, jwtVerify } from "jose";
 import { LRUCache } from "lru-cache";
 import { type AccessTokenClaims, readAccessTokenClaims } from "@daykey/common/access-token";
@@ -60,6 +60,8 @@ export function createTokenValidator({
   });
 
   async function verify(token: string): Promise<{ claims: AccessTokenClaims; kid: string }> {
+    // Whatever is remembered has passed here, so each token is remembered in one spelling only.
+    if (!isCanonical(token)) throw new InvalidToken("malformed");
     const { alg, kid } = readHeader(token);
     const key = await jwks.find(kid);
     if (!key) throw new InvalidToken("unknown_kid");
@@ -89,7 +91,8 @@ export function createTokenValidator({
   }
 
   async function verifyOnce(token: string): Promise<{ claims: AccessTokenClaims; kid: string }> {
-    const digest = createHash("sha256").update(token).digest("base64");
+    if (token.length > MAX_TOKEN_LENGTH) throw new InvalidToken("malformed");
+    const digest = hash("sha256", token, "base64");
     const known = verified.get(digest);
     // A kid that left the key set takes what it signed along.
     if (known && jwks.has(known.kid)) {
@@ -102,7 +105,6 @@ export function createTokenValidator({
   }
 
   return async (token) => {
-    if (!isCanonical(token)) throw new InvalidToken("malformed");
     const { claims, kid } = await verifyOnce(token);
     if (await isRevoked({ token, claims, kid })) throw new InvalidToken("revoked", claims);
     return claims;
@@ -111,7 +113,6 @@ export function createTokenValidator({
 
 /** A compact JWS of which no other spelling exists: decoders take stray bits and padding (RFC 7515 §2). */
 function isCanonical(token: string): boolean {
-  if (token.length > MAX_TOKEN_LENGTH) return false;
   const [, ...parts] = COMPACT_JWS.exec(token) ?? [];
   return (
     parts.length === 3 &&

@@ -1,0 +1,42 @@
+/** The settings that every server has for its two listeners (`lifecycle.ts`). */
+import { isNetwork } from "./address.ts";
+import { integer, list, type Settings, text } from "./config.ts";
+
+/** Definitions for `readSettings`, with the server's own default ports. */
+export function listenerSettings(ports: { public: number; private: number }) {
+  const port = (standard: number, listener: string) =>
+    integer({
+      default: standard,
+      min: 0,
+      max: 65535,
+      description: `Port of the ${listener} listener`,
+    });
+  return {
+    HOST: text({ default: "0.0.0.0", description: "Address of the public listener" }),
+    PORT: port(ports.public, "public"),
+    PRIVATE_HOST: text({ default: "127.0.0.1", description: "Address of the private listener" }),
+    PRIVATE_PORT: port(ports.private, "private"),
+    TRUSTED_PROXIES: list({
+      default: [],
+      item: isNetwork,
+      form: "IP addresses or CIDR ranges separated by commas",
+      description: "Proxies whose X-Forwarded-For is believed",
+    }),
+  };
+}
+
+export interface ListenerConfig {
+  public: { host: string; port: number };
+  private: { host: string; port: number };
+  trustedProxies: readonly string[];
+}
+
+export function listenerConfig(
+  settings: Settings<ReturnType<typeof listenerSettings>>,
+): ListenerConfig {
+  return {
+    public: { host: settings.HOST, port: settings.PORT },
+    private: { host: settings.PRIVATE_HOST, port: settings.PRIVATE_PORT },
+    trustedProxies: settings.TRUSTED_PROXIES,
+  };
+}
