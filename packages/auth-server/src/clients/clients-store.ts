@@ -1,9 +1,10 @@
-import type { AuthMethod, GrantType } from "@daykey/common/protocol";
 import { formatDay } from "@daykey/common/clock";
 import type { Database, Queryable } from "@daykey/service/database";
-import { fromRowUri, toRowUri } from "../resources/resources-store.ts";
-import type { AccessTokenFormat, Client, ClientRegistration } from "./client.ts";
+import { toRowUri } from "../resources/resources-store.ts";
+import type { Client, ClientRegistration } from "./client.ts";
 import { type ClientKey, usableKeys } from "./client-key.ts";
+import { fromRegistrationRow, type RegistrationRow, registrationValues } from "./client-row.ts";
+import { hasClient } from "./credential-rows-store.ts";
 import type { StoredSecret } from "./secrets.ts";
 
 /** A live secret as far as requests around one day need it. */
@@ -71,24 +72,8 @@ export interface ClientsStore {
   anyWithScope(scope: string): Promise<boolean>;
 }
 
-interface ClientRow {
-  client_id: string;
-  name: string;
-  enabled: boolean;
-  epoch: number;
-  auth_methods: AuthMethod[];
-  grant_types: GrantType[];
-  scopes: string[];
-  resources: string[];
-  access_token_seconds: number | null;
-  refresh_idle_seconds: number | null;
-  refresh_absolute_seconds: number | null;
-  access_token_format: AccessTokenFormat;
-  jwks_uri: string | null;
-}
-
 /** The client's own of `find`, the same in each of its rows. */
-interface FoundRow extends ClientRow {
+interface FoundRow extends RegistrationRow {
   keys: unknown[] | null;
   taken_kids: string[] | null;
 }
@@ -111,25 +96,6 @@ export function createClientsStore(
   database: Database,
   { issuer, longestGrantSeconds }: { issuer: string; longestGrantSeconds: number },
 ): ClientsStore {
-  function toClient(row: ClientRow, credentials: Client["credentials"]): Client {
-    return {
-      clientId: row.client_id,
-      name: row.name,
-      enabled: row.enabled,
-      epoch: row.epoch,
-      authMethods: row.auth_methods,
-      grantTypes: row.grant_types,
-      scopes: row.scopes,
-      resources: row.resources.map((uri) => fromRowUri(uri, issuer)),
-      accessTokenSeconds: row.access_token_seconds ?? undefined,
-      refreshIdleSeconds: row.refresh_idle_seconds ?? undefined,
-      refreshAbsoluteSeconds: row.refresh_absolute_seconds ?? undefined,
-      accessTokenFormat: row.access_token_format,
-      jwksUri: row.jwks_uri ?? undefined,
-      credentials,
-    };
-  }
-
   return {
     async find(clientId, { now, firstDay }) {
       const { rows } = await database.query<ClientSecretRow>({
@@ -168,9 +134,12 @@ export function createClientsStore(
       const takenKids = new Set(first.taken_kids);
       const isPublishing = first.jwks_uri !== null;
       return {
-        client: toClient(first, {
-          has: (kid) => live.has(kid) || (isPublishing && !takenKids.has(kid)),
-        }),
+        client: {
+          ...fromRegistrationRow(first, issuer),
+          credentials: {
+            has: (kid) => live.has(kid) || (isPublishing && !takenKids.has(kid)),
+          },
+        },
         keys,
         takenKids,
         secrets: secrets
@@ -193,19 +162,7 @@ export function createClientsStore(
                    access_token_format, jwks_uri)
                  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
                  on conflict (client_id) do nothing`,
-          values: [
-            registration.clientId,
-            registration.name,
-            registration.authMethods,
-            registration.grantTypes,
-            registration.scopes,
-            registration.resources.map((uri) => toRowUri(uri, issuer)),
-            registration.accessTokenSeconds ?? null,
-            registration.refreshIdleSeconds ?? null,
-            registration.refreshAbsoluteSeconds ?? null,
-            registration.accessTokenFormat ?? "jwt",
-            registration.jwksUri ?? null,
-          ],
+          values: registrationValues(registration, issuer),
         });
         if (rowCount === 0) return "exists";
         if (secret) await insertSecret(tx, registration.clientId, secret);
@@ -217,11 +174,7 @@ export function createClientsStore(
     async addSecret(clientId, secret, { overlapSeconds, beforeCommit } = {}) {
       return database.transaction(async (tx) => {
         // The client's row is locked, so two who add at once count one after the other.
-        const client = await tx.query({
-          text: `select from daykey.clients where client_id = $1 and deleted_at is null for update`,
-          values: [clientId],
-        });
-        if (client.rowCount === 0) return "unknown";
+        if (!(await hasClient(tx, clientId, "for update"))) return "unknown";
         const { rows: live } = await tx.query<{ kid: string; expires_at: number }>({
           text: `select kid, extract(epoch from expires_at)::float8 as expires_at
                  from daykey.secrets

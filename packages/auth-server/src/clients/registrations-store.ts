@@ -3,11 +3,11 @@
  * writes about it, and `record` comes last. Ending what a client holds raises its epoch and leaves the
  * news for local validators (docs/protocol.md §3).
  */
-import type { AuthMethod, GrantType } from "@daykey/common/protocol";
 import type { Database, Queryable } from "@daykey/service/database";
 import { ProblemError } from "@daykey/service/problem-error";
-import { fromRowUri, toRowUri } from "../resources/resources-store.ts";
+import { toRowUri } from "../resources/resources-store.ts";
 import { ADMIN_SCOPE, type AccessTokenFormat, type ClientRegistration } from "./client.ts";
+import { fromRegistrationRow, type RegistrationRow, registrationValues } from "./client-row.ts";
 import type { Transaction } from "./clients-store.ts";
 
 export interface RegisteredClient extends ClientRegistration {
@@ -88,21 +88,8 @@ export interface RegistrationsStore {
   ): Promise<"removed" | "stale" | "unknown">;
 }
 
-interface Row {
-  client_id: string;
-  name: string;
-  enabled: boolean;
-  epoch: number;
+interface Row extends RegistrationRow {
   version: number;
-  auth_methods: AuthMethod[];
-  grant_types: GrantType[];
-  scopes: string[];
-  resources: string[];
-  access_token_seconds: number | null;
-  refresh_idle_seconds: number | null;
-  refresh_absolute_seconds: number | null;
-  access_token_format: AccessTokenFormat;
-  jwks_uri: string | null;
   created_at: number;
   updated_at: number;
 }
@@ -142,20 +129,8 @@ export function createRegistrationsStore(
 ): RegistrationsStore {
   function toClient(row: Row): RegisteredClient {
     return {
-      clientId: row.client_id,
-      name: row.name,
-      enabled: row.enabled,
-      epoch: row.epoch,
+      ...fromRegistrationRow(row, issuer),
       version: row.version,
-      authMethods: row.auth_methods,
-      grantTypes: row.grant_types,
-      scopes: row.scopes,
-      resources: row.resources.map((uri) => fromRowUri(uri, issuer)),
-      accessTokenSeconds: row.access_token_seconds ?? undefined,
-      refreshIdleSeconds: row.refresh_idle_seconds ?? undefined,
-      refreshAbsoluteSeconds: row.refresh_absolute_seconds ?? undefined,
-      accessTokenFormat: row.access_token_format,
-      jwksUri: row.jwks_uri ?? undefined,
       createdAt: row.created_at,
       updatedAt: row.updated_at,
     };
@@ -249,19 +224,7 @@ export function createRegistrationsStore(
           `name = $2, auth_methods = $3, grant_types = $4, scopes = $5, resources = $6,
            access_token_seconds = $7, refresh_idle_seconds = $8, refresh_absolute_seconds = $9,
            access_token_format = $10, jwks_uri = $11`,
-          [
-            registration.clientId,
-            registration.name,
-            registration.authMethods,
-            registration.grantTypes,
-            registration.scopes,
-            registration.resources.map((uri) => toRowUri(uri, issuer)),
-            registration.accessTokenSeconds ?? null,
-            registration.refreshIdleSeconds ?? null,
-            registration.refreshAbsoluteSeconds ?? null,
-            registration.accessTokenFormat ?? "jwt",
-            registration.jwksUri ?? null,
-          ],
+          registrationValues(registration, issuer),
         );
         await keepAnAdmin(tx, before);
         await record(tx, before, after);

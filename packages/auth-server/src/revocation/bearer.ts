@@ -1,6 +1,7 @@
 /** Bearer tokens for the issuer itself, which is a resource too: the feed's and the admin API's guard. */
 import type { IncomingHttpHeaders } from "node:http";
 import type { AccessTokenClaims } from "@daykey/common/access-token";
+import { readBearer } from "@daykey/common/bearer";
 import { OAuthError } from "@daykey/common/oauth-error";
 import type { AccessTokenReader } from "../token/access-token-reader.ts";
 import type { IsAlive } from "./liveness.ts";
@@ -13,9 +14,6 @@ export interface BearerAuthorizer {
    */
   authorize(headers: IncomingHttpHeaders, scope: string): Promise<AccessTokenClaims>;
 }
-
-const SCHEME = /^bearer(?: |$)/i;
-const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*) *$/i;
 
 export function createBearerAuthorizer({
   readAccessToken,
@@ -32,20 +30,20 @@ export function createBearerAuthorizer({
 
   return {
     async authorize({ authorization }, scope) {
-      if (authorization === undefined || !SCHEME.test(authorization)) {
+      const presented = readBearer(authorization);
+      if (presented.kind === "none") {
         throw new OAuthError("invalid_token", "An access token is required.", {
           detail: "no_credential",
           headers: challenge(),
         });
       }
-      const text = BEARER.exec(authorization)?.[1];
-      if (text === undefined) {
+      if (presented.kind === "malformed") {
         throw new OAuthError("invalid_request", "The Authorization header is malformed.", {
           detail: "malformed_credential",
           headers: challenge(', error="invalid_request"'),
         });
       }
-      const token = readAccessToken(text);
+      const token = readAccessToken(presented.token);
       if (!token || token.claims.aud !== issuer || !(await isAlive(token))) {
         throw new OAuthError("invalid_token", "The access token is not valid here.", {
           detail: token ? "dead_or_misdirected_token" : "not_our_token",

@@ -3,6 +3,7 @@
  * `Authorization: Bearer` (RFC 6750 §2.1) or in the alias `X-PA-AUTH-TOKEN`; never in the URL.
  */
 import type { IncomingHttpHeaders } from "node:http";
+import { isBearerToken, readBearer } from "@daykey/common/bearer";
 
 /** What was presented, or why that cannot be said. */
 export type PresentedCredential =
@@ -12,11 +13,6 @@ export type PresentedCredential =
   | { kind: "malformed"; detail: string };
 
 const ALIAS_HEADER = "x-pa-auth-token";
-
-/** RFC 6750 §2.1; the scheme is case-insensitive (RFC 9110 §11.1). */
-const BEARER = /^bearer +([A-Za-z0-9\-._~+/]+=*) *$/i;
-const BEARER_SCHEME = /^bearer(?: |$)/i;
-const TOKEN = /^[A-Za-z0-9\-._~+/]+=*$/;
 
 /** Repeated Authorization headers are refused before this (`service/request-rules.ts`). */
 export function readCredential(
@@ -36,13 +32,13 @@ export function readCredential(
   }
   if (alias !== undefined) {
     // Node joins a repeated header with a comma, which no token holds.
-    return typeof alias === "string" && TOKEN.test(alias)
+    return typeof alias === "string" && isBearerToken(alias)
       ? { kind: "access_token", token: alias }
       : { kind: "malformed", detail: "X-PA-AUTH-TOKEN is not one access token." };
   }
-  if (authorization === undefined || !BEARER_SCHEME.test(authorization)) return { kind: "none" };
-  const token = BEARER.exec(authorization)?.[1];
-  return token === undefined
-    ? { kind: "malformed", detail: "The Authorization header is not of the form Bearer <token>." }
-    : { kind: "access_token", token };
+  const bearer = readBearer(authorization);
+  if (bearer.kind === "none") return { kind: "none" };
+  return bearer.kind === "token"
+    ? { kind: "access_token", token: bearer.token }
+    : { kind: "malformed", detail: "The Authorization header is not of the form Bearer <token>." };
 }
