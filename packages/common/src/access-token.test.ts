@@ -32,7 +32,7 @@ test("a missing claim: not an access token", () => {
 test("a claim of another type: not an access token", () => {
   for (const name of NAMES) {
     const isNumber = typeof CLAIMS[name] === "number";
-    const wrong = [null, true, [], {}, [CLAIMS[name]], isNumber ? String(CLAIMS[name]) : 1];
+    const wrong = [null, true, [], {}, [CLAIMS[name]], isNumber ? "1" : 1];
     for (const value of wrong) {
       expect(readAccessTokenClaims({ ...CLAIMS, [name]: value }), name).toBeUndefined();
     }
@@ -51,5 +51,13 @@ test("times and epoch are whole numbers from 0 that a double holds exactly", () 
 test("what is no object is no access token", () => {
   for (const payload of [undefined, null, "", "claims", 1, true, [], [CLAIMS]]) {
     expect(readAccessTokenClaims(payload)).toBeUndefined();
+  }
+});
+
+test("quotas are read with them; what is none: not an access token", () => {
+  const quota = [{ limit: 5, window: "day" }];
+  expect(readAccessTokenClaims({ ...CLAIMS, quota })).toEqual({ ...CLAIMS, quota });
+  for (const wrong of [null, 5, {}, [{ limit: 5 }]]) {
+    expect(readAccessTokenClaims({ ...CLAIMS, quota: wrong })).toBeUndefined();
   }
 });

@@ -1,4 +1,5 @@
 /** The claims of an access token (RFC 9068 §2.2, docs/protocol.md §2) and their strict reader. */
+import { type Quota, readQuotas } from "./quota.ts";
 
 export interface AccessTokenClaims {
   iss: string;
@@ -20,6 +21,8 @@ export interface AccessTokenClaims {
   ep: number;
   /** The kid of the credential that opened the grant. */
   cred: string;
+  /** The client's quotas, those for other scopes left out; absent when there is none. */
+  quota?: readonly Quota[];
 }
 
 const TEXT_CLAIMS = ["iss", "sub", "client_id", "aud", "jti", "scope", "gid", "cred"] as const;
@@ -36,5 +39,6 @@ export function readAccessTokenClaims(payload: unknown): AccessTokenClaims | und
   for (const name of NUMBER_CLAIMS) {
     if (!Number.isSafeInteger(claims[name]) || (claims[name] as number) < 0) return undefined;
   }
+  if ("quota" in claims && !readQuotas(claims["quota"])) return undefined;
   return claims as unknown as AccessTokenClaims;
 }
