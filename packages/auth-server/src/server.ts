@@ -49,9 +49,10 @@ import { createRevocationsStore } from "./revocation/revocations-store.ts";
 import { createAccessTokenReader } from "./token/access-token-reader.ts";
 import { createReadAuthenticated } from "./token/client-endpoint.ts";
 import { createClientCredentials } from "./token/client-credentials.ts";
-import { createTokenEndpoint } from "./token/endpoint.ts";
+import { createIssueTokens, createTokenEndpoint } from "./token/endpoint.ts";
 import { createTokenIssuer } from "./token/issuer.ts";
 import { createRefreshTokenReader } from "./token/refresh-token-reader.ts";
+import { createSeedTokenEndpoint } from "./token/seed-endpoint.ts";
 import { createRefreshFault, createRefreshTokenGrant } from "./token/refresh-token.ts";
 
 export interface AuthServer extends Listeners {
@@ -193,7 +194,7 @@ async function composeAuthServer(
     audit,
   });
 
-  const tokenEndpoint = createTokenEndpoint({
+  const issueTokens = createIssueTokens({
     readAuthenticated,
     grantTypes: {
       client_credentials: createClientCredentials({ ...config, directory, clock }),
@@ -222,7 +223,8 @@ async function composeAuthServer(
         metrics,
         errorFormat: "oauth",
         routers: [
-          tokenEndpoint,
+          createTokenEndpoint(issueTokens),
+          createSeedTokenEndpoint(issueTokens),
           createRevocationEndpoint({ ...tokens, grants, revocations, limits: config }),
           createIntrospectionEndpoint({
             ...tokens,

@@ -57,6 +57,7 @@ export const PROBLEM_MEDIA_TYPE = "application/problem+json";
 /** Paths of the auth-server that others name (RFC 8414 §3, RFC 7517, OpenID Connect Discovery §4). */
 export const PATHS = {
   token: "/oauth2/token",
+  seedTokens: "/tokens",
   introspect: "/oauth2/introspect",
   revoke: "/oauth2/revoke",
   revocations: "/revocations",

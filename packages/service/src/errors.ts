@@ -65,24 +65,30 @@ function writeError(ctx: AppContext, format: ErrorFormat, error: KnownError): vo
   ctx.set(error.headers);
   // What is left of the body cannot be told from a next request by everyone on the way.
   if (hasBody(ctx.req) && !ctx.req.complete) ctx.set("Connection", "close");
-  const [type, body] = format === "oauth" ? oauthBody(error) : problemBody(error);
+  const [type, body] = errorBody(ctx, format, error);
   ctx.set("Content-Type", type);
   ctx.body = JSON.stringify(body);
 }
 
+function errorBody(
+  ctx: AppContext,
+  format: ErrorFormat,
+  error: KnownError,
+): [type: string, body: object] {
+  const own = ctx.state.errorBody;
+  if (own === undefined && format === "problem") return problemBody(error);
+  return [`${JSON_MEDIA_TYPE}; charset=utf-8`, (own ?? oauthBody)(error)];
+}
+
 /** RFC 6749 §5.2. */
-function oauthBody(error: KnownError): [type: string, body: object] {
-  const type = `${JSON_MEDIA_TYPE}; charset=utf-8`;
+function oauthBody(error: KnownError): object {
   if (error instanceof OAuthError) {
-    return [type, { error: error.code, error_description: error.description }];
+    return { error: error.code, error_description: error.description };
   }
   const code = { 429: "slow_down", 500: "server_error", 503: "temporarily_unavailable" }[
     error.status
   ];
-  return [
-    type,
-    { error: code ?? "invalid_request", error_description: error.detail ?? error.title },
-  ];
+  return { error: code ?? "invalid_request", error_description: error.detail ?? error.title };
 }
 
 /** RFC 9457 §3. */

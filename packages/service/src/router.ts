@@ -1,5 +1,11 @@
 import Router, { type Layer } from "@koa/router";
 import type { Middleware } from "koa";
+import type { OAuthError } from "@daykey/common/oauth-error";
+
+import type { ProblemError } from "./problem-error.ts";
+
+/** The JSON body in which a route tells an error, where it is not its listener's form. */
+export type ErrorBody = (error: OAuthError | ProblemError) => object;
 
 /** What every request carries; features add to `logFields` and nothing else. */
 export interface AppState {
@@ -11,6 +17,8 @@ export interface AppState {
   logFields: Record<string, unknown>;
   /** Set by probes: their line is logged at debug level. */
   quiet?: boolean;
+  /** Set by a route whose callers know errors in a form of its own. */
+  errorBody?: ErrorBody;
 }
 
 export type AppMiddleware = Middleware<AppState>;

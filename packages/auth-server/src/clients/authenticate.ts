@@ -20,6 +20,8 @@ export interface AuthenticationRequest {
   authorization: string | undefined;
   /** The client's address as a limiter key. */
   addressKey: string;
+  /** Whether tokens are asked for: the seed-compatible hash is good for nothing else. */
+  isForTokens: boolean;
   /** Told what a log line may say, as soon as it is known. */
   note(fields: { client?: string; kid?: string; authMethod?: string }): void;
 }

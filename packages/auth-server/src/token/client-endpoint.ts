@@ -2,6 +2,7 @@
  * The first two phases of every endpoint that clients authenticate at: read the form, authenticate
  * the client. They stand here once, so that none of them can forget a check.
  */
+import type { IncomingMessage } from "node:http";
 import { OAuthError } from "@daykey/common/oauth-error";
 import { addressKey } from "@daykey/service/address";
 import { readForm } from "@daykey/service/form";
@@ -17,19 +18,26 @@ export interface AuthenticatedForm {
   note(fields: object): void;
 }
 
+/** Reads a request's parameters; by default they are a form. */
+export type ReadParameters = (req: IncomingMessage) => Promise<ReadonlyMap<string, string>>;
+
 /** @throws {OAuthError} as `readForm` and `ClientAuthenticator.authenticate` */
-export type ReadAuthenticated = (ctx: AppContext) => Promise<AuthenticatedForm>;
+export type ReadAuthenticated = (
+  ctx: AppContext,
+  options?: { read?: ReadParameters; isForTokens?: boolean },
+) => Promise<AuthenticatedForm>;
 
 export function createReadAuthenticated(authenticator: ClientAuthenticator): ReadAuthenticated {
-  return async (ctx) => {
+  return async (ctx, { read = readForm, isForTokens = false } = {}) => {
     const { logFields, address } = ctx.state;
     const note = (fields: object): void => void Object.assign(logFields, fields);
     refuseCredentialsInUrl(ctx);
-    const form = await readForm(ctx.req);
+    const form = await read(ctx.req);
     const client = await authenticator.authenticate({
       form,
       authorization: ctx.req.headers.authorization,
       addressKey: addressKey(address),
+      isForTokens,
       note,
     });
     return { client, form, note };

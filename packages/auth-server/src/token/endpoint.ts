@@ -1,17 +1,25 @@
 /**
  * `POST /oauth2/token` (RFC 6749 §3.2), top to bottom: read the form, authenticate the client, find
  * the grant type and ask whether this client may use it, authorize, issue. The phases every grant
- * shares stand here, so no grant can forget one.
+ * shares stand here, so no grant can forget one, and nor can `seed-endpoint.ts`, which gets its tokens
+ * by the same function.
  */
 import { OAuthError } from "@daykey/common/oauth-error";
 import { GRANT_TYPES, type GrantType, PATHS } from "@daykey/common/protocol";
-import { type AppRouter, createRouter } from "@daykey/service/router";
+import { type AppContext, type AppRouter, createRouter } from "@daykey/service/router";
 import type { Client } from "../clients/client.ts";
-import type { ReadAuthenticated } from "./client-endpoint.ts";
+import type { ReadAuthenticated, ReadParameters } from "./client-endpoint.ts";
 import type { Authorize } from "./grant-type.ts";
-import type { TokenIssuer } from "./issuer.ts";
+import type { Issued, TokenIssuer } from "./issuer.ts";
 
-export function createTokenEndpoint({
+/**
+ * All phases of a token request; the answer is the caller's to write.
+ * @param read where the parameters are, if not in a form
+ * @throws {OAuthError} of whichever phase refuses
+ */
+export type IssueTokens = (ctx: AppContext, read?: ReadParameters) => Promise<Issued>;
+
+export function createIssueTokens({
   readAuthenticated,
   grantTypes,
   issue,
@@ -19,10 +27,12 @@ export function createTokenEndpoint({
   readAuthenticated: ReadAuthenticated;
   grantTypes: Readonly<Record<GrantType, Authorize>>;
   issue: TokenIssuer;
-}): AppRouter {
-  const router = createRouter();
-  router.post(PATHS.token, async (ctx) => {
-    const { client, form, note } = await readAuthenticated(ctx);
+}): IssueTokens {
+  return async (ctx, read) => {
+    const { client, form, note } = await readAuthenticated(ctx, {
+      ...(read && { read }),
+      isForTokens: true,
+    });
 
     const grantType = grantTypeOf(form, client);
     note({ grantType });
@@ -32,8 +42,16 @@ export function createTokenEndpoint({
 
     ctx.set("Cache-Control", "no-store");
     ctx.set("Pragma", "no-cache");
-    ctx.body = issue(authorization);
+    const issued = issue(authorization);
     note({ outcome: "issued" });
+    return issued;
+  };
+}
+
+export function createTokenEndpoint(issueTokens: IssueTokens): AppRouter {
+  const router = createRouter();
+  router.post(PATHS.token, async (ctx) => {
+    ctx.body = (await issueTokens(ctx)).tokens;
   });
   return router;
 }

@@ -18,7 +18,14 @@ export interface TokenSet {
   refresh_token?: string;
 }
 
-export type TokenIssuer = (authorization: Authorization) => TokenSet;
+/** What was issued. */
+export interface Issued {
+  tokens: TokenSet;
+  /** `exp` of the access token, epoch seconds. */
+  expiresAt: number;
+}
+
+export type TokenIssuer = (authorization: Authorization) => Issued;
 
 export function createTokenIssuer({
   keys,
@@ -66,6 +73,6 @@ export function createTokenIssuer({
       const key = keys.refreshKeyAt(issuedAt);
       tokens.refresh_token = formatRefreshToken({ grant, seq, issuedAt }, key, issuer);
     }
-    return tokens;
+    return { tokens, expiresAt: claims.exp };
   };
 }
