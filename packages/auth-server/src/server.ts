@@ -7,6 +7,7 @@ import { createHealth } from "@daykey/service/health";
 import { type Listeners, startListeners } from "@daykey/service/lifecycle";
 import { createListener } from "@daykey/service/listen";
 import type { Log } from "@daykey/service/log";
+import { measureHealth, measurePool } from "@daykey/service/measure";
 import { createMetrics } from "@daykey/service/metrics";
 import { createAdminRouter } from "./admin/app.ts";
 import { createAuditStore } from "./audit/audit-store.ts";
@@ -23,6 +24,7 @@ import { ensureFirstAdmin } from "./clients/first-admin.ts";
 import { createClientRegistrar } from "./clients/register.ts";
 import { createRegisteredKeysStore } from "./clients/registered-keys-store.ts";
 import { createRegistrationsStore } from "./clients/registrations-store.ts";
+import { createEndingSecrets } from "./clients/ending-secrets.ts";
 import { createKeySetFetch } from "./clients/jwks-fetch.ts";
 import { createLastUsed } from "./clients/last-used.ts";
 import { createLastUsedStore } from "./clients/last-used-store.ts";
@@ -35,6 +37,7 @@ import { createJwksEndpoint } from "./keys/endpoint.ts";
 import { createKeysStore } from "./keys/keys-store.ts";
 import { openKeyRing } from "./keys/open-key-ring.ts";
 import { createMetadataEndpoint } from "./metadata/endpoint.ts";
+import { measureAuthServer } from "./metrics.ts";
 import { requireMigrated } from "./migrate.ts";
 import { createResourceDirectory } from "./resources/resource-directory.ts";
 import { createResourcesStore } from "./resources/resources-store.ts";
@@ -177,6 +180,8 @@ async function composeAuthServer(
   const bearer = createBearerAuthorizer({ readAccessToken, isAlive, issuer });
   const tokens = { readAuthenticated, readAccessToken, readRefreshToken };
 
+  const secrets = createSecretsStore(database, { newsSeconds });
+  const endingSecrets = createEndingSecrets({ store: secrets, clock });
   const audit = createAuditStore(database, sealer);
   await audit.reseal();
   const admin = createAdminRouter({
@@ -184,7 +189,7 @@ async function composeAuthServer(
     bearer,
     registrations: createRegistrationsStore(database, { issuer, newsSeconds }),
     registrar,
-    secrets: createSecretsStore(database, { newsSeconds }),
+    secrets,
     clientKeys: createRegisteredKeysStore(database, { newsSeconds }),
     resources,
     keys,
@@ -212,6 +217,9 @@ async function composeAuthServer(
   const health = createHealth();
   health.addCheck("database", watcher.fault);
   const metrics = createMetrics({ name: "auth-server" });
+  measureHealth(metrics, health);
+  measurePool(metrics, database.pool);
+  measureAuthServer(metrics, { keys, liveSet, watcher, endingSecrets, clock, newsSeconds });
   const trustedProxies = createTrustedProxies(config.trustedProxies);
   const listeners = await startListeners({
     public: {
@@ -274,6 +282,7 @@ async function composeAuthServer(
       cleanGrants: grants.clean,
       cleanRevocations: revocations.clean,
       recordLastUsed: lastUsed.write,
+      countEndingSecrets: endingSecrets.count,
     },
     log,
   );

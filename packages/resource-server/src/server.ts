@@ -5,22 +5,19 @@ import { createApp } from "@daykey/service/app";
 import { createHealth } from "@daykey/service/health";
 import { type Listeners, startListeners } from "@daykey/service/lifecycle";
 import type { Log } from "@daykey/service/log";
+import { measureHealth } from "@daykey/service/measure";
 import { createMetrics } from "@daykey/service/metrics";
-import { Gauge, type Registry } from "prom-client";
 import { createIntrospector } from "./access/introspection.ts";
 import { createJwks } from "./access/jwks.ts";
 import { createTokenValidator } from "./access/jwt.ts";
 import { createOwnClient } from "./access/own-client.ts";
 import { createOpaqueTokenValidator, isOpaque } from "./access/opaque.ts";
 import { createRequireScope } from "./access/require-scope.ts";
-import {
-  createRevocationFeed,
-  type FeedLimits,
-  type RevocationFeed,
-} from "./access/revocations.ts";
+import { createRevocationFeed, type FeedLimits } from "./access/revocations.ts";
 import { createRevocationCheck } from "./access/stale-policy.ts";
 import type { ResourceServerConfig } from "./config.ts";
 import { createMetadataEndpoint } from "./metadata/endpoint.ts";
+import { measureResourceServer } from "./metrics.ts";
 import { createPrimesRouter, PRIMES_SCOPE } from "./primes/endpoint.ts";
 import { createPrimeChecker } from "./primes/prime-pool.ts";
 import { createTimeRouter, TIME_SCOPE } from "./time/endpoint.ts";
@@ -74,7 +71,8 @@ export async function createResourceServer(
   keysCheck();
   health.addCheck("revocations", () => (feed.ageSeconds() < Infinity ? undefined : "not told yet"));
   const metrics = createMetrics({ name: "resource-server" });
-  measureFeed(feed, metrics.registry);
+  measureHealth(metrics, health);
+  measureResourceServer(metrics, { feed });
   const trustedProxies = createTrustedProxies(config.trustedProxies);
   const shared = { log, trustedProxies, errorFormat: "problem" as const };
   const listeners = await startListeners({
@@ -113,24 +111,4 @@ export async function createResourceServer(
       await Promise.all([feed.close(), checker.close()]);
     },
   };
-}
-
-function measureFeed(feed: RevocationFeed, registry: Registry): void {
-  const gauge = (name: string, help: string, read: () => number): void => {
-    // oxlint-disable-next-line no-new -- the registry holds it
-    new Gauge({
-      name,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(read());
-      },
-    });
-  };
-  gauge(
-    "revocation_feed_age_seconds",
-    "Time since the revocation feed was heard; above 15 STALE_POLICY decides",
-    feed.ageSeconds,
-  );
-  gauge("revocations_known", "Revocations held in memory", feed.size);
 }

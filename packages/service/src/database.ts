@@ -27,7 +27,16 @@ export interface Queryable {
 export interface Database extends Queryable {
   /** Commits what `work` did once it resolves, and rolls it back when it throws. READ COMMITTED. */
   transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
+  pool(): PoolState;
   close(): Promise<void>;
+}
+
+/** Connections of this process, and what waits for one. */
+export interface PoolState {
+  readonly max: number;
+  readonly busy: number;
+  readonly idle: number;
+  readonly waiting: number;
 }
 
 export interface DatabaseTimeouts {
@@ -97,6 +106,13 @@ export function createDatabase(options: {
         if (command !== "COMMIT") throw new Error("the transaction was rolled back");
         return result;
       }),
+
+    pool: () => ({
+      max: pool.options.max,
+      busy: pool.totalCount - pool.idleCount,
+      idle: pool.idleCount,
+      waiting: pool.waitingCount,
+    }),
 
     close: () => pool.end(),
   };

@@ -5,6 +5,8 @@ export type HealthCheck = () => string | undefined;
 
 export interface Health {
   addCheck(name: string, check: HealthCheck): void;
+  /** What `/readyz` would say now. */
+  isReady(): boolean;
   /** From now on `/readyz` answers 503 and `stopping` is aborted. */
   draining(): void;
   /** For what lives longer than a request, such as an event stream: end it on abort. */
@@ -17,6 +19,8 @@ export function createHealth(): Health {
   const checks = new Map<string, HealthCheck>();
   const stop = new AbortController();
   const router = createRouter();
+  const currentFaults = (): Record<string, string> =>
+    stop.signal.aborted ? { server: "stopping" } : failing(checks);
 
   router.get("/livez", (ctx) => {
     ctx.state.quiet = true;
@@ -27,7 +31,7 @@ export function createHealth(): Health {
   router.get("/readyz", (ctx) => {
     ctx.state.quiet = true;
     ctx.set("Cache-Control", "no-store");
-    const faults = stop.signal.aborted ? { server: "stopping" } : failing(checks);
+    const faults = currentFaults();
     const isReady = Object.keys(faults).length === 0;
     ctx.status = isReady ? 200 : 503;
     ctx.body = isReady ? { status: "ready" } : { status: "not ready", faults };
@@ -35,6 +39,7 @@ export function createHealth(): Health {
 
   return {
     addCheck: (name, check) => void checks.set(name, check),
+    isReady: () => Object.keys(currentFaults()).length === 0,
     draining: () => stop.abort(),
     stopping: stop.signal,
     router,

@@ -1,14 +1,39 @@
-import { collectDefaultMetrics, Histogram, Registry } from "prom-client";
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 
 import { type AppMiddleware, type AppRouter, createRouter, routePattern } from "./router.ts";
 
+/** What a request came to. */
+export interface RequestOutcome {
+  /** The route's pattern. */
+  readonly route: string;
+  readonly status: number;
+  /** What its log line says: reason codes and what is known of the client. */
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** Labels must have few values: a route's pattern or a reason code, never a client id. */
 export interface Metrics {
-  /** For metrics of a feature's own. Their labels must have few values: never a client id. */
   readonly registry: Registry;
   /** `GET /metrics`, for a private listener. */
   readonly router: AppRouter;
   readonly httpMiddleware: AppMiddleware;
+  /** @returns what counts one, given a value for each label */
+  counter<L extends string>(metric: Description & { labels: readonly L[] }): Count<L>;
+  /** Its value is read at each scrape; one for each value of `label`, when there is one. */
+  gauge(metric: Description & { label?: string; read: () => number | Values }): void;
+  /** Of seconds; @returns what adds one duration */
+  histogram(metric: Description & { buckets: number[] }): (seconds: number) => void;
+  /** Is told of each request once its answer is ready: counting stands apart from what is counted. */
+  onRequest(tell: (outcome: RequestOutcome) => void): void;
 }
+
+interface Description {
+  readonly name: string;
+  readonly help: string;
+}
+
+type Count<L extends string> = (labels: Record<L, string>) => void;
+type Values = Readonly<Record<string, number>>;
 
 /** Metrics of one process: its own, and the duration of every request by method, route and status. */
 export function createMetrics({ name }: { name: string }): Metrics {
@@ -22,6 +47,7 @@ export function createMetrics({ name }: { name: string }): Metrics {
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers: [registry],
   });
+  const observers: ((outcome: RequestOutcome) => void)[] = [];
 
   const router = createRouter();
   router.get("/metrics", async (ctx) => {
@@ -34,16 +60,38 @@ export function createMetrics({ name }: { name: string }): Metrics {
   return {
     registry,
     router,
+    counter({ labels, ...description }) {
+      const counter = new Counter({ ...description, labelNames: labels, registers: [registry] });
+      return (values) => counter.inc(values);
+    },
+    gauge({ label, read, ...description }) {
+      // oxlint-disable-next-line no-new -- the registry holds it
+      new Gauge({
+        ...description,
+        labelNames: label === undefined ? [] : [label],
+        registers: [registry],
+        collect() {
+          const values = read();
+          if (typeof values === "number") return this.set(values);
+          this.reset();
+          for (const [of, value] of Object.entries(values)) this.set({ [label ?? ""]: of }, value);
+        },
+      });
+    },
+    histogram(description) {
+      const histogram = new Histogram({ ...description, registers: [registry] });
+      return (seconds) => histogram.observe(seconds);
+    },
+    onRequest: (tell) => void observers.push(tell),
     async httpMiddleware(ctx, next) {
       const startedAt = performance.now();
       await next();
       const route = routePattern(ctx);
       // The method of an unmatched request is whatever a stranger chose.
       const method = route === "unmatched" ? "other" : ctx.method;
-      duration.observe(
-        { method, route, status: ctx.status },
-        (performance.now() - startedAt) / 1000,
-      );
+      const { status } = ctx;
+      duration.observe({ method, route, status }, (performance.now() - startedAt) / 1000);
+      for (const tell of observers) tell({ route, status, fields: ctx.state.logFields });
     },
   };
 }

@@ -28,6 +28,8 @@ export interface ChangeWatcher {
   look(): Promise<void>;
   /** Seconds since the database was last read. */
   ageSeconds(): number;
+  /** The database's clock, as far as it is known here. */
+  databaseNow(): number;
   /** Why this instance should get no traffic, or undefined. */
   fault(): string | undefined;
   stop(): void;
@@ -93,6 +95,7 @@ export async function startChangeWatcher({
   return {
     look,
     ageSeconds: () => seconds() - readAt,
+    databaseNow: () => clock() - clockOffset,
     fault() {
       if (seconds() - readAt > staleAfterSeconds) return "database";
       return Math.abs(clockOffset) > CLOCK_TOLERANCE_SECONDS ? "clock" : undefined;

@@ -19,6 +19,8 @@ export interface SecretState {
 export interface SecretsStore {
   /** Newest first, the ended ones too; undefined without such a client. */
   list(clientId: string): Promise<SecretState[] | undefined>;
+  /** How many enabled clients have a last secret that ends within 7 days, and within 30. */
+  ending(): Promise<{ week: number; month: number }>;
   /**
    * Ends a secret and every grant it opened, together with what `record` writes last; its verifiers go.
    * One that was revoked before is left alone.
@@ -59,6 +61,21 @@ export function createSecretsStore(
         values: [clientId],
       });
       return rows.map(toState);
+    },
+
+    async ending() {
+      const { rows } = await database.query<{ week: number; month: number }>({
+        text: `select count(*)::int as month,
+                 (count(*) filter (where last_end <= now() + interval '7 days'))::int as week
+               from (
+                 select max(s.expires_at) as last_end
+                 from daykey.secrets s join daykey.clients c using (client_id)
+                 where c.enabled and s.revoked_at is null and s.expires_at > now()
+                 group by client_id
+                 having max(s.expires_at) <= now() + interval '30 days'
+               ) ending`,
+      });
+      return rows[0] ?? { week: 0, month: 0 };
     },
 
     async revoke(clientId, kid, record) {

@@ -10,7 +10,7 @@ import { SIGNING_ALGORITHMS, type SigningAlgorithm } from "@daykey/common/protoc
 import { randomKid } from "../random-kid.ts";
 import { createKeyChanges, type KeyChanges } from "./key-changes.ts";
 import { KEY_PURPOSES, type KeyPurpose, type KeysStore, type StoredKey } from "./keys-store.ts";
-import { keyInUse, type KeyTimes, rotationDue, type RotationPolicy } from "./rotation.ts";
+import { keyInUse, type KeyTimes, keyTimes, rotationDue, type RotationPolicy } from "./rotation.ts";
 import type { Sealer } from "./sealing.ts";
 import { createSigningKey, generateSigningKey, type SigningKey } from "./signer.ts";
 import { createSymmetricKey, type SymmetricKey } from "./symmetric-keys.ts";
@@ -34,6 +34,8 @@ export interface KeyRing extends KeyChanges {
   /** The key that seals opaque access tokens now. */
   opaqueKey(): SymmetricKey;
   opaqueKeyOf(kid: string): SymmetricKey | undefined;
+  /** Of each purpose: since when its key is in use, and when the next is to be. */
+  times(): Record<KeyPurpose, { usedSince: number; nextAt: number }>;
   /** Reads the keys again. */
   reload(): Promise<void>;
   /** Does what rotation has due, and reads the keys again. */
@@ -182,6 +184,19 @@ export async function createKeyRing({
     refreshKeyAt: (at) => inUse(refresh, at),
     opaqueKey: () => inUse(opaque, clock()),
     opaqueKeyOf: (kid) => opaque.find((key) => key.kid === kid)?.key,
+    times() {
+      const keys = { access_token: signing, refresh_token: refresh, opaque_token: opaque };
+      const timesOf = (purpose: KeyPurpose) => {
+        const times = keyTimes(keys[purpose], policyOf[purpose], clock());
+        if (!times) throw new Error("the key ring is empty");
+        return times;
+      };
+      return {
+        access_token: timesOf("access_token"),
+        refresh_token: timesOf("refresh_token"),
+        opaque_token: timesOf("opaque_token"),
+      };
+    },
     async refreshKey(kid) {
       const find = (): SymmetricKey | undefined => refresh.find((key) => key.kid === kid)?.key;
       const found = find();

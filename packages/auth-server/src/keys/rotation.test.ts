@@ -1,7 +1,7 @@
 /** Key rotation as pure rules: instances that come by at any time, over any history. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { keyInUse, type KeyTimes, rotationDue, type RotationPolicy } from "./rotation.ts";
+import { keyInUse, type KeyTimes, keyTimes, rotationDue, type RotationPolicy } from "./rotation.ts";
 
 const START = 1_800_000_000;
 
@@ -192,4 +192,13 @@ test("a clock set back removes nothing early and makes at most what is due", () 
   expect(rotationDue(keys, policy, START - 1e6)).toEqual(none);
   expect(rotationDue(keys, policy, START + 1049)).toEqual(none);
   expect(rotationDue(keys, policy, START + 1050)).toEqual({ create: undefined, remove: ["a"] });
+});
+
+test("the next key is due when it was planned, or when the one in use has had its time", () => {
+  const policy = { algorithm: "a", rotateEverySeconds: 100, aheadSeconds: 10, keepSeconds: 10 };
+  const key = (activeAt: number): KeyTimes => ({ kid: `k${activeAt}`, algorithm: "a", activeAt });
+  expect(keyTimes([], policy, 0)).toBeUndefined();
+  expect(keyTimes([key(0)], policy, 250)).toEqual({ usedSince: 0, nextAt: 100 });
+  expect(keyTimes([key(0), key(60)], policy, 50)).toEqual({ usedSince: 0, nextAt: 60 });
+  expect(keyTimes([key(0), key(60)], policy, 70)).toEqual({ usedSince: 60, nextAt: 160 });
 });

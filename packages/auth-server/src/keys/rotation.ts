@@ -31,6 +31,21 @@ export function keyInUse<K extends KeyTimes>(keys: readonly K[], at: number): K 
   return inOrder.findLast((key) => key.activeAt <= at) ?? inOrder[0];
 }
 
+/**
+ * Since when the key in use is used, and when the next one is to be, in epoch seconds. A `nextAt` that
+ * has passed means that nobody rotates. Undefined without keys.
+ */
+export function keyTimes(
+  keys: readonly KeyTimes[],
+  policy: RotationPolicy,
+  at: number,
+): { usedSince: number; nextAt: number } | undefined {
+  const current = keyInUse(keys, at);
+  if (!current) return undefined;
+  const due = current.activeAt + policy.rotateEverySeconds;
+  return { usedSince: current.activeAt, nextAt: Math.min(lastUseAt(keys, current), due) };
+}
+
 /** When a key was, or will be, last used: as its successor becomes active. Infinity without one. */
 function lastUseAt(keys: readonly KeyTimes[], key: KeyTimes): number {
   const successors = keys.filter((other) => isLater(other, key));

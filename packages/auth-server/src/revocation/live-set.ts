@@ -16,6 +16,8 @@ export interface LiveSet {
   reload(): Promise<void>;
   /** Seconds since the set was read. */
   ageSeconds(): number;
+  /** How many are told what is new. */
+  subscribers(): number;
   /** @returns a function that ends the subscription */
   subscribe(onAdded: (added: readonly Revocation[]) => void): () => void;
 }
@@ -32,6 +34,7 @@ export function createLiveSet(store: RevocationsStore): LiveSet {
     current: () => set,
     entries: () => entries,
     ageSeconds: () => performance.now() / 1000 - readAt,
+    subscribers: () => subscribers.size,
     async reload() {
       const startedAt = performance.now() / 1000;
       const known = new Set(entries.map(identity));

@@ -1,4 +1,5 @@
 /** What the log and the metrics tell of access, and what they must not. */
+import { scrape } from "@daykey/service/test/metrics";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createSigningKey, encodePart, signParts } from "../../test/issuer.ts";
 import {
@@ -169,6 +170,23 @@ test("L1: an issuer's answer that is no key set does not get into the log", asyn
     }),
   ]);
   expect(api.logText()).not.toContain("canary");
+});
+
+test("accesses are counted by credential and result", async () => {
+  const before = (await scrape(api.privateUrl)).values("access_total");
+  await api.request("GET /time");
+  await api.request("GET /time?zone=nowhere", { token: api.token() });
+  await api.time(api.token({ claims: { scope: "other" } }));
+  await api.time(api.token({ claims: { aud: "other" } }));
+  await api.request("GET /livez");
+  const after = Object.entries((await scrape(api.privateUrl)).values("access_total"));
+  const rises = after.map(([labels, value]) => [labels, value - (before[labels] ?? 0)] as const);
+  expect(Object.fromEntries(rises.filter(([, by]) => by > 0))).toEqual({
+    '{via="none",result="no_credential"}': 1,
+    '{via="access_token",result="granted"}': 1,
+    '{via="access_token",result="insufficient_scope"}': 1,
+    '{via="access_token",result="wrong_aud"}': 1,
+  });
 });
 
 test("metrics hold neither clients nor anything else a caller chose", async () => {

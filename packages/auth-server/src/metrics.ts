@@ -1,0 +1,153 @@
+/**
+ * What the auth-server counts beside its requests' durations. Outcomes are read off the fields of each
+ * request's log line, and states off what holds them, so that no feature knows it is measured.
+ */
+import type { Clock } from "@daykey/common/clock";
+import { PATHS } from "@daykey/common/protocol";
+import type { Metrics, RequestOutcome } from "@daykey/service/metrics";
+import type { ChangeWatcher } from "./changes/watcher.ts";
+import type { EndingSecrets } from "./clients/ending-secrets.ts";
+import type { KeyRing } from "./keys/key-ring.ts";
+import type { LiveSet } from "./revocation/live-set.ts";
+
+export function measureAuthServer(
+  metrics: Metrics,
+  sources: {
+    keys: Pick<KeyRing, "times">;
+    liveSet: LiveSet;
+    watcher: ChangeWatcher;
+    endingSecrets: EndingSecrets;
+    clock: Clock;
+    /** How long the news of a revocation lives. */
+    newsSeconds: number;
+  },
+): void {
+  countTokens(metrics);
+  countAuthentications(metrics);
+  measureRevocations(metrics, sources);
+  measureStates(metrics, sources);
+}
+
+function countTokens(metrics: Metrics): void {
+  const tokens = metrics.counter({
+    name: "token_requests_total",
+    help: "Token requests by grant type and result: issued, or the error's code",
+    labels: ["grant_type", "result"],
+  });
+  const refreshes = metrics.counter({
+    name: "refreshes_total",
+    help: "Refresh tokens presented by authenticated clients, by what came of it",
+    labels: ["outcome"],
+  });
+  metrics.onRequest(({ route, status, fields }) => {
+    const { grantType, outcome, error, refresh } = fields;
+    if (grantType === undefined && route !== PATHS.token) return;
+    tokens({
+      grant_type: text(grantType) ?? "none",
+      result: outcome === "issued" ? outcome : (text(error) ?? "none"),
+    });
+    if (grantType !== "refresh_token") return;
+    // Without an outcome it never came to the grant's row.
+    refreshes({ outcome: text(refresh) ?? (status >= 500 ? "unavailable" : "refused") });
+  });
+}
+
+function countAuthentications(metrics: Metrics): void {
+  const count = metrics.counter({
+    name: "client_authentications_total",
+    help: "Client authentications by method and result: ok, or the reason of the failure",
+    labels: ["method", "result"],
+  });
+  metrics.onRequest((outcome) => {
+    const { authMethod, error } = outcome.fields;
+    if (authMethod === undefined && error !== "invalid_client") return;
+    count({ method: text(authMethod) ?? "none", result: authenticationResult(outcome) });
+  });
+}
+
+/** What fails later than authentication has other codes; what is unavailable may be either. */
+function authenticationResult({ status, fields }: RequestOutcome): string {
+  const { error, reason } = fields;
+  if (error === "invalid_client" || reason === "too_many_failures") return String(reason);
+  return status >= 500 ? "unavailable" : "ok";
+}
+
+function measureRevocations(
+  metrics: Metrics,
+  {
+    liveSet,
+    watcher,
+    newsSeconds,
+  }: { liveSet: LiveSet; watcher: ChangeWatcher; newsSeconds: number },
+): void {
+  const observe = metrics.histogram({
+    name: "revocation_lag_seconds",
+    help: "From a revocation to its being told on the feeds of this process",
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+  });
+  liveSet.subscribe((added) => {
+    for (const { expiresAt } of added) {
+      // Its end says when it was made; that of a signing key has none.
+      if (expiresAt === undefined) continue;
+      observe(Math.max(0, watcher.databaseNow() - (expiresAt - newsSeconds)));
+    }
+  });
+  metrics.gauge({
+    name: "revocations_known",
+    help: "Revocations held in memory",
+    read: () => liveSet.entries().length,
+  });
+  metrics.gauge({
+    name: "revocation_feeds",
+    help: "Feeds of revocations that are open",
+    // One subscriber is this file.
+    read: () => liveSet.subscribers() - 1,
+  });
+}
+
+function measureStates(
+  metrics: Metrics,
+  {
+    keys,
+    watcher,
+    endingSecrets,
+    clock,
+  }: {
+    keys: Pick<KeyRing, "times">;
+    watcher: ChangeWatcher;
+    endingSecrets: EndingSecrets;
+    clock: Clock;
+  },
+): void {
+  const ofKeys = (value: (times: { usedSince: number; nextAt: number }) => number) => () => {
+    const all = Object.entries(keys.times());
+    return Object.fromEntries(all.map(([purpose, times]) => [purpose, value(times)]));
+  };
+  metrics.gauge({
+    name: "key_age_seconds",
+    help: "Since the key in use began to be used",
+    label: "purpose",
+    read: ofKeys(({ usedSince }) => clock() - usedSince),
+  });
+  metrics.gauge({
+    name: "key_rotation_due_seconds",
+    help: "Until the next key is to be used; below 0 nobody rotates",
+    label: "purpose",
+    read: ofKeys(({ nextAt }) => nextAt - clock()),
+  });
+  metrics.gauge({
+    name: "client_secrets_ending",
+    help: "Enabled clients whose last secret ends within this time; counted once an hour",
+    label: "within",
+    read: endingSecrets.counts,
+  });
+  metrics.gauge({
+    name: "database_read_age_seconds",
+    help: "Since changes were last read from the database; at ISSUE_STALE it is not ready",
+    read: watcher.ageSeconds,
+  });
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}

@@ -1,0 +1,42 @@
+/**
+ * What the resource-server counts beside its requests' durations. Outcomes are read off the fields of
+ * each request's log line, and states off what holds them, so that no feature knows it is measured.
+ */
+import type { Metrics } from "@daykey/service/metrics";
+import type { RevocationFeed } from "./access/revocations.ts";
+
+export function measureResourceServer(
+  metrics: Metrics,
+  { feed }: { feed: Pick<RevocationFeed, "ageSeconds" | "size"> },
+): void {
+  countAccess(metrics);
+  metrics.gauge({
+    name: "revocation_feed_age_seconds",
+    help: "Time since the revocation feed was heard; above 15 STALE_POLICY decides",
+    read: feed.ageSeconds,
+  });
+  metrics.gauge({
+    name: "revocations_known",
+    help: "Revocations held in memory",
+    read: feed.size,
+  });
+}
+
+function countAccess(metrics: Metrics): void {
+  const count = metrics.counter({
+    name: "access_total",
+    help: "Requests that need a scope, by credential and result: granted, or the reason of the refusal",
+    labels: ["via", "result"],
+  });
+  metrics.onRequest(({ status, fields }) => {
+    const { client, reason, via } = fields;
+    // A client that got in and failed later has a reason too.
+    const isIn = client !== undefined && status !== 401 && status !== 403;
+    if (!isIn && typeof reason !== "string") return;
+    const brought = reason === "no_credential" ? "none" : "access_token";
+    count({
+      via: typeof via === "string" ? via : brought,
+      result: isIn ? "granted" : String(reason),
+    });
+  });
+}
