@@ -48,6 +48,7 @@ test("three settings are enough; the rest have defaults", () => {
     clientCacheSize: 20_000,
     assertionTypOptional: false,
     allowPrivateJwksUri: false,
+    corsOrigins: [],
     badCredentialsPerMinute: 20,
     logLevel: "info",
   });
@@ -161,6 +162,7 @@ test("--help lists every setting with its default", () => {
     REFRESH_ABSOLUTE_MAX: "2592000",
     ISSUE_STALE: "60",
     CLIENT_CACHE: "20000",
+    CORS_ORIGINS: "(empty)",
     BAD_CREDENTIALS_PER_MINUTE: "20",
     LOG_LEVEL: "info",
   });

@@ -6,6 +6,8 @@ import {
   describeSettings,
   flag,
   integer,
+  isOrigin,
+  list,
   readSettings,
   seconds,
   secret,
@@ -123,6 +125,13 @@ const DEFINITIONS = {
     default: false,
     description: "Fetch a client's jwks_uri from private addresses too, from loopback also by http",
   }),
+  CORS_ORIGINS: list({
+    default: [],
+    item: isOrigin,
+    form: "origins such as https://api.example.com separated by commas",
+    description:
+      "Origins of web pages whose scripts may ask for tokens; a resource-server's /docs is one",
+  }),
   BAD_CREDENTIALS_PER_MINUTE: integer({
     default: 20,
     min: 1,
@@ -153,6 +162,7 @@ export interface AuthServerConfig extends ListenerConfig {
   clientCacheSize: number;
   assertionTypOptional: boolean;
   allowPrivateJwksUri: boolean;
+  corsOrigins: readonly string[];
   badCredentialsPerMinute: number;
   logLevel: LogLevel;
 }
@@ -194,6 +204,7 @@ export function readConfig(env: Record<string, string | undefined>): AuthServerC
     clientCacheSize: settings.CLIENT_CACHE,
     assertionTypOptional: settings.ASSERTION_TYP_OPTIONAL,
     allowPrivateJwksUri: settings.ALLOW_PRIVATE_JWKS_URI,
+    corsOrigins: settings.CORS_ORIGINS,
     badCredentialsPerMinute: settings.BAD_CREDENTIALS_PER_MINUTE,
     logLevel: settings.LOG_LEVEL,
   };

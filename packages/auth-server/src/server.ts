@@ -1,7 +1,9 @@
 /** The composition root: from settings to two listeners. Tests call it with a clock of their own. */
 import type { Clock } from "@daykey/common/clock";
+import { PATHS } from "@daykey/common/protocol";
 import { createTrustedProxies } from "@daykey/service/address";
 import { createApp } from "@daykey/service/app";
+import { createCors } from "@daykey/service/cors";
 import { createDatabase, type Database } from "@daykey/service/database";
 import { createHealth } from "@daykey/service/health";
 import { type Listeners, startListeners } from "@daykey/service/lifecycle";
@@ -214,6 +216,10 @@ async function composeAuthServer(
     issue: createTokenIssuer({ ...config, keys, clock }),
   });
 
+  const origins = config.corsOrigins;
+  const headers = ["authorization", "content-type", "x-requested-with"];
+  const cors = origins.length > 0 ? [createCors({ origins, path: PATHS.token, headers })] : [];
+
   const health = createHealth();
   health.addCheck("database", watcher.fault);
   const metrics = createMetrics({ name: "auth-server" });
@@ -231,6 +237,7 @@ async function composeAuthServer(
         metrics,
         errorFormat: "oauth",
         routers: [
+          ...cors,
           createTokenEndpoint(issueTokens),
           createSeedTokenEndpoint(issueTokens),
           createRevocationEndpoint({ ...tokens, grants, revocations, limits: config }),

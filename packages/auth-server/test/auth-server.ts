@@ -89,6 +89,7 @@ export async function startAuthServer(
     clientCacheSize: 1000,
     assertionTypOptional: false,
     allowPrivateJwksUri: false,
+    corsOrigins: [],
     badCredentialsPerMinute: 10_000,
     logLevel: "info",
     ...options.config,

@@ -61,6 +61,7 @@ async function start(config: LocalConfig): Promise<Home> {
     DATABASE_URL: databaseUrl,
     MASTER_KEY_FILE: home.masterKeyFile,
     ADMIN_CREDENTIAL_FILE: home.adminFile,
+    CORS_ORIGINS: `${resource},http://127.0.0.1:${ports.RESOURCE_PORT}`,
     HOST: host,
     PORT: String(ports.AUTH_PORT),
     PRIVATE_PORT: String(ports.AUTH_PRIVATE_PORT),

@@ -224,6 +224,11 @@ function wholeNumber(noun: string, { min, max }: { min?: number; max?: number })
   };
 }
 
+/** Whether a text is an http or https origin, as browsers write it. */
+export function isOrigin(value: string): boolean {
+  return isNormalUrl(value, false);
+}
+
 function isNormalUrl(value: string, pathAllowed: boolean): boolean {
   const parsed = URL.parse(value);
   if (parsed === null || (parsed.protocol !== "http:" && parsed.protocol !== "https:")) {
