@@ -2,9 +2,10 @@ import type { Queryable } from "@daykey/service/database";
 import { migrate, MigrationError, pendingMigrations } from "@daykey/service/migrate";
 import { initial } from "../migrations/0001-initial.ts";
 import { revocationAndAdmin } from "../migrations/0002-revocation-and-admin.ts";
+import { keysAndQuotas } from "../migrations/0003-keys-and-quotas.ts";
 
 /** In order of application. A migration that has been released is never edited. */
-const MIGRATIONS = [initial, revocationAndAdmin];
+const MIGRATIONS = [initial, revocationAndAdmin, keysAndQuotas];
 
 const SCHEMA = "daykey";
 
