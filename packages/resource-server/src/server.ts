@@ -20,6 +20,7 @@ import { createMetadataEndpoint } from "./metadata/endpoint.ts";
 import { measureResourceServer } from "./metrics.ts";
 import { createPrimesRouter, PRIMES_SCOPE } from "./primes/endpoint.ts";
 import { createPrimeChecker } from "./primes/prime-pool.ts";
+import { createSeedRouter } from "./seed/endpoint.ts";
 import { createTimeRouter, TIME_SCOPE } from "./time/endpoint.ts";
 
 /**
@@ -85,6 +86,7 @@ export async function createResourceServer(
         routers: [
           createTimeRouter({ clock, requireScope }),
           createPrimesRouter({ checker, requireScope }),
+          createSeedRouter({ clock, checker, requireScope }),
           createMetadataEndpoint({ resource, issuer, scopes: [TIME_SCOPE, PRIMES_SCOPE] }),
           health.router,
         ],

@@ -58,7 +58,7 @@ function readNumber(body: JsonValue): bigint {
 }
 
 /** Aborted when the connection closes before the answer was written. */
-function gone({ res }: AppContext): AbortSignal {
+export function gone({ res }: AppContext): AbortSignal {
   const controller = new AbortController();
   res.once("close", () => {
     // 499 is for the log alone, after nginx: there is nobody left to answer.

@@ -1,0 +1,82 @@
+/**
+ * `POST /get-current-time` and `POST /check-prime`: time and primes in the shape of the articles that
+ * this product grew from, errors included (docs/protocol.md §4.9). Guards and answers are those of
+ * `/time` and `/primes`; only the words differ.
+ */
+import type { Clock } from "@daykey/common/clock";
+import { type JsonValue, stringifyJson } from "@daykey/common/json-numbers";
+import { OAuthError } from "@daykey/common/oauth-error";
+import { JSON_MEDIA_TYPE } from "@daykey/common/protocol";
+import { readJson } from "@daykey/service/json-body";
+import { ProblemError } from "@daykey/service/problem-error";
+import {
+  type AppContext,
+  type AppMiddleware,
+  type AppRouter,
+  createRouter,
+  type ErrorBody,
+} from "@daykey/service/router";
+import { boundedInteger, notAnInteger, parseDecimalInteger } from "../primes/decimal-integer.ts";
+import { gone, PRIMES_SCOPE } from "../primes/endpoint.ts";
+import type { PrimeChecker } from "../primes/prime-pool.ts";
+import { TIME_SCOPE } from "../time/endpoint.ts";
+import { type CurrentTime, primeQuestion } from "./schema.ts";
+
+const BODY_BYTES = 4096;
+
+export function createSeedRouter({
+  clock,
+  checker,
+  requireScope,
+}: {
+  clock: Clock;
+  checker: PrimeChecker;
+  requireScope: (scope: string) => AppMiddleware;
+}): AppRouter {
+  const router = createRouter();
+  // Its body says nothing: the article's client sends an empty one as JSON.
+  router.post("/get-current-time", ownErrors, requireScope(TIME_SCOPE), (ctx) => {
+    const [date, time] = new Date(clock() * 1000).toISOString().split(/[T.]/);
+    write(ctx, { currentTime: `${date} ${time}` } satisfies CurrentTime);
+  });
+  router.post("/check-prime", ownErrors, requireScope(PRIMES_SCOPE), async (ctx) => {
+    const number = readNumber(await readJson(ctx.req, { limitBytes: BODY_BYTES }));
+    const { prime } = await checker.check(number, gone(ctx));
+    write(ctx, { number, isPrime: prime });
+  });
+  return router;
+}
+
+const ownErrors: AppMiddleware = (ctx, next) => {
+  ctx.state.errorBody = articleError;
+  return next();
+};
+
+/** The sentences of the articles' own programs. */
+const SENTENCES: Record<number, string> = {
+  401: "Unauthorized",
+  429: "Request limit exceeded. Please try again later.",
+};
+
+const articleError: ErrorBody = (error) => {
+  const text = error instanceof OAuthError ? error.description : (error.detail ?? error.title);
+  return { error: SENTENCES[error.status] ?? text };
+};
+
+function write(ctx: AppContext, answer: JsonValue): void {
+  ctx.type = JSON_MEDIA_TYPE;
+  ctx.set("Cache-Control", "no-store");
+  ctx.body = stringifyJson(answer);
+}
+
+/** @throws {ProblemError} 400 */
+function readNumber(body: JsonValue): bigint {
+  const question = primeQuestion.safeParse(body);
+  if (!question.success) {
+    if (typeof body === "object" && body !== null && "number" in body) throw notAnInteger();
+    const detail = 'The body must be an object with the member "number".';
+    throw new ProblemError({ status: 400, code: "invalid-body", title: "Invalid body", detail });
+  }
+  const { number } = question.data;
+  return typeof number === "bigint" ? boundedInteger(number) : parseDecimalInteger(number);
+}
