@@ -1,0 +1,100 @@
+/** What clients send: ready-made requests, one-time hashes made ahead, and refresh tokens in turn. */
+import { randomBytes } from "node:crypto";
+import { hashPrimitives } from "@daykey/auth-server/clients/secrets";
+import type { IssuedSecret } from "@daykey/auth-server/clients/register";
+import { PATHS } from "@daykey/common/protocol";
+import { dayFormHash, oneTimeHash } from "@daykey/common/secret-hash";
+import { post } from "./connection.ts";
+import type { AuthServer } from "./daykey.ts";
+import type { Script } from "./load.ts";
+
+/** More in flight than a server has at once, so that its core never waits. */
+const CONNECTIONS = 64;
+
+const nowSeconds = (): number => Date.now() / 1000;
+
+/** On every connection the same requests in turn, from another one on. */
+export function repeating(requests: readonly Buffer[]): Script[] {
+  return Array.from({ length: CONNECTIONS }, (_, first) => {
+    let at = first;
+    return { next: () => requests[at++ % requests.length] as Buffer };
+  });
+}
+
+export function basic(id: string, secret: string): Record<string, string> {
+  return { Authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString("base64")}` };
+}
+
+const CLIENT_CREDENTIALS = { grant_type: "client_credentials" };
+
+export function basicRequest({ server, client }: AuthServer): Buffer {
+  const headers = basic(client.clientId, client.clientSecret);
+  return post(server.port, PATHS.token, CLIENT_CREDENTIALS, headers);
+}
+
+export async function dayFormRequest({ server, client }: AuthServer): Promise<Buffer> {
+  return post(server.port, PATHS.token, { ...CLIENT_CREDENTIALS, ...(await dayForm(client)) });
+}
+
+async function dayForm(client: IssuedSecret): Promise<Record<string, string>> {
+  const { clientId, clientSecret, salt } = client;
+  const hash = await dayFormHash(hashPrimitives, { root: clientSecret, salt }, nowSeconds());
+  return { client_id: clientId, client_secret_hash: hash };
+}
+
+/** Requests that work once each: `prepare` makes as many as a turn can use. */
+export function createOneTimeScripts({ server, client, issuer }: AuthServer): {
+  scripts: Script[];
+  prepare(count: number): Promise<void>;
+} {
+  const ready: Buffer[] = [];
+  const { clientId, clientSecret: root, salt, kid } = client;
+  return {
+    async prepare(count) {
+      while (ready.length < count) {
+        const hash = await oneTimeHash(
+          hashPrimitives,
+          { root, salt, kid },
+          { issuer, clientId, epochSeconds: nowSeconds(), nonce: randomBytes(16) },
+        );
+        const form = { ...CLIENT_CREDENTIALS, client_id: clientId, client_secret_hash: hash };
+        ready.push(post(server.port, PATHS.token, form));
+      }
+    },
+    scripts: Array.from({ length: CONNECTIONS }, () => ({
+      next() {
+        const request = ready.pop();
+        if (request === undefined) throw new Error("too few one-time hashes were made");
+        return request;
+      },
+    })),
+  };
+}
+
+const REFRESH_TOKEN = /"refresh_token":"([^"]+)"/;
+
+/** Each connection opens a grant and then rotates it, again and again. */
+export async function refreshScripts({ server, refresher }: AuthServer): Promise<Script[]> {
+  const credential = await dayForm(refresher);
+  const opening = post(server.port, PATHS.token, { ...CLIENT_CREDENTIALS, ...credential });
+  const refreshing = (refresh_token: string): string =>
+    post(server.port, PATHS.token, {
+      grant_type: "refresh_token",
+      refresh_token,
+      ...credential,
+    }).toString();
+  return Array.from({ length: CONNECTIONS }, () => {
+    let request = opening;
+    // All tokens of a grant have one length, so all its requests are one text but for the token.
+    let around: string[] | undefined;
+    return {
+      next: () => request,
+      answered(body) {
+        const token = REFRESH_TOKEN.exec(body)?.[1];
+        if (token === undefined) throw new Error("an answer without a refresh token");
+        around ??= refreshing(token).split(token);
+        request = Buffer.from(around.join(token));
+      },
+    };
+  });
+}

@@ -1,0 +1,28 @@
+/** Validations a second: `GET /time` with an access token of Daykey's, before each validator. */
+import { PATHS } from "@daykey/common/protocol";
+import { get } from "./connection.ts";
+import type { AuthServer } from "./daykey.ts";
+import type { Contender } from "./rounds.ts";
+import { basic, repeating } from "./scripts.ts";
+import type { ServerProcess } from "./server-process.ts";
+import { accessToken } from "./tokens.ts";
+
+/** As many clients as call an API within a token's life, and far fewer than any cache holds. */
+const TOKENS = 100;
+
+export async function accessTokens({ server, client }: AuthServer): Promise<string[]> {
+  const headers = basic(client.clientId, client.clientSecret);
+  const form = { grant_type: "client_credentials" };
+  const one = (): Promise<string> => accessToken(server.port, PATHS.token, headers, form);
+  return Promise.all(Array.from({ length: TOKENS }, one));
+}
+
+export function validations(
+  name: string,
+  server: ServerProcess,
+  tokens: readonly string[],
+): Contender {
+  const { port } = server;
+  const requests = tokens.map((token) => get(port, "/time", { Authorization: `Bearer ${token}` }));
+  return { name, server, port, scripts: repeating(requests) };
+}
