@@ -1,6 +1,15 @@
 /** The OpenAPI 3.1 document of the admin API, made from the routes and schemas that serve it. */
-import { z } from "zod";
+import type { z } from "zod";
 import { PROBLEM_MEDIA_TYPE, JSON_MEDIA_TYPE } from "@daykey/common/protocol";
+import {
+  createSchemas,
+  type Json,
+  parametersIn,
+  plainSchema,
+  problemView,
+  refOf,
+  type SchemaOf,
+} from "@daykey/service/openapi";
 import { PARAMETERS, type ParameterName, type Route } from "./route.ts";
 
 /** Every operation may answer these. */
@@ -20,16 +29,6 @@ const PROBLEMS: Record<number, string> = {
   503: "The server cannot answer now",
 };
 
-/** RFC 9457. */
-const problemView = z.strictObject({
-  type: z.string(),
-  title: z.string(),
-  status: z.int(),
-  detail: z.string().optional(),
-});
-
-type Json = Record<string, unknown>;
-
 /**
  * @param options.components the schemas that have names
  * @param options.scope what an access token needs
@@ -47,11 +46,7 @@ export function createOpenApiDocument({
   scope: string;
   tokenUrl: string;
 }): Json {
-  const names = new Map(Object.entries(components).map(([name, schema]) => [schema, name]));
-  const schemaOf = (schema: z.ZodType): Json => {
-    const name = names.get(schema);
-    return name === undefined ? plainSchema(schema) : { $ref: refOf(name) };
-  };
+  const { schemaOf, schemas } = createSchemas({ ...components, Problem: problemView });
 
   const paths: Record<string, Record<string, Json>> = {};
   for (const route of routes) {
@@ -76,12 +71,12 @@ export function createOpenApiDocument({
           flows: { clientCredentials: { tokenUrl, scopes: { [scope]: "All of this API" } } },
         },
       },
-      schemas: componentSchemas({ ...components, Problem: problemView }),
+      schemas,
     },
   };
 }
 
-function operationOf(route: Route, schemaOf: (schema: z.ZodType) => Json): Json {
+function operationOf(route: Route, schemaOf: SchemaOf): Json {
   const { operationId, tag, summary, body } = route;
   return {
     operationId,
@@ -116,12 +111,7 @@ function parametersOf({ path, query, ifMatch }: Route): Json[] {
     required: true,
     schema: plainSchema(PARAMETERS[name as ParameterName]),
   }));
-  const inQuery = Object.entries(query?.shape ?? {}).map(([name, schema]) => ({
-    name,
-    in: "query",
-    required: false,
-    schema: plainSchema(schema as z.ZodType),
-  }));
+  const inQuery = parametersIn("query", query?.shape ?? {});
   const condition = ifMatch && {
     name: "If-Match",
     in: "header",
@@ -132,7 +122,7 @@ function parametersOf({ path, query, ifMatch }: Route): Json[] {
   return [...inPath, ...inQuery, ...(condition ? [condition] : [])];
 }
 
-function answerOf(route: Route, schemaOf: (schema: z.ZodType) => Json): Json {
+function answerOf(route: Route, schemaOf: SchemaOf): Json {
   const { status, answer, etag } = route;
   const description = { 200: "Done", 201: "Made", 204: "Done" }[status];
   if (!answer) return { description };
@@ -151,26 +141,4 @@ function problemsOf({ body, ifMatch, problems = [] }: Route): number[] {
     ...(ifMatch === "required" ? [428] : []),
     ...problems,
   ].toSorted((a, b) => a - b);
-}
-
-function refOf(name: string): string {
-  return `#/components/schemas/${name}`;
-}
-
-/** As JSON Schema 2020-12, which OpenAPI 3.1 speaks; what is read from a query as what it means. */
-function plainSchema(schema: z.ZodType): Json {
-  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io: "output" });
-  return rest;
-}
-
-function componentSchemas(components: Readonly<Record<string, z.ZodType>>): Json {
-  const registry = z.registry<{ id: string }>();
-  for (const [id, schema] of Object.entries(components)) registry.add(schema, { id });
-  const { schemas } = z.toJSONSchema(registry, { uri: refOf, io: "input" });
-  return Object.fromEntries(
-    Object.entries(schemas).map(([name, { $schema: _dialect, $id: _id, ...schema }]) => [
-      name,
-      schema,
-    ]),
-  );
 }
