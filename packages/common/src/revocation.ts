@@ -2,8 +2,6 @@
  * Revocations as local validators know them (docs/protocol.md §3): what was ended, and whether a token
  * is hit by it. The auth-server sends them, resource-servers hold them; both ask the same set.
  */
-import type { AccessTokenClaims } from "./access-token.ts";
-
 export const REVOCATION_KINDS = ["grant", "client", "credential", "signing_key"] as const;
 export type RevocationKind = (typeof REVOCATION_KINDS)[number];
 
@@ -17,11 +15,21 @@ export interface Revocation {
   expiresAt: number | undefined;
 }
 
+/** What a revocation can hit: an access token, or a key, which belongs to no grant. */
+export interface Revocable {
+  client_id: string;
+  /** The kid of the credential that opened the grant, or the key's id. */
+  cred: string;
+  /** The client's epoch when it was issued or resolved. */
+  ep: number;
+  gid?: string;
+}
+
 /** What is known to be revoked. An entry heard twice, or in any order, changes nothing (T11). */
 export interface RevocationSet {
   add(revocation: Revocation): void;
-  /** @param kid the signing key of a JWT, undefined for an opaque token */
-  isRevoked(claims: AccessTokenClaims, kid: string | undefined): boolean;
+  /** @param kid the signing key of a JWT, undefined for anything else */
+  isRevoked(claims: Revocable, kid: string | undefined): boolean;
   /** Drops what has expired. */
   prune(now: number): void;
   readonly size: number;
@@ -46,7 +54,7 @@ export function createRevocationSet(entries: Iterable<Revocation> = []): Revocat
       if (byKey.size === 0) return false;
       const client = byKey.get(keyOf("client", claims.client_id));
       return (
-        byKey.has(keyOf("grant", claims.gid)) ||
+        (claims.gid !== undefined && byKey.has(keyOf("grant", claims.gid))) ||
         byKey.has(keyOf("credential", `${claims.client_id} ${claims.cred}`)) ||
         (client?.epoch !== undefined && claims.ep < client.epoch) ||
         (kid !== undefined && byKey.has(keyOf("signing_key", kid)))

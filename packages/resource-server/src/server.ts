@@ -7,7 +7,9 @@ import { type Listeners, startListeners } from "@daykey/service/lifecycle";
 import type { Log } from "@daykey/service/log";
 import { measureHealth } from "@daykey/service/measure";
 import { createMetrics } from "@daykey/service/metrics";
-import { createIntrospector } from "./access/introspection.ts";
+import { createApiKeyAuthenticator } from "./access/api-key.ts";
+import type { AskDeps } from "./access/ask.ts";
+import { createApiKeyIntrospector, createIntrospector } from "./access/introspection.ts";
 import { createJwks } from "./access/jwks.ts";
 import { createTokenValidator } from "./access/jwt.ts";
 import { createOwnClient } from "./access/own-client.ts";
@@ -47,7 +49,8 @@ export async function createResourceServer(
     log,
     limits: feedLimits,
   });
-  const introspect = createIntrospector({ authServerUrl, ownClient, clock, elapsed, log });
+  const asking: AskDeps = { authServerUrl, ownClient, clock, elapsed, log };
+  const introspect = createIntrospector(asking);
   const isRevoked = createRevocationCheck({ feed, policy: config.stalePolicy, introspect });
   const jwks = createJwks({ uri: config.jwksUri, algorithms: config.algorithms, clock, log });
   const whose = { issuer, audience: resource, clock };
@@ -61,7 +64,15 @@ export async function createResourceServer(
   });
   const requireScope = createRequireScope({
     resource,
-    validate: (token) => (isOpaque(token) ? validateOpaque(token) : validateJwt(token)),
+    authenticators: {
+      access_token: (token, request) =>
+        (isOpaque(token) ? validateOpaque : validateJwt)(token, request),
+      api_key: createApiKeyAuthenticator({
+        ...whose,
+        ask: createApiKeyIntrospector(asking),
+        feed,
+      }),
+    },
   });
   const checker = createPrimeChecker(config.primes);
 

@@ -229,7 +229,7 @@ function challenge(error = ""): string {
 export const NO_CREDENTIAL: Refusal = {
   status: 401,
   challenge: challenge(),
-  body: { type: "about:blank", title: "An access token is required", status: 401 },
+  body: { type: "about:blank", title: "A credential is required", status: 401 },
 };
 
 export const INVALID_TOKEN: Refusal = {
@@ -273,7 +273,7 @@ export function insufficientScope(scope: string): Refusal {
     challenge: challenge(`error="insufficient_scope", scope="${scope}"`),
     body: {
       type: "urn:daykey:problem:insufficient-scope",
-      title: "The access token lacks a scope",
+      title: "The credential lacks a scope",
       status: 403,
       detail: `This needs the scope ${scope}.`,
     },

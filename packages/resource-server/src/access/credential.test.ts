@@ -21,8 +21,9 @@ async function get(target: string, ...fields: string[]) {
   return parseAnswer(await api.exchange(request));
 }
 
+const API_KEY = `dkk_t5abcde12345_${"0a".repeat(32)}_01234567`;
 const NOT_BEARER = malformed("The Authorization header is not of the form Bearer <token>.");
-const IN_URL = malformed("An access token belongs into a header, not into the URL.");
+const IN_URL = malformed("A credential belongs into a header, not into the URL.");
 const TWO = malformed("Use exactly one credential.");
 const ALIAS = malformed("X-PA-AUTH-TOKEN is not one access token.");
 const REPEATED = {
@@ -58,6 +59,10 @@ test.each([
   ["Authorization: DPoP JWT"],
   ["Authorization: Digest username=a"],
   ["Authorization: JWT"],
+  ["Authorization: 12345"],
+  [`Authorization: ${API_KEY.slice(0, -1)}`],
+  [`Authorization: ${API_KEY} `.replace("dkk", "DKK")],
+  [`Authorization: ApiKey ${API_KEY}`],
   ["Authorization: BearerJWT"],
   ["Authorization: Bearer\tJWT"],
   ["Authorization: Bearer=JWT"],
@@ -118,6 +123,37 @@ describe("V8: two credentials", () => {
     expect(refusalOf(await get("/time", ...fields))).toEqual(TWO);
   });
 
+  const each = {
+    "Authorization: Bearer": ["Authorization: Bearer JWT"],
+    "X-PA-AUTH-TOKEN": ["X-PA-AUTH-TOKEN: JWT"],
+    "X-Api-Key": [`X-Api-Key: ${API_KEY}`],
+    "a bare API key": [`Authorization: ${API_KEY}`],
+  };
+  const pairs = Object.entries(each).flatMap(([one, first], index) =>
+    Object.entries(each)
+      .slice(index + 1)
+      .map(([two, second]) => [one, two, [...first, ...second]] as const),
+  );
+  test.each(pairs)("%s and %s", async (_one, _two, fields) => {
+    const isRepeated = fields.every((field) => field.startsWith("Authorization"));
+    expect(refusalOf(await get("/time", ...fields))).toEqual(isRepeated ? REPEATED : TWO);
+    expect(refusalOf(await get("/time", ...fields.toReversed()))).toEqual(
+      isRepeated ? REPEATED : TWO,
+    );
+  });
+
+  test.each([
+    ["X-Api-Key: KEY", "X-Api-Key: KEY"],
+    ["X-Api-Key:"],
+    ["X-Api-Key: Bearer KEY"],
+    ["X-Api-Key: K EY"],
+    ["X-Api-Key: \xf6"],
+  ])("X-Api-Key holds exactly one API key: %s", async (...fields) => {
+    expect(refusalOf(await get("/time", ...fields))).toEqual(
+      malformed("X-Api-Key is not one API key."),
+    );
+  });
+
   test.each([
     [["X-PA-AUTH-TOKEN: JWT", "X-PA-AUTH-TOKEN: JWT"]],
     [["X-PA-AUTH-TOKEN: JWT", "x-pa-auth-token:"]],
@@ -146,9 +182,19 @@ test.each([
   expect(refusalOf(await get(target, "X-PA-AUTH-TOKEN: JWT"))).toEqual(IN_URL);
 });
 
-test("V8: parameter names of others are not taken for a token", async () => {
-  const answer = await get("/time?Access_Token=x&token=y", "Authorization: Bearer JWT");
-  expect(answer.status).toBe(200);
+test("V8, C15: no credential has a place in the URL, under any name that is in use for one", async () => {
+  const names =
+    "Access_Token,token,api_key,apikey,apiKey,api-key,x-api-key,key,client_secret,client-secret-hash," +
+    "client_assertion,refresh_token,id_token,password,secret,jwt,auth,authorization,bearer,x-pa-auth-token";
+  for (const name of names.split(",")) {
+    expect(refusalOf(await get(`/time?zone=UTC&${name}=x`)), name).toEqual(IN_URL);
+  }
+  for (const value of [API_KEY, "dks_x", "dkr1.x", "dka1.x"]) {
+    expect(refusalOf(await get(`/time?x=${value}`)), value).toEqual(IN_URL);
+  }
+  expect(api.logText()).not.toContain(API_KEY.slice(0, 30));
+  const harmless = "/time?tokens=x&keys=y&monkey=z&zone=UTC&author=dkk";
+  expect((await get(harmless, "Authorization: Bearer JWT")).status).toBe(200);
 });
 
 test("V7: a token in the body (RFC 6750 §2.2) or in a trailer is not read", async () => {

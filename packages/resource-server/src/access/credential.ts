@@ -1,44 +1,111 @@
 /**
- * Which credential a request brings: exactly one, from a header. An access token comes as
- * `Authorization: Bearer` (RFC 6750 §2.1) or in the alias `X-PA-AUTH-TOKEN`; never in the URL.
+ * Which credential a request brings: exactly one. An access token comes as `Authorization: Bearer`
+ * (RFC 6750 §2.1) or in the alias `X-PA-AUTH-TOKEN`, an API key as `X-Api-Key` or bare in Authorization,
+ * a signature in headers of its own (RFC 9421) or in a signed URL. No other credential has a place in
+ * the URL, where logs and histories keep it.
  */
 import type { IncomingHttpHeaders } from "node:http";
+import { idOfApiKey } from "@daykey/common/api-key";
 import { isBearerToken, readBearer } from "@daykey/common/bearer";
+import type { CredentialKind } from "./access.ts";
 
 /** What was presented, or why that cannot be said. */
 export type PresentedCredential =
-  | { kind: "access_token"; token: string }
+  /** `text` is a token or key; empty for a signature, which is spread over the request. */
+  | { kind: CredentialKind; text: string }
   /** Nothing, or a scheme that is not served here. */
   | { kind: "none" }
   | { kind: "malformed"; detail: string };
 
-const ALIAS_HEADER = "x-pa-auth-token";
+/** Any of these makes a URL a signed one. */
+const SIGNED_URL_PARAMETERS = ["dk-key", "dk-expires", "dk-signature"];
 
-/** Repeated Authorization headers are refused before this (`service/request-rules.ts`). */
+/** Names under which others carry credentials in a URL, in lower case and without `-` and `_`. */
+const CREDENTIAL_NAMES = new Set([
+  "accesstoken",
+  "apikey",
+  "assertion",
+  "auth",
+  "authorization",
+  "authtoken",
+  "bearer",
+  "clientassertion",
+  "clientsecret",
+  "clientsecrethash",
+  "idtoken",
+  "jwt",
+  "key",
+  "password",
+  "refreshtoken",
+  "secret",
+  "token",
+  "xapikey",
+  "xpaauthtoken",
+]);
+/** Those of Daykey are known under any name. */
+const CREDENTIAL_VALUE = /^(?:dk[ks]_|dk[ar]1\.)/;
+
+/**
+ * Kinds that are not `accepted` are not looked for, but for tokens and API keys, which always are.
+ * Repeated Authorization headers are refused before this (`service/request-rules.ts`).
+ */
 export function readCredential(
   headers: IncomingHttpHeaders,
-  query: URLSearchParams,
+  querystring: string,
+  accepted: ReadonlySet<CredentialKind>,
 ): PresentedCredential {
-  if (query.has("access_token")) {
-    return {
-      kind: "malformed",
-      detail: "An access token belongs into a header, not into the URL.",
-    };
+  const query = new URLSearchParams(querystring);
+  for (const [name, value] of query) {
+    if (!isCredential(name, value)) continue;
+    return { kind: "malformed", detail: "A credential belongs into a header, not into the URL." };
   }
-  const { authorization } = headers;
-  const alias = headers[ALIAS_HEADER];
-  if (authorization !== undefined && alias !== undefined) {
-    return { kind: "malformed", detail: "Use exactly one credential." };
+
+  const { authorization, "x-pa-auth-token": token, "x-api-key": key } = headers;
+  const brought: PresentedCredential[] = [];
+  if (authorization !== undefined) brought.push(readAuthorization(authorization));
+  if (token !== undefined) {
+    brought.push(readOne("access_token", token, "X-PA-AUTH-TOKEN is not one access token."));
   }
-  if (alias !== undefined) {
-    // Node joins a repeated header with a comma, which no token holds.
-    return typeof alias === "string" && isBearerToken(alias)
-      ? { kind: "access_token", token: alias }
-      : { kind: "malformed", detail: "X-PA-AUTH-TOKEN is not one access token." };
+  if (key !== undefined) brought.push(readOne("api_key", key, "X-Api-Key is not one API key."));
+  const signature = signatureKind(headers);
+  if (signature && accepted.has(signature)) brought.push({ kind: signature, text: "" });
+  if (accepted.has("signed_url") && SIGNED_URL_PARAMETERS.some((name) => query.has(name))) {
+    brought.push({ kind: "signed_url", text: "" });
   }
+  if (brought.length > 1) return { kind: "malformed", detail: "Use exactly one credential." };
+  return brought[0] ?? { kind: "none" };
+}
+
+function isCredential(name: string, value: string): boolean {
+  return (
+    CREDENTIAL_NAMES.has(name.toLowerCase().replaceAll(/[-_]/g, "")) || CREDENTIAL_VALUE.test(value)
+  );
+}
+
+function readAuthorization(authorization: string): PresentedCredential {
   const bearer = readBearer(authorization);
-  if (bearer.kind === "none") return { kind: "none" };
-  return bearer.kind === "token"
-    ? { kind: "access_token", token: bearer.token }
-    : { kind: "malformed", detail: "The Authorization header is not of the form Bearer <token>." };
+  if (bearer.kind === "token") return { kind: "access_token", text: bearer.token };
+  if (bearer.kind === "malformed") {
+    const detail = "The Authorization header is not of the form Bearer <token>.";
+    return { kind: "malformed", detail };
+  }
+  const isApiKey = idOfApiKey(authorization) !== undefined;
+  return isApiKey ? { kind: "api_key", text: authorization } : { kind: "none" };
+}
+
+/** Node joins a repeated header with a comma, which no token or key holds. */
+function readOne(
+  kind: CredentialKind,
+  field: string | string[],
+  detail: string,
+): PresentedCredential {
+  return typeof field === "string" && isBearerToken(field)
+    ? { kind, text: field }
+    : { kind: "malformed", detail };
+}
+
+/** The simple form is told by what it lacks. */
+function signatureKind(headers: IncomingHttpHeaders): CredentialKind | undefined {
+  if (headers["signature-input"] !== undefined) return "http_signature";
+  return headers["signature"] === undefined ? undefined : "simple_signature";
 }

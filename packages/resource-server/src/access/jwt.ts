@@ -11,29 +11,19 @@ import { type AccessTokenClaims, readAccessTokenClaims } from "@daykey/common/ac
 import { type Clock, CLOCK_SKEW_SECONDS } from "@daykey/common/clock";
 import { type JsonObject, parseJson } from "@daykey/common/json-numbers";
 import { ACCESS_TOKEN_TYP } from "@daykey/common/protocol";
+import { type Access, accessOfToken, type Authenticate, InvalidCredential } from "./access.ts";
 import type { Jwks } from "./jwks.ts";
 import type { IsRevoked } from "./stale-policy.ts";
-
-/** The token is refused; `reason` is for the log, the caller learns only that it is invalid. */
-export class InvalidToken extends Error {
-  override readonly name = "InvalidToken";
-  readonly reason: string;
-  /** What the token says, for the log; only of one that the issuer signed. */
-  readonly claims: AccessTokenClaims | undefined;
-
-  constructor(reason: string, claims?: AccessTokenClaims) {
-    super(reason);
-    this.reason = reason;
-    this.claims = claims;
-  }
-}
-
-/** @throws {InvalidToken}; {KeysUnavailable} or {RevocationsUnknown} when nothing can be said */
-export type ValidateToken = (token: string) => Promise<AccessTokenClaims>;
 
 const MAX_TOKEN_LENGTH = 8192;
 const COMPACT_JWS = /^([\w-]+)\.([\w-]+)\.([\w-]+)$/;
 const MAX_KID_LENGTH = 128;
+
+interface Verified {
+  claims: AccessTokenClaims;
+  kid: string;
+  access: Access;
+}
 
 export function createTokenValidator({
   issuer,
@@ -54,18 +44,16 @@ export function createTokenValidator({
   maxLifeSeconds: number;
   /** Verified tokens remembered. */
   cacheSize: number;
-}): ValidateToken {
-  const verified = new LRUCache<string, { claims: AccessTokenClaims; kid: string }>({
-    max: cacheSize,
-  });
+}): Authenticate {
+  const verified = new LRUCache<string, Verified>({ max: cacheSize });
 
-  async function verify(token: string): Promise<{ claims: AccessTokenClaims; kid: string }> {
+  async function verify(token: string): Promise<Verified> {
     // Whatever is remembered has passed here, so each token is remembered in one spelling only.
-    if (!isCanonical(token)) throw new InvalidToken("malformed");
+    if (!isCanonical(token)) throw new InvalidCredential("malformed");
     const { alg, kid } = readHeader(token);
     const key = await jwks.find(kid);
-    if (!key) throw new InvalidToken("unknown_kid");
-    if (key.algorithm !== alg) throw new InvalidToken("algorithm_of_another_key");
+    if (!key) throw new InvalidCredential("unknown_kid");
+    if (key.algorithm !== alg) throw new InvalidCredential("algorithm_of_another_key");
     const now = clock();
     const { payload } = await jwtVerify(token, key.key, {
       algorithms: [key.algorithm],
@@ -79,24 +67,27 @@ export function createTokenValidator({
       throw error instanceof errors.JOSEError ? refusalOf(error) : error;
     });
     // `jwtVerify` takes the last of two members of one name, and an `aud` that is a list.
-    if (!readPart(token, 1)) throw new InvalidToken("malformed_claims");
+    if (!readPart(token, 1)) throw new InvalidCredential("malformed_claims");
     const claims = readAccessTokenClaims(payload);
-    if (!claims || claims.aud !== audience) throw new InvalidToken("wrong_claims");
-    if (claims.exp - claims.iat > maxLifeSeconds) throw new InvalidToken("lives_too_long", claims);
+    if (!claims || claims.aud !== audience) throw new InvalidCredential("wrong_claims");
+    const access = accessOfToken(claims);
+    if (claims.exp - claims.iat > maxLifeSeconds) {
+      throw new InvalidCredential("lives_too_long", access);
+    }
     // An `iat` far ahead would stretch that life; revocations are kept for this much longer.
     if (claims.iat > now + CLOCK_SKEW_SECONDS) {
-      throw new InvalidToken("issued_in_the_future", claims);
+      throw new InvalidCredential("issued_in_the_future", access);
     }
-    return { claims, kid };
+    return { claims, kid, access };
   }
 
-  async function verifyOnce(token: string): Promise<{ claims: AccessTokenClaims; kid: string }> {
-    if (token.length > MAX_TOKEN_LENGTH) throw new InvalidToken("malformed");
+  async function verifyOnce(token: string): Promise<Verified> {
+    if (token.length > MAX_TOKEN_LENGTH) throw new InvalidCredential("malformed");
     const digest = hash("sha256", token, "base64");
     const known = verified.get(digest);
     // A kid that left the key set takes what it signed along.
     if (known && jwks.has(known.kid)) {
-      if (known.claims.exp <= clock()) throw new InvalidToken("expired", known.claims);
+      if (known.claims.exp <= clock()) throw new InvalidCredential("expired", known.access);
       return known;
     }
     const fresh = await verify(token);
@@ -105,9 +96,9 @@ export function createTokenValidator({
   }
 
   return async (token) => {
-    const { claims, kid } = await verifyOnce(token);
-    if (await isRevoked({ token, claims, kid })) throw new InvalidToken("revoked", claims);
-    return claims;
+    const { claims, kid, access } = await verifyOnce(token);
+    if (await isRevoked({ token, claims, kid })) throw new InvalidCredential("revoked", access);
+    return access;
   };
 }
 
@@ -122,12 +113,12 @@ function isCanonical(token: string): boolean {
 
 function readHeader(token: string): { alg: string; kid: string } {
   const header = readPart(token, 0);
-  if (!header) throw new InvalidToken("malformed_header");
+  if (!header) throw new InvalidCredential("malformed_header");
   const { alg, kid } = header;
   // An access token needs no extension (RFC 7515 §4.1.11), and a JWT's payload is encoded (RFC 7797 §7).
-  if ("crit" in header || "b64" in header) throw new InvalidToken("unsupported_extension");
-  if (typeof alg !== "string") throw new InvalidToken("no_algorithm");
-  if (typeof kid !== "string" || kid.length > MAX_KID_LENGTH) throw new InvalidToken("no_kid");
+  if ("crit" in header || "b64" in header) throw new InvalidCredential("unsupported_extension");
+  if (typeof alg !== "string") throw new InvalidCredential("no_algorithm");
+  if (typeof kid !== "string" || kid.length > MAX_KID_LENGTH) throw new InvalidCredential("no_kid");
   return { alg, kid };
 }
 
@@ -146,15 +137,18 @@ function readPart(token: string, index: 0 | 1): JsonObject | undefined {
 }
 
 /** jose's error as ours; its claim errors come after the signature was verified. */
-function refusalOf(error: errors.JOSEError): InvalidToken {
-  if (error instanceof errors.JWTExpired) {
-    return new InvalidToken("expired", readAccessTokenClaims(error.payload));
-  }
+function refusalOf(error: errors.JOSEError): InvalidCredential {
+  if (error instanceof errors.JWTExpired) return signed("expired", error.payload);
   if (error instanceof errors.JWTClaimValidationFailed) {
-    return new InvalidToken(`wrong_${error.claim}`, readAccessTokenClaims(error.payload));
+    return signed(`wrong_${error.claim}`, error.payload);
   }
   if (error instanceof errors.JWSSignatureVerificationFailed) {
-    return new InvalidToken("wrong_signature");
+    return new InvalidCredential("wrong_signature");
   }
-  return new InvalidToken(error.code.toLowerCase());
+  return new InvalidCredential(error.code.toLowerCase());
+}
+
+function signed(reason: string, payload: unknown): InvalidCredential {
+  const claims = readAccessTokenClaims(payload);
+  return new InvalidCredential(reason, claims && accessOfToken(claims));
 }

@@ -3,8 +3,8 @@
  * its answer is kept for seconds. What the feed has revoked meanwhile is refused at once.
  */
 import type { Clock } from "@daykey/common/clock";
+import { accessOfToken, type Authenticate, InvalidCredential } from "./access.ts";
 import type { Introspect } from "./introspection.ts";
-import { InvalidToken, type ValidateToken } from "./jwt.ts";
 import type { RevocationFeed } from "./revocations.ts";
 import { RevocationsUnknown } from "./stale-policy.ts";
 
@@ -28,17 +28,19 @@ export function createOpaqueTokenValidator({
   /** This resource. */
   audience: string;
   clock: Clock;
-}): ValidateToken {
+}): Authenticate {
   return async (token) => {
-    if (token.length > MAX_TOKEN_LENGTH || !OPAQUE.test(token)) throw new InvalidToken("malformed");
+    if (token.length > MAX_TOKEN_LENGTH || !OPAQUE.test(token))
+      throw new InvalidCredential("malformed");
     const claims = await introspect(token).catch((error: unknown) => {
       throw new RevocationsUnknown("introspection_failed", error);
     });
-    if (!claims) throw new InvalidToken("inactive");
-    if (claims.iss !== issuer) throw new InvalidToken("wrong_iss", claims);
-    if (claims.aud !== audience) throw new InvalidToken("wrong_aud", claims);
-    if (claims.exp <= clock()) throw new InvalidToken("expired", claims);
-    if (feed.isRevoked(claims, undefined)) throw new InvalidToken("revoked", claims);
-    return claims;
+    if (!claims) throw new InvalidCredential("inactive");
+    const access = accessOfToken(claims);
+    if (claims.iss !== issuer) throw new InvalidCredential("wrong_iss", access);
+    if (claims.aud !== audience) throw new InvalidCredential("wrong_aud", access);
+    if (claims.exp <= clock()) throw new InvalidCredential("expired", access);
+    if (feed.isRevoked(claims, undefined)) throw new InvalidCredential("revoked", access);
+    return access;
   };
 }

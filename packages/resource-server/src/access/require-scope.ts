@@ -1,108 +1,59 @@
 /**
- * The guard of every route: a valid access token with the route's scope, or the answer of RFC 6750 §3.
- * It stands before anything is parsed or computed.
+ * The guard of every route: exactly one credential, valid, with the route's scope, or a refusal. It
+ * stands before anything is parsed or computed.
  */
-import type { AccessTokenClaims } from "@daykey/common/access-token";
-import { PATHS } from "@daykey/common/protocol";
-import { ProblemError } from "@daykey/service/problem-error";
 import type { AppMiddleware } from "@daykey/service/router";
+import {
+  type Authenticate,
+  type CredentialKind,
+  type Holder,
+  InvalidCredential,
+} from "./access.ts";
 import { readCredential } from "./credential.ts";
-import { KeysUnavailable } from "./jwks.ts";
-import { InvalidToken, type ValidateToken } from "./jwt.ts";
-import { RevocationsUnknown } from "./stale-policy.ts";
+import { createRefusals } from "./refusals.ts";
 
 /** A middleware that lets a request with this scope through. */
 export type RequireScope = (scope: string) => AppMiddleware;
 
+/** One for each kind of credential that is served; others are not credentials here. */
+export type Authenticators = Readonly<
+  Record<"access_token" | "api_key", Authenticate> & Partial<Record<CredentialKind, Authenticate>>
+>;
+
 export function createRequireScope({
   resource,
-  validate,
+  authenticators,
 }: {
-  /** This resource's URI; its metadata says where tokens come from (RFC 9728 §5.1). */
+  /** This resource's URI. */
   resource: string;
-  validate: ValidateToken;
+  authenticators: Authenticators;
 }): RequireScope {
-  const challenge = (parameters: Record<string, string> = {}): Record<string, string> => {
-    const all = {
-      realm: resource,
-      ...parameters,
-      resource_metadata: `${resource}${PATHS.protectedResourceMetadata}`,
-    };
-    const list = Object.entries(all).map(([name, value]) => `${name}="${value}"`);
-    return { "WWW-Authenticate": `Bearer ${list.join(", ")}` };
-  };
+  const accepted = new Set(Object.keys(authenticators) as CredentialKind[]);
+  const refusals = createRefusals(resource);
 
   return (scope) => async (ctx, next) => {
     const { logFields } = ctx.state;
-    const credential = readCredential(ctx.req.headers, new URLSearchParams(ctx.querystring));
-    if (credential.kind === "none") {
-      throw new ProblemError({
-        status: 401,
-        title: "An access token is required",
-        reason: "no_credential",
-        headers: challenge(),
-      });
-    }
-    if (credential.kind === "malformed") {
-      throw new ProblemError({
-        status: 400,
-        code: "invalid-request",
-        title: "The request is malformed",
-        detail: credential.detail,
-        reason: "malformed_credential",
-        headers: challenge({ error: "invalid_request" }),
-      });
-    }
+    const note = ({ clientId, credential, grant }: Holder): void =>
+      void Object.assign(logFields, { client: clientId, kid: credential, grant });
 
-    const note = ({ client_id, cred, gid }: AccessTokenClaims): void =>
-      void Object.assign(logFields, { client: client_id, kid: cred, grant: gid });
-    const claims = await validate(credential.token).catch((error: unknown) => {
-      if (error instanceof InvalidToken && error.claims) note(error.claims);
-      throw toProblem(error, challenge({ error: "invalid_token" }));
+    // 1. Exactly one credential.
+    const presented = readCredential(ctx.req.headers, ctx.querystring, accepted);
+    if (presented.kind === "none") throw refusals.noCredential();
+    if (presented.kind === "malformed") throw refusals.malformed(presented.detail);
+    const { kind, text } = presented;
+    logFields["via"] = kind;
+
+    // 2. Whose it is.
+    const authenticate = authenticators[kind];
+    if (!authenticate) throw new TypeError("readCredential: a kind that is not accepted");
+    const access = await authenticate(text, ctx.req).catch((error: unknown) => {
+      if (error instanceof InvalidCredential && error.holder) note(error.holder);
+      throw refusals.because(error, kind);
     });
-    note(claims);
+    note(access);
 
-    if (!claims.scope.split(" ").includes(scope)) {
-      throw new ProblemError({
-        status: 403,
-        code: "insufficient-scope",
-        title: "The access token lacks a scope",
-        detail: `This needs the scope ${scope}.`,
-        reason: "insufficient_scope",
-        headers: challenge({ error: "insufficient_scope", scope }),
-      });
-    }
+    // 3. What it may.
+    if (!access.scope.includes(scope)) throw refusals.insufficientScope(scope, kind);
     await next();
   };
-}
-
-function toProblem(error: unknown, headers: Record<string, string>): unknown {
-  if (error instanceof InvalidToken) {
-    return new ProblemError({
-      status: 401,
-      code: "invalid-token",
-      title: "The access token is not valid here",
-      reason: error.reason,
-      headers,
-    });
-  }
-  if (error instanceof KeysUnavailable) {
-    return new ProblemError({
-      status: 503,
-      code: "keys-unavailable",
-      title: "Access tokens cannot be checked now",
-      reason: "keys_unavailable",
-      headers: { "Retry-After": "1" },
-    });
-  }
-  if (error instanceof RevocationsUnknown) {
-    return new ProblemError({
-      status: 503,
-      code: "revocations-unknown",
-      title: "Access tokens cannot be checked now",
-      reason: error.reason,
-      headers: { "Retry-After": "1" },
-    });
-  }
-  return error;
 }

@@ -5,10 +5,10 @@
  * stays in use; how old it is decides what it is worth (`stale-policy.ts`).
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { AccessTokenClaims } from "@daykey/common/access-token";
 import type { Clock } from "@daykey/common/clock";
 import {
   createRevocationSet,
+  type Revocable,
   type Revocation,
   type RevocationSet,
 } from "@daykey/common/revocation";
@@ -17,8 +17,8 @@ import { FeedError, readFeedEvents } from "./feed-events.ts";
 import type { FeedToken } from "./own-client.ts";
 
 export interface RevocationFeed {
-  /** Whether this token was heard to be revoked. @param kid of the key that signed it */
-  isRevoked(claims: AccessTokenClaims, kid: string | undefined): boolean;
+  /** Whether this token or key was heard to be revoked. @param kid of the key that signed it */
+  isRevoked(claims: Revocable, kid: string | undefined): boolean;
   /** Whether the feed was heard lately: then it has told everything. */
   isFresh(): boolean;
   /** Seconds since it was heard; Infinity before the first whole set. */

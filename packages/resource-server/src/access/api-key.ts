@@ -1,0 +1,45 @@
+/**
+ * API keys (docs/protocol.md §4.3): the auth-server knows them, by hash, so it is asked; its answer is
+ * kept for seconds, and what the feed has revoked meanwhile is refused at once. A key that cannot be one
+ * is refused here, and an unknown one is asked about once in those seconds: guessing reaches nobody.
+ */
+import { hash } from "node:crypto";
+import { idOfApiKey } from "@daykey/common/api-key";
+import type { Clock } from "@daykey/common/clock";
+import { type Authenticate, InvalidCredential } from "./access.ts";
+import type { Ask } from "./ask.ts";
+import { accessOfKey, type KeyClaims } from "./key-claims.ts";
+import type { RevocationFeed } from "./revocations.ts";
+
+const CHECKSUM_LENGTH = 8;
+
+export function createApiKeyAuthenticator({
+  ask,
+  feed,
+  issuer,
+  audience,
+  clock,
+}: {
+  ask: Ask<KeyClaims>;
+  feed: Pick<RevocationFeed, "isRevoked">;
+  issuer: string;
+  /** This resource. */
+  audience: string;
+  clock: Clock;
+}): Authenticate {
+  return async (key) => {
+    const id = idOfApiKey(key);
+    if (id === undefined || !hasChecksum(key)) throw new InvalidCredential("malformed");
+    const claims = await ask(key);
+    // An answer about another key, however that came about, does not help this one.
+    if (claims?.cred !== id) throw new InvalidCredential("inactive");
+    const access = accessOfKey(claims, { via: "api_key", issuer, audience, now: clock() });
+    if (feed.isRevoked(claims, undefined)) throw new InvalidCredential("revoked", access);
+    return access;
+  };
+}
+
+function hasChecksum(key: string): boolean {
+  const body = key.slice(0, -CHECKSUM_LENGTH - 1);
+  return hash("sha256", body, "hex").startsWith(key.slice(-CHECKSUM_LENGTH));
+}
