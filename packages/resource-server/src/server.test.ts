@@ -97,6 +97,8 @@ test("V4: every route but the open ones is guarded, and a new one has to be put 
   expect(answers).toEqual({
     "GET /time": NO_CREDENTIAL,
     "GET /primes/:n": NO_CREDENTIAL,
+    "GET /primes/:n/next": NO_CREDENTIAL,
+    "GET /primes/:n/previous": NO_CREDENTIAL,
     "POST /primes": NO_CREDENTIAL,
     "GET /.well-known/oauth-protected-resource": 200,
     "GET /livez": 200,

@@ -1,8 +1,11 @@
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 
+import { parseJson } from "@daykey/common/json-numbers";
+
 import { bearerOfScope, serveRouters, type RouterServer } from "../../test/serve-routers.ts";
 import { createPrimesRouter } from "./endpoint.ts";
 import { createPrimeChecker, type PrimeChecker } from "./prime-pool.ts";
+import { primeAnswer } from "./schema.ts";
 
 const AUTHORIZED = { Authorization: "Bearer primes:check" };
 const JSON_TYPE = { "Content-Type": "application/json" };
@@ -49,7 +52,8 @@ const tooLarge = problem(
 const invalidBody = problem(
   "invalid-body",
   "Invalid body",
-  'The body must be an object with the one member "number".',
+  'The body must be an object with the member "number", or "numbers" with a list of 1 to 1,000; ' +
+    'it may have "certificate", true or false.',
 );
 
 describe("answers", () => {
@@ -64,7 +68,10 @@ describe("answers", () => {
       "18446744073709551557",
       `{"number":18446744073709551557,"prime":true,"certainty":"proven","method":"baillie-psw"}`,
     ],
-    [example, `{"number":${example},"prime":false,"certainty":"proven","method":"baillie-psw"}`],
+    [
+      example,
+      `{"number":${example},"prime":false,"certainty":"proven","method":"baillie-psw","witness":{"base":2}}`,
+    ],
     [
       mersenne,
       `{"number":${mersenne},"prime":true,"certainty":"probable",` +
@@ -73,15 +80,16 @@ describe("answers", () => {
   ] as const;
 
   test.each(expected)("%s is answered losslessly, however it is sent", async (number, body) => {
-    for (const response of [
-      await get(number),
-      await post(`{"number": ${number}}`),
-      await post(`{"number": "${number}"}`),
-    ]) {
+    for (const response of [await get(number), await post(`{"number": ${number}}`)]) {
       expect(response.status).toBe(200);
       expect(response.headers.get("Content-Type")).toBe("application/json; charset=utf-8");
       expect(await response.text()).toBe(body);
+      expect(primeAnswer.safeParse(parseJson(body)).error).toBeUndefined();
     }
+    const asString = await post(`{"number": "${number}"}`);
+    const strings = body.replace(`:${number},`, `:"${number}",`).replace('"base":2', '"base":"2"');
+    expect([asString.status, await asString.text()]).toEqual([200, strings]);
+    expect(primeAnswer.safeParse(parseJson(strings)).error).toBeUndefined();
   });
 
   test("4,096 bits are answered, 4,097 refused", async () => {
@@ -180,6 +188,13 @@ describe("bodies", () => {
     '{"number":7,"verbose":true}',
     '{"number":7,"__proto__":{}}',
     '{"__proto__":{"number":7}}',
+    '{"number":7,"numbers":[7]}',
+    '{"number":7,"certificate":1}',
+    '{"numbers":[]}',
+    '{"numbers":7}',
+    '{"numbers":{"0":7}}',
+    '{"numbers":[7],"verbose":true}',
+    `{"numbers":[7${",7".repeat(1000)}]}`,
   ])("%s is not the object that is asked for", async (body) => {
     const response = await post(body);
     expect([response.status, await response.json()]).toEqual([400, invalidBody]);
@@ -197,11 +212,11 @@ describe("bodies", () => {
     expect(await response.json()).toMatchObject({ type: "urn:daykey:problem:invalid-json" });
   });
 
-  test("H4: another media type is 415, and more than 4,096 bytes 413", async () => {
+  test("H4: another media type is 415, and more than 1,280,000 bytes 413", async () => {
     expect(
       (await post('{"number":7}', { ...AUTHORIZED, "Content-Type": "text/plain" })).status,
     ).toBe(415);
-    expect((await post(`{"number":7${" ".repeat(5000)}}`)).status).toBe(413);
+    expect((await post(`{"number":7${" ".repeat(1_280_000)}}`)).status).toBe(413);
   });
 });
 

@@ -1,9 +1,9 @@
 /**
- * `GET /primes/{n}` and `POST /primes`: is an integer of up to 4,096 bits prime? Numbers are read
- * and written losslessly (docs/protocol.md §4). The guard stands first in each route, so nobody
+ * Primes (docs/protocol.md §4.3): is an integer of up to 4,096 bits prime, are many, which one is next
+ * or previous? Numbers are read and written losslessly. The guard stands first in each route, so nobody
  * unauthenticated has a body parsed or a number checked.
  */
-import { stringifyJson, type JsonValue } from "@daykey/common/json-numbers";
+import { type JsonValue, stringifyJson } from "@daykey/common/json-numbers";
 import { JSON_MEDIA_TYPE } from "@daykey/common/protocol";
 import { readJson } from "@daykey/service/json-body";
 import { ProblemError } from "@daykey/service/problem-error";
@@ -14,11 +14,17 @@ import {
   type AppRouter,
 } from "@daykey/service/router";
 
-import { boundedInteger, notAnInteger, parseDecimalInteger } from "./decimal-integer.ts";
+import { readQuery } from "../query.ts";
+import { parseDecimalInteger } from "./decimal-integer.ts";
+import { readQuestion } from "./input.ts";
 import type { PrimeChecker } from "./prime-pool.ts";
+import { primeQuery } from "./schema.ts";
+import { viewOf, writerLike } from "./view.ts";
 
 export const PRIMES_SCOPE = "primes:check";
-const BODY_LIMIT_BYTES = 4096;
+
+/** Enough for 1,000 strings of 1,234 digits. */
+const BODY_LIMIT_BYTES = 1_280_000;
 
 export function createPrimesRouter({
   checker,
@@ -27,34 +33,60 @@ export function createPrimesRouter({
   checker: PrimeChecker;
   requireScope: (scope: string) => AppMiddleware;
 }): AppRouter {
-  async function answer(ctx: AppContext, number: bigint): Promise<void> {
-    const { prime, certainty, method, errorBound } = await checker.check(number, gone(ctx));
-    const bound = errorBound === undefined ? {} : { error_bound: errorBound };
-    ctx.type = JSON_MEDIA_TYPE;
-    ctx.set("Cache-Control", "no-store");
-    ctx.body = stringifyJson({ number, prime, certainty, method, ...bound });
+  const guard = requireScope(PRIMES_SCOPE);
+  const router = createRouter();
+
+  router.get("/primes/:n", guard, async (ctx) => {
+    const { number, options } = readTarget(ctx.querystring, ctx.params["n"]);
+    answer(ctx, viewOf(await checker.check(number, gone(ctx), options), asNumber));
+  });
+
+  for (const direction of ["next", "previous"] as const) {
+    router.get(`/primes/:n/${direction}`, guard, async (ctx) => {
+      const { number, options } = readTarget(ctx.querystring, ctx.params["n"]);
+      const found = await checker.find(direction, number, gone(ctx), options);
+      if (!found) throw noSuchPrime();
+      answer(ctx, viewOf(found, asNumber));
+    });
   }
 
-  const router = createRouter();
-  router.get("/primes/:n", requireScope(PRIMES_SCOPE), (ctx) =>
-    answer(ctx, parseDecimalInteger(ctx.params["n"] ?? "")),
-  );
-  router.post("/primes", requireScope(PRIMES_SCOPE), async (ctx) =>
-    answer(ctx, readNumber(await readJson(ctx.req, { limitBytes: BODY_LIMIT_BYTES }))),
-  );
+  router.post("/primes", guard, async (ctx) => {
+    const question = readQuestion(await readJson(ctx.req, { limitBytes: BODY_LIMIT_BYTES }));
+    const options = { evidence: question.certificate === true };
+    if ("number" in question) {
+      const { number } = question;
+      const found = await checker.check(BigInt(number), gone(ctx), options);
+      answer(ctx, viewOf(found, writerLike(number)));
+      return;
+    }
+    const { numbers } = question;
+    const findings = await checker.checkAll(numbers.map(BigInt), gone(ctx), options);
+    const results = numbers.map((number, index) => {
+      const found = findings[index];
+      return found ? viewOf(found, writerLike(number)) : { number, problem: "time-limit" };
+    });
+    answer(ctx, { results });
+  });
   return router;
 }
 
-/** The integer in `{"number": N}`, where N is a JSON number or a string of digits. */
-function readNumber(body: JsonValue): bigint {
-  if (typeof body !== "object" || body === null || Object.keys(body).join() !== "number") {
-    const detail = 'The body must be an object with the one member "number".';
-    throw new ProblemError({ status: 400, code: "invalid-body", title: "Invalid body", detail });
-  }
-  const { number } = body as { number: JsonValue };
-  if (typeof number === "bigint") return boundedInteger(number);
-  if (typeof number === "string") return parseDecimalInteger(number);
-  throw notAnInteger();
+const asNumber = (n: bigint): bigint => n;
+
+/** What a query and a path ask. */
+function readTarget(search: string, n = ""): { number: bigint; options: { evidence: boolean } } {
+  const { certificate } = readQuery(primeQuery, search);
+  return { number: parseDecimalInteger(n), options: { evidence: certificate === "true" } };
+}
+
+function answer(ctx: AppContext, value: JsonValue): void {
+  ctx.type = JSON_MEDIA_TYPE;
+  ctx.set("Cache-Control", "no-store");
+  ctx.body = stringifyJson(value);
+}
+
+function noSuchPrime(): ProblemError {
+  const detail = "There is no such prime: none is below 2, and none is sought above 4096 bits.";
+  return new ProblemError({ status: 404, code: "no-such-prime", title: "No such prime", detail });
 }
 
 /** Aborted when the connection closes before the answer was written. */

@@ -2,7 +2,7 @@
  * The strong Lucas probable-prime test with Selfridge's parameters, as Baillie–PSW uses it
  * (Baillie & Wagstaff, Lucas pseudoprimes, Math. Comp. 35 (1980), method A).
  */
-import { isSquare, jacobi, splitTwos } from "./integers.ts";
+import { isSquare, jacobi, splitTwos } from "@daykey/common/integers";
 
 /** Whether odd n > 2 passes. A square never does; a failure proves n composite. */
 export function isStrongLucasProbablePrime(n: bigint): boolean {

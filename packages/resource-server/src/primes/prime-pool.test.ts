@@ -22,11 +22,13 @@ const busy = { status: 503, code: "prime-checks-busy", headers: { "Retry-After":
 test("answers small numbers and large ones alike", async () => {
   const pool = checker({ threads: 1, maxQueue: 1 });
   expect(await pool.check(97n, CALM)).toEqual({
+    number: 97n,
     prime: true,
     certainty: "proven",
     method: "trial-division",
   });
   expect(await pool.check(QUICK, CALM)).toEqual({
+    number: QUICK,
     prime: true,
     certainty: "probable",
     method: "baillie-psw+miller-rabin",

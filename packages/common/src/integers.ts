@@ -1,4 +1,4 @@
-/** Arithmetic on bigint that the primality tests share. Nothing here runs in constant time. */
+/** Arithmetic on bigint that primality tests and proofs share. Nothing here runs in constant time. */
 
 /** The length of |n| in bits; 0 for 0. */
 export function bitLength(n: bigint): number {
@@ -72,3 +72,15 @@ export function jacobi(a: bigint, n: bigint): -1 | 0 | 1 {
   }
   return n === 1n ? sign : 0;
 }
+
+/** The greatest common divisor of a ≥ 0 and b ≥ 0. */
+export function gcd(a: bigint, b: bigint): bigint {
+  while (b !== 0n) [a, b] = [b, a % b];
+  return a;
+}
+
+/**
+ * An integer in plain decimal digits: no sign but a minus, no leading zero, no space, fraction, exponent
+ * or separator, so that each has one spelling.
+ */
+export const DECIMAL_INTEGER = /^(?:0|-?[1-9][0-9]*)$/;

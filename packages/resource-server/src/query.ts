@@ -1,0 +1,23 @@
+/** Reading a query into what a route takes: unknown and repeated parameters are refused (H5). */
+import { ProblemError } from "@daykey/service/problem-error";
+import type { z } from "zod";
+
+/** @throws {ProblemError} 400 `invalid-query` that names the parameter, if it is a known one */
+export function readQuery<T extends z.ZodObject>(schema: T, search: string): z.output<T> {
+  const members = Object.create(null) as Record<string, string>;
+  for (const [name, value] of new URLSearchParams(search)) {
+    if (name in members) throw invalid("A query parameter must not appear twice.");
+    members[name] = value;
+  }
+  const result = schema.safeParse(members);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  if (issue === undefined || issue.code === "unrecognized_keys") {
+    throw invalid("The query has a parameter that is not known here.");
+  }
+  throw invalid(`The query parameter ${issue.path.join(".")} is not acceptable.`);
+}
+
+function invalid(detail: string): ProblemError {
+  return new ProblemError({ status: 400, code: "invalid-query", title: "Invalid query", detail });
+}
