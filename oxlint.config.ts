@@ -30,7 +30,10 @@ const USES: readonly (readonly [files: string, grant: Grant])[] = [
   ["packages/client/src/**", { packages: ["common"], libraries: false }],
   ["packages/cli/src/**", { packages: ["common", "client"] }],
   ["packages/service/src/**", { packages: ["common"], koa: true }],
-  ["packages/service/src/{database,listen,migrate}.ts", { packages: ["common"], sql: true }],
+  [
+    "packages/service/src/{database,listen,migrate,primary}.ts",
+    { packages: ["common"], sql: true },
+  ],
   ["packages/*-server/src/**", SERVER],
   ["packages/*-server/src/server.ts", { ...SERVER, sql: true, koa: true }],
   ["packages/*-server/{src/migrate.ts,migrations/**}", { ...SERVER, sql: true }],
@@ -82,7 +85,7 @@ function restrictedImports(grant: Grant): NonNullable<DummyRuleMap["no-restricte
     },
     { regex: "^(node:)?process$", message: "`process` is a global, so that lint sees its use." },
     !sql && {
-      regex: "^(pg|knex)(/|$)|^@daykey/service/(database|listen|migrate)$",
+      regex: "^(pg|knex)(/|$)|^@daykey/service/(database|listen|migrate|primary)$",
       message: "SQL stands in *-store.ts and migrations/: ask a store for what is meant.",
     },
     !koa && {

@@ -30,6 +30,7 @@ test("three settings are enough; the rest have defaults", () => {
     databaseUrl: ENV.DATABASE_URL,
     databaseDirectUrl: ENV.DATABASE_URL,
     databasePool: 10,
+    preparedStatements: true,
     masterKey: MASTER_KEY,
     masterKeyPrevious: undefined,
     public: { host: "0.0.0.0", port: 4000 },

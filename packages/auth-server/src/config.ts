@@ -27,12 +27,19 @@ const DAY = 86_400;
 
 const DEFINITIONS = {
   ISSUER: url({ description: "This server's public address, the issuer of its tokens" }),
-  DATABASE_URL: secret({ description: "PostgreSQL, as the role that serves (daykey_app)" }),
+  DATABASE_URL: secret({
+    description:
+      "PostgreSQL, as the role that serves (daykey_app); of several hosts (`//daykey_app@a,b/daykey`) the primary",
+  }),
   DATABASE_DIRECT_URL: secret({
     optional: true,
     description: "The same without a pooler between, for LISTEN; DATABASE_URL if unset",
   }),
   DATABASE_POOL: integer({ default: 10, min: 2, max: 200, description: "Connections at most" }),
+  PREPARED_STATEMENTS: choice(["on", "off"], {
+    default: "on",
+    description: "Off behind a pooler that does not carry them, such as PgBouncer before 1.21",
+  }),
   MASTER_KEY: judged(
     "MASTER_KEY",
     secret({ description: "Seals the keys in the database: 64 hex digits, or passphrase:<text>" }),
@@ -146,6 +153,7 @@ export interface AuthServerConfig extends ListenerConfig {
   databaseUrl: string;
   databaseDirectUrl: string;
   databasePool: number;
+  preparedStatements: boolean;
   masterKey: string;
   masterKeyPrevious: string | undefined;
   adminCredentialFile: string | undefined;
@@ -187,6 +195,7 @@ export function readConfig(env: Record<string, string | undefined>): AuthServerC
     databaseUrl: settings.DATABASE_URL,
     databaseDirectUrl: settings.DATABASE_DIRECT_URL ?? settings.DATABASE_URL,
     databasePool: settings.DATABASE_POOL,
+    preparedStatements: settings.PREPARED_STATEMENTS === "on",
     masterKey: settings.MASTER_KEY,
     masterKeyPrevious: settings.MASTER_KEY_PREVIOUS,
     ...listenerConfig(settings),

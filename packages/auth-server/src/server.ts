@@ -82,6 +82,7 @@ export async function createAuthServer(
   const database = createDatabase({
     connectionString: config.databaseUrl,
     max: config.databasePool,
+    preparedStatements: config.preparedStatements,
     log,
   });
   try {

@@ -70,6 +70,7 @@ export async function startAuthServer(
     databaseUrl: database.appUrl,
     databaseDirectUrl: database.appUrl,
     databasePool: 10,
+    preparedStatements: true,
     masterKey: createHash("sha256").update("a master key for tests").digest("hex"),
     masterKeyPrevious: undefined,
     public: { host: "127.0.0.1", port: 0 },

@@ -4,8 +4,9 @@ import { hashPrimitives } from "@daykey/auth-server/clients/secrets";
 import { dayKey, kidOfSecret, oneTimeHash } from "@daykey/common/secret-hash";
 import { formatDay, dayOf } from "@daykey/common/clock";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { TokenAnswer } from "../test/auth-server-pair.ts";
 import { sleep } from "../test/stack.ts";
-import { startTwoServers, type TokenAnswer, type TwoServers } from "../test/two-servers.ts";
+import { startTwoServers, type TwoServers } from "../test/two-servers.ts";
 
 const ROUNDS = 300;
 const PARALLEL = 8;

@@ -1,113 +1,35 @@
-/** Two auth-servers as real processes over one database, with the demo client. */
-import { join } from "node:path";
+/** Two auth-servers over a PostgreSQL of their own, which a test may kill and start again. */
 import { migrateAuthServer } from "@daykey/auth-server/migrate";
-import type { CredentialFile } from "@daykey/auth-server/clients/credential-file";
-import { hashPrimitives } from "@daykey/auth-server/clients/secrets";
-import { dayFormHash } from "@daykey/common/secret-hash";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "@daykey/local/embedded-postgres";
-import { ensureFirstClients } from "@daykey/local/first-clients";
 import { openHome } from "@daykey/local/home";
 import { prepareDatabase } from "@daykey/local/prepare-database";
-import { readConfig } from "@daykey/local/config";
-import { startServerProcess, type ServerProcess } from "@daykey/local/server-process";
 import pg from "pg";
-import { createPlace, freePorts } from "./stack.ts";
+import { type AuthServerPair, startAuthServerPair } from "./auth-server-pair.ts";
+import { createPlace } from "./stack.ts";
 
 const DATABASE = "daykey";
-const MAIN = new URL("../../auth-server/src/main.ts", import.meta.url);
-const clock = (): number => Date.now() / 1000;
 
-export interface TokenAnswer {
-  status: number;
-  body: Record<string, string>;
-}
-
-export interface TwoServers {
-  issuer: string;
-  resource: string;
-  /** Of server 0 or 1, which is not the issuer's. */
-  url(server: number): string;
-  demo: CredentialFile;
-  /** Where the resource-server's credential file is. */
-  resourceServerFile: string;
-  /** A path for a log of a further process. */
-  logFile(name: string): string;
-  /** POST /oauth2/token to server 0 or 1. */
-  token(server: number, form: Record<string, string>): Promise<TokenAnswer>;
-  /** With the demo client's day form. */
-  authenticated(server: number, form: Record<string, string>): Promise<TokenAnswer>;
+export interface TwoServers extends AuthServerPair {
   postgres(): EmbeddedPostgres;
   /** Runs SQL as superuser. */
   query<R extends pg.QueryResultRow>(text: string): Promise<R[]>;
   /** Ends PostgreSQL with SIGKILL, as a crash of its machine would. */
   killPostgres(): void;
   startPostgres(): Promise<void>;
-  killServer(server: number): Promise<void>;
-  startServer(server: number): Promise<void>;
-  /** All that both servers have written. */
-  logs(): Promise<string>;
-  stop(): Promise<void>;
 }
 
 /** @param env settings of both */
 export async function startTwoServers(env: Record<string, string> = {}): Promise<TwoServers> {
   const place = await createPlace();
-  const config = readConfig(place.env);
-  const home = await openHome(place.home);
-  const ports = await freePorts(4);
-  const url = (server: number): string => `http://127.0.0.1:${ports[server * 2]}`;
-  const processes: (ServerProcess | undefined)[] = [];
-
-  let cluster = await startEmbeddedPostgres({ directory: home.postgres });
+  const { postgres: directory } = await openHome(place.home);
+  let cluster = await startEmbeddedPostgres({ directory });
   await prepareDatabase({ cluster, name: DATABASE });
   await migrateAuthServer({ connectionString: cluster.url(DATABASE, "daykey_owner") });
-  const databaseUrl = cluster.url(DATABASE, "daykey_app");
-  const demo = await ensureFirstClients({ databaseUrl, config, home, clock });
-
-  async function startServer(server: number): Promise<void> {
-    const privatePort = Number(ports[server * 2 + 1]);
-    processes[server] = await startServerProcess({
-      name: "auth-server",
-      main: MAIN,
-      privatePort,
-      logFile: join(place.home, `auth-server-${server}.log`),
-      env: {
-        ISSUER: config.issuer,
-        DATABASE_URL: cluster.url(DATABASE, "daykey_app"),
-        MASTER_KEY_FILE: home.masterKeyFile,
-        HOST: "127.0.0.1",
-        PORT: String(ports[server * 2]),
-        PRIVATE_PORT: String(privatePort),
-        BAD_CREDENTIALS_PER_MINUTE: "100000",
-        ...env,
-      },
-    });
-  }
-  await startServer(0);
-  await startServer(1);
-
-  async function token(server: number, form: Record<string, string>): Promise<TokenAnswer> {
-    const body = new URLSearchParams(form);
-    const response = await fetch(`${url(server)}/oauth2/token`, { method: "POST", body });
-    return { status: response.status, body: (await response.json()) as Record<string, string> };
-  }
+  const databaseUrl = (): string => cluster.url(DATABASE, "daykey_app");
+  const pair = await startAuthServerPair({ place, databaseUrl, env });
 
   return {
-    issuer: config.issuer,
-    resource: config.resource,
-    url,
-    demo,
-    resourceServerFile: home.resourceServerFile,
-    logFile: home.logFile,
-    token,
-    async authenticated(server, form) {
-      const secret = { root: demo.client_secret, salt: demo.salt };
-      return token(server, {
-        client_id: demo.client_id,
-        client_secret_hash: await dayFormHash(hashPrimitives, secret, clock()),
-        ...form,
-      });
-    },
+    ...pair,
     postgres: () => cluster,
     async query(text) {
       const client = new pg.Client({ connectionString: cluster.url(DATABASE, "postgres") });
@@ -120,19 +42,10 @@ export async function startTwoServers(env: Record<string, string> = {}): Promise
     },
     killPostgres: () => void process.kill(cluster.pid, "SIGKILL"),
     async startPostgres() {
-      cluster = await startEmbeddedPostgres({ directory: home.postgres });
-    },
-    async killServer(server) {
-      processes[server]?.kill();
-      await processes[server]?.ended;
-      processes[server] = undefined;
-    },
-    startServer,
-    async logs() {
-      return (await place.file("auth-server-0.log")) + (await place.file("auth-server-1.log"));
+      cluster = await startEmbeddedPostgres({ directory });
     },
     async stop() {
-      await Promise.all(processes.map(async (server) => server?.stop()));
+      await pair.stop();
       await cluster.stop();
       await place.remove();
     },

@@ -32,6 +32,7 @@ const LIMIT_SQLSTATES = new Set([
 ]);
 
 const CONNECTION_SQLSTATES = new Set([
+  "25006", // read_only_sql_transaction: no longer the primary
   "25P03", // idle_in_transaction_session_timeout
   "53300", // too_many_connections
   "57P01", // admin_shutdown
@@ -40,9 +41,12 @@ const CONNECTION_SQLSTATES = new Set([
   "57P05", // idle_session_timeout
 ]);
 
+/** What pg's pool says when all its connections stay busy. */
+const POOL_EXHAUSTED = "timeout exceeded when trying to connect";
+
 /** pg gives these no code. */
 const MESSAGES = [
-  "timeout exceeded when trying to connect",
+  POOL_EXHAUSTED,
   "timeout expired",
   "Connection terminated",
   "Client has encountered a connection error and is not queryable",
@@ -64,6 +68,11 @@ export function isConnectionLost(error: unknown): boolean {
     return error instanceof Error && MESSAGES.some((start) => error.message.startsWith(start));
   }
   return SYSTEM_CODES.has(code) || CONNECTION_SQLSTATES.has(code) || code.startsWith("08");
+}
+
+/** True when no connection became free: it says nothing of the server. */
+export function isPoolExhausted(error: unknown): boolean {
+  return error instanceof Error && error.message === POOL_EXHAUSTED;
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -9,7 +9,9 @@ import {
   DatabaseUnavailable,
   isConnectionLost,
   isDatabaseUnavailable,
+  isPoolExhausted,
 } from "./database-unavailable.ts";
+import { createPrimary, NotThePrimary, type Primary, requirePrimary } from "./primary.ts";
 import type { Log } from "./log.ts";
 
 export interface Query {
@@ -57,21 +59,38 @@ const TIMEOUTS: DatabaseTimeouts = {
   silenceSeconds: 7,
 };
 
-/** @param options.max connections at most, 10 by default. */
+/**
+ * @param options.connectionString may name several servers, of which the primary is used (`primary.ts`)
+ * @param options.max connections at most, 10 by default
+ * @param options.preparedStatements false behind a pooler that does not carry them
+ */
 export function createDatabase(options: {
   connectionString: string;
   log: Log;
   max?: number;
+  preparedStatements?: boolean;
   timeouts?: Partial<DatabaseTimeouts>;
 }): Database {
-  const pool = createPool(options);
+  const primary = createPrimary(options.connectionString);
+  const pool = createPool(options, primary);
+  const { preparedStatements = true } = options;
+
+  async function connect(): Promise<pg.PoolClient> {
+    const server = primary.current();
+    try {
+      return await pool.connect();
+    } catch (error) {
+      if (!isPoolExhausted(error)) primary.failed(server);
+      return translate(error);
+    }
+  }
 
   async function withConnection<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    const client = await pool.connect().catch(translate);
+    const client = await connect();
     let lost = false;
     const query: Connection["query"] = async ({ name, text, values }) => {
       try {
-        const named = name === undefined ? {} : { name };
+        const named = name === undefined || !preparedStatements ? {} : { name };
         const config = { ...named, text, values: values as unknown[] };
         const result: pg.QueryResult<never> = await client.query(config);
         return { rows: result.rows, rowCount: result.rowCount ?? 0, command: result.command };
@@ -124,11 +143,19 @@ interface Connection {
   ): Promise<{ rows: R[]; rowCount: number; command: string }>;
 }
 
-function createPool(options: Parameters<typeof createDatabase>[0]): pg.Pool {
-  const { connectionString, log, max = 10 } = options;
+function createPool(options: Parameters<typeof createDatabase>[0], primary: Primary): pg.Pool {
+  const { log, max = 10 } = options;
   const timeouts = { ...TIMEOUTS, ...options.timeouts };
+  /** pg's pool makes every connection from the same settings; with several servers they differ. */
+  class ClientOfPrimary extends pg.Client {
+    constructor(settings?: pg.ClientConfig) {
+      super({ ...settings, connectionString: primary.current() });
+    }
+  }
   const pool = new pg.Pool({
-    connectionString,
+    Client: ClientOfPrimary,
+    // oxlint-disable-next-line typescript/no-misused-promises -- its types are behind: pg's pool waits for it
+    ...(primary.isOneOfMany && { onConnect: requirePrimary }),
     max,
     keepAlive: true,
     connectionTimeoutMillis: timeouts.connectSeconds * 1000,
@@ -145,6 +172,7 @@ function createPool(options: Parameters<typeof createDatabase>[0]): pg.Pool {
 }
 
 function translate(error: unknown): never {
-  if (error instanceof DatabaseUnavailable || !isDatabaseUnavailable(error)) throw error;
+  const isOutage = isDatabaseUnavailable(error) || error instanceof NotThePrimary;
+  if (error instanceof DatabaseUnavailable || !isOutage) throw error;
   throw new DatabaseUnavailable({ cause: error });
 }

@@ -7,6 +7,7 @@ import { setTimeout } from "node:timers/promises";
 import pg from "pg";
 
 import type { Log } from "./log.ts";
+import { createPrimary, requirePrimary } from "./primary.ts";
 
 export interface Listener {
   /** False while there is no connection, so while notifications are being missed. */
@@ -18,7 +19,8 @@ const FIRST_DELAY_MS = 100;
 const LAST_DELAY_MS = 2000;
 
 /**
- * @param options.connectionString of the server itself: a transaction pooler does not pass LISTEN on
+ * @param options.connectionString of the server itself, or of several (`primary.ts`): a transaction
+ * pooler does not pass LISTEN on
  * @param options.heartbeatSeconds how often a silent connection is tried (default 5), and how long it
  * may take to answer before it is given up
  */
@@ -32,13 +34,15 @@ export function createListener(options: {
 }): Listener {
   const { connectionString, channel, onNotify, onConnect, log } = options;
   const heartbeatMs = (options.heartbeatSeconds ?? 5) * 1000;
+  const primary = createPrimary(connectionString);
   const closed = new AbortController();
   let isConnected = false;
 
   /** One connection, from connect until it is lost or closed. */
   async function listen(): Promise<void> {
+    const server = primary.current();
     const client = new pg.Client({
-      connectionString,
+      connectionString: server,
       keepAlive: true,
       connectionTimeoutMillis: heartbeatMs,
       query_timeout: heartbeatMs,
@@ -51,12 +55,14 @@ export function createListener(options: {
     let heartbeat: NodeJS.Timeout | undefined;
     try {
       await client.connect();
+      if (primary.isOneOfMany) await requirePrimary(client);
       await client.query(`listen ${client.escapeIdentifier(channel)}`);
       isConnected = true;
       onConnect();
       heartbeat = setInterval(() => void client.query("select 1").catch(lose), heartbeatMs);
       await lost.promise;
     } finally {
+      primary.failed(server);
       isConnected = false;
       clearInterval(heartbeat);
       closed.signal.removeEventListener("abort", lose);

@@ -7,6 +7,7 @@ import pg from "pg";
 
 import type { Queryable } from "./database.ts";
 import { OWN_MESSAGE } from "./own-message.ts";
+import { findPrimary } from "./primary.ts";
 
 /** Runs in a transaction of its own. Its name, without extension, is its identity for ever. */
 export interface Migration {
@@ -37,12 +38,13 @@ const UNDEFINED_TABLE = "42P01";
 /**
  * Applies what is missing and returns the names of what was applied.
  *
- * @param options.connectionString the owner's, of the server itself and not of a pooler
+ * @param options.connectionString the owner's, of the server itself, or of several (`primary.ts`), and
+ *   not of a pooler
  * @param options.schema holds the table of what was applied; created when absent
  * @throws {MigrationError} when the database holds migrations this version does not know
  */
 export async function migrate({
-  connectionString,
+  connectionString: servers,
   migrations,
   schema,
 }: {
@@ -50,6 +52,7 @@ export async function migrate({
   migrations: readonly Migration[];
   schema: string;
 }): Promise<string[]> {
+  const connectionString = await findPrimary(servers);
   const lock = new pg.Client({ connectionString, keepAlive: true });
   // Lost in mid-migration, it fails the next query on it.
   lock.on("error", () => {});
