@@ -1,4 +1,4 @@
-/** The resource and the clients that `npm start` makes the first time, and keeps right afterwards. */
+/** The resource and the clients that a first start makes, and later ones keep right. */
 import { createClientsStore } from "@daykey/auth-server/clients/clients-store";
 import type { ClientRegistration } from "@daykey/auth-server/clients/client";
 import {
@@ -8,6 +8,7 @@ import {
   registerIntoFile,
   writeCredentialFile,
 } from "@daykey/auth-server/clients/credential-file";
+import { ensureFirstAdmin } from "@daykey/auth-server/clients/first-admin";
 import { createClientRegistrar } from "@daykey/auth-server/clients/register";
 import { createSecretMaker } from "@daykey/auth-server/clients/secrets";
 import { createResourcesStore } from "@daykey/auth-server/resources/resources-store";
@@ -21,7 +22,7 @@ const SCOPES = ["time:read", "primes:check"];
 const DAY = 86_400;
 const LIMITS = { accessTokenMaxSeconds: 3600, refreshAbsoluteMaxSeconds: 30 * DAY };
 
-/** Returns the demo client's credential file. */
+/** What `npm start` has. Returns the demo client's credential file. */
 export async function ensureFirstClients({
   databaseUrl,
   config: { issuer, resource, ports },
@@ -33,6 +34,36 @@ export async function ensureFirstClients({
   home: Home;
   clock: Clock;
 }): Promise<CredentialFile> {
+  const clients = openFirstClients({ databaseUrl, place: { issuer, resource }, clock });
+  try {
+    await clients.ensureAdmin(home.adminFile, `http://127.0.0.1:${ports.AUTH_PRIVATE_PORT}`);
+    await clients.ensureResourceServer(home.resourceServerFile);
+    return await clients.ensureDemo(home.demoFile);
+  } finally {
+    await clients.close();
+  }
+}
+
+/** Each is made with its file, or mended. */
+export interface FirstClients {
+  /** @param adminUrl where the admin API is, if not at its usual place */
+  ensureAdmin(path: string, adminUrl?: string): Promise<void>;
+  /** With the resource it owns. */
+  ensureResourceServer(path: string): Promise<void>;
+  ensureDemo(path: string): Promise<CredentialFile>;
+  close(): Promise<void>;
+}
+
+/** @param options.place where both servers are reached */
+export function openFirstClients({
+  databaseUrl,
+  place: { issuer, resource },
+  clock,
+}: {
+  databaseUrl: string;
+  place: { issuer: string; resource: string };
+  clock: Clock;
+}): FirstClients {
   const log = createLog({ name: "local", level: "silent" });
   const database = createDatabase({ connectionString: databaseUrl, max: 1, log });
   const clients = createClientsStore(database, {
@@ -73,51 +104,59 @@ export async function ensureFirstClients({
     }
   }
 
-  /** The auth-server wrote the first admin's file; where it is reached may have changed since. */
-  async function mendAdminFile(): Promise<void> {
-    const file = await readCredentialFile(home.adminFile);
-    if (!file) return;
-    const admin_url = `http://127.0.0.1:${ports.AUTH_PRIVATE_PORT}`;
-    if (file.issuer === issuer && file.admin_url === admin_url) return;
+  /** Where the server is reached may have changed since the file was written. */
+  async function mendAdminFile(path: string, adminUrl: string | undefined): Promise<void> {
+    const file = await readCredentialFile(path);
+    if (!file || (file.issuer === issuer && file.admin_url === adminUrl)) return;
     const issued = {
       clientId: file.client_id,
       clientSecret: file.client_secret,
       salt: file.salt,
     };
     const content = credentialFileOf(issued, { issuer, resource: issuer });
-    await writeCredentialFile(home.adminFile, { ...content, admin_url });
+    const place = adminUrl === undefined ? {} : { admin_url: adminUrl };
+    await writeCredentialFile(path, { ...content, ...place });
   }
 
-  try {
-    await mendAdminFile();
-    await ensure(home.resourceServerFile, {
-      clientId: "resource-server",
-      name: "the resource-server",
-      authMethods: ["client_secret_hash_once"],
-      grantTypes: ["client_credentials"],
-      scopes: ["revocations:read", "introspect"],
-      resources: [issuer],
-    });
-    await resources.add({
-      uri: resource,
-      name: "time and primes",
-      scopes: SCOPES,
-      ownerClientId: "resource-server",
-    });
-    return await ensure(home.demoFile, {
-      clientId: "demo",
-      name: "demo",
-      authMethods: [
-        "client_secret_hash_once",
-        "client_secret_hash_day",
-        "client_secret_basic",
-        "client_secret_post",
-      ],
-      grantTypes: ["client_credentials", "refresh_token"],
-      scopes: SCOPES,
-      resources: [resource],
-    });
-  } finally {
-    await database.close();
-  }
+  return {
+    async ensureAdmin(path, adminUrl) {
+      // An auth-server that ran before may have made it.
+      await ensureFirstAdmin({ path, clients, registrar, issuer, log });
+      await mendAdminFile(path, adminUrl);
+    },
+
+    async ensureResourceServer(path) {
+      await ensure(path, {
+        clientId: "resource-server",
+        name: "the resource-server",
+        authMethods: ["client_secret_hash_once"],
+        grantTypes: ["client_credentials"],
+        scopes: ["revocations:read", "introspect"],
+        resources: [issuer],
+      });
+      await resources.add({
+        uri: resource,
+        name: "time and primes",
+        scopes: SCOPES,
+        ownerClientId: "resource-server",
+      });
+    },
+
+    ensureDemo: async (path) =>
+      ensure(path, {
+        clientId: "demo",
+        name: "demo",
+        authMethods: [
+          "client_secret_hash_once",
+          "client_secret_hash_day",
+          "client_secret_basic",
+          "client_secret_post",
+        ],
+        grantTypes: ["client_credentials", "refresh_token"],
+        scopes: SCOPES,
+        resources: [resource],
+      }),
+
+    close: async () => database.close(),
+  };
 }

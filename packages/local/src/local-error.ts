@@ -1,4 +1,7 @@
-/** What keeps `npm start` from running, in one sentence for whoever started it. */
+import { OWN_MESSAGE } from "@daykey/service/own-message";
+
+/** What keeps a first start from its work, in one sentence for whoever started it. */
 export class LocalError extends Error {
+  readonly [OWN_MESSAGE] = true;
   override readonly name = "LocalError";
 }

@@ -11,7 +11,6 @@ import { EmbeddedPostgresError } from "./embedded-postgres-error.ts";
 import { startEmbeddedPostgres } from "./embedded-postgres.ts";
 import { ensureFirstClients } from "./first-clients.ts";
 import { type Home, openHome } from "./home.ts";
-import { LocalError } from "./local-error.ts";
 import { BIG_NUMBER, doMainJob } from "./main-job.ts";
 import { requirePorts } from "./ports.ts";
 import { prepareDatabase } from "./prepare-database.ts";
@@ -129,10 +128,7 @@ async function end(fault?: string): Promise<void> {
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const isOurs =
-    error instanceof LocalError ||
-    error instanceof EmbeddedPostgresError ||
-    error instanceof ConfigError ||
-    OWN_MESSAGE in error;
+    error instanceof EmbeddedPostgresError || error instanceof ConfigError || OWN_MESSAGE in error;
   return isOurs ? error.message : (error.stack ?? error.message);
 }
 

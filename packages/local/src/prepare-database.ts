@@ -11,19 +11,27 @@ const UNIQUE_VIOLATION = "23505";
 /**
  * Makes the two roles and a database that `daykey_owner` owns, where they are missing.
  * Safe when done twice at once. `cluster.url` must give access as the superuser `postgres`.
+ *
+ * @param options.passwords of the roles, where they need one; one that was changed is set anew
  */
 export async function prepareDatabase({
   cluster,
   name,
+  passwords = {},
 }: {
   readonly cluster: { url(database: string, role: string): string };
   readonly name: string;
+  readonly passwords?: Readonly<Record<string, string>>;
 }): Promise<void> {
   const client = new pg.Client({ connectionString: cluster.url("postgres", "postgres") });
   await client.connect();
   try {
     for (const role of ROLES) {
-      await createUnlessThere(client, `create role ${client.escapeIdentifier(role)} login`);
+      const identifier = client.escapeIdentifier(role);
+      await createUnlessThere(client, `create role ${identifier} login`);
+      const password = passwords[role];
+      if (password === undefined) continue;
+      await client.query(`alter role ${identifier} password ${client.escapeLiteral(password)}`);
     }
     const database = client.escapeIdentifier(name);
     await createUnlessThere(client, `create database ${database} owner daykey_owner`);

@@ -1,0 +1,162 @@
+/** What the services `init` and `migrate` of docker-compose.yml do, without the containers. */
+import { X509Certificate } from "node:crypto";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { masterKeyFault } from "@daykey/auth-server/keys/master-key";
+import { createTestDatabase, type TestDatabase } from "@daykey/service/test/database";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { type ContainersConfig, readConfig } from "./config.ts";
+import { migrateDatabase } from "./database.ts";
+import { makeSecrets } from "./secrets.ts";
+
+const VOLUMES = [
+  "auth-server",
+  "grafana",
+  "migrate",
+  "operator",
+  "postgres",
+  "resource-server",
+  "tls",
+];
+const NOW = 1_795_000_000;
+const ISSUER = "https://localhost:4443";
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase({ empty: true });
+});
+afterAll(() => database.drop());
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "daykey-containers-"));
+  for (const volume of VOLUMES) await mkdir(join(folder, volume));
+  return () => rm(folder, { recursive: true });
+});
+
+function config(issuer = ISSUER): ContainersConfig {
+  return readConfig({ ISSUER: issuer, RESOURCE: "https://localhost:5443", SECRETS: folder });
+}
+
+const init = (issuer?: string, now = NOW): Promise<string[]> =>
+  makeSecrets({ config: config(issuer), clock: () => now });
+
+async function contents(): Promise<Record<string, string>> {
+  const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) =>
+    entry.isFile(),
+  );
+  const pairs = files.map(async ({ parentPath, name }) => {
+    const path = join(parentPath, name);
+    return [path.slice(folder.length + 1), await readFile(path, "utf8")] as const;
+  });
+  return Object.fromEntries(await Promise.all(pairs));
+}
+
+test("init makes every secret once; another run changes none", async () => {
+  const made = await init();
+  const first = await contents();
+  expect(Object.keys(first).toSorted()).toEqual([
+    "auth-server/database-url",
+    "auth-server/master-key",
+    "grafana/password",
+    "migrate/owner-url",
+    "migrate/superuser-url",
+    "postgres/password",
+    "tls/certificate.pem",
+    "tls/server.pem",
+  ]);
+  expect(made.map((path) => path.slice(folder.length + 1)).toSorted()).toEqual(
+    Object.keys(first).toSorted(),
+  );
+  expect(masterKeyFault(first["auth-server/master-key"]?.trim() ?? "")).toBeUndefined();
+  const password = first["postgres/password"]?.trim() ?? "";
+  expect(first["migrate/superuser-url"]).toBe(
+    `postgresql://postgres:${password}@postgres:5432/postgres\n`,
+  );
+  expect(await init()).toEqual([]);
+  expect(await contents()).toEqual(first);
+});
+
+test("A2: its secrets are for their owner alone, but Grafana's and the certificate", async () => {
+  await init();
+  const open: string[] = [];
+  for (const path of Object.keys(await contents())) {
+    if (((await stat(join(folder, path))).mode & 0o077) !== 0) open.push(path);
+  }
+  expect(open.toSorted()).toEqual(["grafana/password", "tls/certificate.pem"]);
+});
+
+test("a start that was killed half way is finished by the next", async () => {
+  await init();
+  const first = await contents();
+  for (const path of Object.keys(first)) {
+    if (path === "postgres/password") continue;
+    await rm(join(folder, path));
+    await writeFile(join(folder, `${path}.new`), "half");
+    const made = await init();
+    expect(made).toContain(join(folder, path));
+    await rm(join(folder, `${path}.new`), { force: true });
+  }
+  const { "postgres/password": password, "migrate/superuser-url": url } = await contents();
+  expect(url).toContain(password?.trim());
+});
+
+test.each([
+  ["for another address", "https://auth.example.com", NOW],
+  ["for a numeric address", "https://192.0.2.7:4443", NOW],
+  ["when its end is near", ISSUER, NOW + 770 * 86_400],
+])("a new certificate is made %s, and no other secret", async (_, issuer, now) => {
+  await init();
+  const { files } = config();
+  expect(await init(issuer, now)).toEqual([files.tls, files.certificate]);
+  const certificate = new X509Certificate(await readFile(files.certificate));
+  expect(certificate.subjectAltName).toContain(new URL(issuer).hostname);
+  expect(certificate.checkHost("localhost")).toBe("localhost");
+  expect(await readFile(files.tls, "utf8")).toContain(certificate.toString());
+  expect(await init(issuer, now)).toEqual([]);
+});
+
+test("migrate brings the schema, the first admin and the resource-server's client; again nothing", async () => {
+  const { files } = config();
+  const withPassword = (url: string): string => {
+    const changed = new URL(url);
+    changed.password = "p:'4";
+    return changed.href;
+  };
+  await writeFile(files.superuserUrl, `${database.adminUrl}\n`);
+  await writeFile(files.ownerUrl, `${withPassword(database.ownerUrl)}\n`);
+  await writeFile(files.databaseUrl, `${withPassword(database.appUrl)}\n`);
+  const migrate = (issuer?: string): Promise<string[]> =>
+    migrateDatabase({ config: config(issuer), clock: () => NOW });
+
+  expect((await migrate())[0]).toBe("0001-initial");
+  const rows = await database.query("select client_id, scopes from daykey.clients order by 1");
+  expect(rows).toEqual([
+    { client_id: "admin", scopes: ["daykey:admin"] },
+    { client_id: "resource-server", scopes: ["revocations:read", "introspect"] },
+  ]);
+  const first = await contents();
+  expect(JSON.parse(first["operator/admin.json"] ?? "")).toMatchObject({
+    issuer: ISSUER,
+    client_id: "admin",
+  });
+  expect(JSON.parse(first["resource-server/credential.json"] ?? "")).toMatchObject({
+    client_id: "resource-server",
+  });
+
+  expect(await migrate()).toEqual([]);
+  expect(await contents()).toEqual(first);
+
+  await migrate("https://auth.example.com");
+  const moved = await contents();
+  for (const name of ["operator/admin.json", "resource-server/credential.json"]) {
+    const [before, after] = [first[name], moved[name]].map((text) => JSON.parse(text ?? ""));
+    expect(after).toEqual({
+      ...before,
+      issuer: "https://auth.example.com",
+      token_endpoint: "https://auth.example.com/oauth2/token",
+      resource: "https://auth.example.com",
+    });
+  }
+});
