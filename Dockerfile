@@ -1,0 +1,56 @@
+# A target for each image: auth-server, resource-server, cli, and setup, which makes what they need to
+# start. Each holds Node, the libraries of pnpm-lock.yaml and the source it runs; none needs a shell, a
+# writable file system or a user name.
+
+FROM node:24-bookworm-slim AS manifests
+WORKDIR /daykey
+COPY package.json pnpm-workspace.yaml pnpm-lock.yaml ./
+COPY packages packages
+RUN find packages -type f ! -name package.json -delete && find packages -type d -empty -delete
+
+# Only a changed manifest or lock file installs anew.
+FROM node:24-bookworm-slim AS libraries
+WORKDIR /daykey
+# Taken from the environment of the build where it sets them, for machines behind a mirror or a proxy.
+ARG NPM_CONFIG_REGISTRY
+COPY --from=manifests /daykey ./
+RUN npx --yes pnpm@12.21.0 install --prod --no-optional --frozen-lockfile --reporter=append-only
+# Where volumes are mounted: a new volume takes the owner of what it covers.
+RUN mkdir -p /mounts/postgres /mounts/migrate /mounts/auth-server /mounts/resource-server \
+  /mounts/operator /mounts/tls /mounts/grafana
+
+FROM node:24-bookworm-slim AS runtime
+ENV NODE_ENV=production
+WORKDIR /daykey
+COPY --from=libraries /daykey ./
+COPY packages/common packages/common
+USER 1000:1000
+
+FROM runtime AS cli
+COPY packages/client packages/client
+COPY packages/cli packages/cli
+ENTRYPOINT ["node", "/daykey/packages/cli/bin/daykey.mjs"]
+
+FROM runtime AS server
+COPY packages/service packages/service
+HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 CMD ["node", "-e", \
+  "require('http').get({ host: '127.0.0.1', port: process.env.PRIVATE_PORT, path: '/readyz' }, ({ statusCode }) => process.exit(statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
+
+FROM server AS auth-server
+COPY packages/auth-server packages/auth-server
+ENV PRIVATE_PORT=4001
+EXPOSE 4000 4001
+ENTRYPOINT ["node", "packages/auth-server/src/main.ts"]
+
+FROM server AS resource-server
+COPY packages/client packages/client
+COPY packages/resource-server packages/resource-server
+ENV PRIVATE_PORT=5001
+EXPOSE 5000 5001
+ENTRYPOINT ["node", "packages/resource-server/src/main.ts"]
+
+FROM server AS setup
+COPY packages packages
+COPY --from=libraries --chown=1000:1000 /mounts /run/daykey
+HEALTHCHECK NONE
+ENTRYPOINT ["node", "packages/local/src/containers/main.ts"]
