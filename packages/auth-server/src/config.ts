@@ -132,6 +132,11 @@ const DEFINITIONS = {
     default: false,
     description: "Fetch a client's jwks_uri from private addresses too, from loopback also by http",
   }),
+  SEED_HASH: flag({
+    default: false,
+    description:
+      "Let clients have client_secret_hash_seed, the articles' HMAC-SHA-1 of the date and salt",
+  }),
   CORS_ORIGINS: list({
     default: [],
     item: isOrigin,
@@ -170,6 +175,7 @@ export interface AuthServerConfig extends ListenerConfig {
   clientCacheSize: number;
   assertionTypOptional: boolean;
   allowPrivateJwksUri: boolean;
+  seedHash: boolean;
   corsOrigins: readonly string[];
   badCredentialsPerMinute: number;
   logLevel: LogLevel;
@@ -213,6 +219,7 @@ export function readConfig(env: Record<string, string | undefined>): AuthServerC
     clientCacheSize: settings.CLIENT_CACHE,
     assertionTypOptional: settings.ASSERTION_TYP_OPTIONAL,
     allowPrivateJwksUri: settings.ALLOW_PRIVATE_JWKS_URI,
+    seedHash: settings.SEED_HASH,
     corsOrigins: settings.CORS_ORIGINS,
     badCredentialsPerMinute: settings.BAD_CREDENTIALS_PER_MINUTE,
     logLevel: settings.LOG_LEVEL,

@@ -115,7 +115,7 @@ async function composeAuthServer(
   const registrar = createClientRegistrar({
     clients,
     resources,
-    secrets: createSecretMaker(),
+    secrets: createSecretMaker(config),
     clock,
     limits: config,
   });
@@ -173,6 +173,7 @@ async function composeAuthServer(
         windowSeconds: BAD_CREDENTIALS_WINDOW_SECONDS,
       }),
       issuer,
+      seedHash: config.seedHash,
       clock,
     }),
   );

@@ -90,6 +90,7 @@ export async function startAuthServer(
     clientCacheSize: 1000,
     assertionTypOptional: false,
     allowPrivateJwksUri: false,
+    seedHash: false,
     corsOrigins: [],
     badCredentialsPerMinute: 10_000,
     logLevel: "info",
@@ -109,7 +110,7 @@ export async function startAuthServer(
       longestGrantSeconds: config.refreshAbsoluteMaxSeconds,
     }),
     resources,
-    secrets: createSecretMaker(),
+    secrets: createSecretMaker(config),
     clock: now,
     limits: config,
   });

@@ -46,7 +46,7 @@ const used = new Set<string>();
 /** What a server says to a hash presented at an instant. */
 async function check(presented: string, now: number): Promise<string> {
   const hash = parseSecretHash(presented);
-  if (!hash) return "malformed";
+  if (hash?.form !== "day" && hash?.form !== "once") return "malformed";
   const keyOf = (date: string): Promise<Uint8Array> =>
     dayKey(webHash, client.client_secret, client.salt, date);
   if (hash.form === "day") {

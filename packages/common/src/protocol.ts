@@ -5,13 +5,14 @@ export type GrantType = (typeof GRANT_TYPES)[number];
 
 /**
  * How a client may prove itself. The first two carry the secret or the day form (RFC 6749 §2.3.1); the
- * next two are the forms of `client_secret_hash` (docs/protocol.md §1); the last is RFC 7523's.
+ * next three are the forms of `client_secret_hash` (docs/protocol.md §1); the last is RFC 7523's.
  */
 export const AUTH_METHODS = [
   "client_secret_basic",
   "client_secret_post",
   "client_secret_hash_day",
   "client_secret_hash_once",
+  "client_secret_hash_seed",
   "private_key_jwt",
 ] as const;
 export type AuthMethod = (typeof AUTH_METHODS)[number];

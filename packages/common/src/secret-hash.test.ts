@@ -21,6 +21,7 @@ import {
   oneTimeMessage,
   parseSecretHash,
   secretBody,
+  seedHashMessage,
 } from "./secret-hash.ts";
 
 const node: HashPrimitives = {
@@ -96,11 +97,28 @@ test.each(vectors.chosen)("Argon2id makes the chosen secret's root (RFC 9106)", 
 });
 
 test.each(vectors.compat)("the seed-compatible hash of $date", (vector) => {
-  const hash = createHmac("sha1", vector.secret).update(`${vector.date} ${vector.salt}`);
+  const [month, day, year] = vector.date.split("/");
+  const message = seedHashMessage(`${year}-${month}-${day}`, vector.salt);
+  expect(new TextDecoder().decode(message)).toBe(`${vector.date} ${vector.salt}`);
+  const hash = createHmac("sha1", vector.secret).update(message);
   expect(hash.digest("hex")).toBe(vector.client_secret_hash);
   expect(createHash("sha256").update(vector.client_secret_hash).digest("hex")).toBe(
     vector.verifier,
   );
+});
+
+test.each(vectors.seed)("the seed-compatible hash of a generated secret on $date", (vector) => {
+  const message = seedHashMessage(vector.date, client.salt);
+  const hash = createHmac("sha1", client.client_secret).update(message).digest("hex");
+  expect([hash, createHash("sha256").update(hash).digest("hex")]).toEqual([
+    vector.client_secret_hash,
+    vector.verifier,
+  ]);
+});
+
+test.each(vectors.seed_cases)("seed: $name", ({ client_secret_hash: hash, expected }) => {
+  const parsed = parseSecretHash(hash);
+  expect(parsed).toEqual(expected === "malformed" ? undefined : { form: "seed" });
 });
 
 const hasOpenssl = spawnSync("openssl", ["version"]).status === 0;
@@ -177,7 +195,8 @@ describe("the form of client_secret_hash", () => {
       fc.property(edit, ({ text, at, remove, insert }) => {
         const edited = text.slice(0, at) + insert + text.slice(at + remove);
         const parsed = parseSecretHash(edited);
-        if (parsed === undefined) return;
+        // Nothing here is cut to the 40 hex of the seed-compatible hash.
+        if (parsed === undefined || parsed.form === "seed") return;
         const spelt =
           parsed.form === "day"
             ? toHex(parsed.dayKey)

@@ -1,6 +1,6 @@
 /**
  * The client secret and its salted, date-bound hash (docs/protocol.md §1), as pure rules: how a
- * secret is written, which bytes are hashed, how the two forms of `client_secret_hash` look.
+ * secret is written, which bytes are hashed, how the forms of `client_secret_hash` look.
  * Clients build a hash with the async functions here, over whatever hash primitives they have;
  * the auth-server checks one in `clients/authenticate-secret-hash.ts`.
  */
@@ -23,6 +23,7 @@ const KID = /^[a-z0-9]{8}$/;
 const SALT = /^[0-9a-f]{32}$/;
 const NONCE = /^[0-9a-f]{32}$/;
 const GENERATED_SECRET = /^dks_([a-z0-9]{8})_[0-9a-f]{64}_[0-9a-f]{8}$/;
+const SEED_HASH = /^[0-9a-f]{40}$/;
 const DAY_KEY_BYTES = 32;
 const CHECKSUM_LENGTH = 8;
 
@@ -68,6 +69,15 @@ export function dayKeyMessage(date: string, salt: string): Uint8Array<ArrayBuffe
   return utf8(`${date} ${salt}`);
 }
 
+/**
+ * The message whose HMAC-SHA-1 under a generated secret is the seed-compatible hash of a date
+ * (`YYYY-MM-DD`): `MM/DD/YYYY` SP salt (docs/protocol.md §1.9).
+ */
+export function seedHashMessage(date: string, salt: string): Uint8Array<ArrayBuffer> {
+  const [year, month, day] = date.split("-");
+  return utf8(`${month}/${day}/${year} ${salt}`);
+}
+
 /** What a one-time hash binds: everything but the proof itself. */
 export interface OneTimeContext {
   issuer: string;
@@ -88,6 +98,7 @@ export function oneTimeMessage(context: OneTimeContext): Uint8Array<ArrayBuffer>
 /** A `client_secret_hash` as presented. */
 export type PresentedHash =
   | { form: "day"; dayKey: Uint8Array }
+  | { form: "seed" }
   | {
       form: "once";
       kid: string;
@@ -98,10 +109,11 @@ export type PresentedHash =
       proof: Uint8Array;
     };
 
-/** The parts of a `client_secret_hash`, or undefined when it has neither form exactly. */
+/** The parts of a `client_secret_hash`, or undefined when it has none of the forms exactly. */
 export function parseSecretHash(text: string): PresentedHash | undefined {
   const key = fromHex(text, DAY_KEY_BYTES);
   if (key) return { form: "day", dayKey: key };
+  if (SEED_HASH.test(text)) return { form: "seed" };
   const [kid, when, nonce, proofHex, ...rest] = text.split(".");
   if (kid === undefined || when === undefined || nonce === undefined || proofHex === undefined) {
     return undefined;

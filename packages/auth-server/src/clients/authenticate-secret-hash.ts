@@ -20,7 +20,7 @@ import { dayKeyOf, verifierOf } from "./secrets.ts";
 /** What was proved, by which secret, and what an allowed one still has to pass. */
 export interface Proof {
   slot: SecretSlot;
-  form: "secret" | "day" | "once";
+  form: "secret" | "day" | "once" | "seed";
   /** Of a one-time hash: its nonce, to be used up, and its time. */
   once?: { nonce: string; whenAt: number; isFresh: boolean };
 }
@@ -33,10 +33,11 @@ export function checkCredential(
 ): Proof | undefined {
   const presented = parseSecretHash(credential.value);
   if (credential.via === "client_secret_hash") {
-    if (presented?.form !== "once") {
-      return checkDayKey(presented?.dayKey, entry, context.now);
+    if (presented?.form === "once") {
+      return checkOneTime(presented, credential.clientId, entry, context);
     }
-    return checkOneTime(presented, credential.clientId, entry, context);
+    if (presented?.form === "seed") return checkSeedHash(credential.value, entry, context.now);
+    return checkDayKey(presented?.dayKey, entry, context.now);
   }
   if (presented?.form === "day") return checkDayKey(presented.dayKey, entry, context.now);
   return checkSecret(credential.value, entry, context.now);
@@ -59,6 +60,19 @@ function checkDayKey(
     }
   }
   return dayKey && proved && { slot: proved, form: "day" };
+}
+
+/** S(the hash's text) against the verifiers of the same dates; a secret without any has none that is equal. */
+function checkSeedHash(text: string, entry: ClientEntry, now: number): Proof | undefined {
+  const digest = verifierOf(Buffer.from(text));
+  let proved: SecretSlot | undefined;
+  for (const slot of entry.slots) {
+    for (const day of acceptedDays(now)) {
+      const verifier = slot.seedVerifiers[day - entry.firstDay] ?? NO_VERIFIER;
+      if (timingSafeEqual(digest, verifier)) proved = slot;
+    }
+  }
+  return proved && { slot: proved, form: "seed" };
 }
 
 /** The secret itself, in Basic or post: its day keys are made here. Any text costs the same. */

@@ -39,6 +39,8 @@ interface Proven {
   expiresAt: number | undefined;
   /** Those that the client must be registered for. */
   methods: readonly AuthMethod[];
+  /** Whether by the seed-compatible hash. */
+  isSeed?: boolean;
   once?: {
     /** To be used up. */
     nonce: { kid: string; nonce: string; issuedAt: number; expiresAt: number };
@@ -47,6 +49,9 @@ interface Proven {
     notFresh: string;
   };
 }
+
+/** The longest life of an access token that the seed-compatible hash opens. */
+const SEED_ACCESS_TOKEN_SECONDS = 900;
 
 /** How long a one-time hash's nonce is remembered after its `when`, in seconds. */
 const NONCE_LIFE_SECONDS = 900;
@@ -67,6 +72,7 @@ export function createClientAuthenticator({
   lastUsed,
   attempts,
   issuer,
+  seedHash,
   clock,
 }: {
   cache: ClientCache;
@@ -75,11 +81,13 @@ export function createClientAuthenticator({
   lastUsed: Pick<LastUsed, "used">;
   attempts: Attempts;
   issuer: string;
+  /** Whether the seed-compatible hash is taken at all. */
+  seedHash: boolean;
   clock: Clock;
 }): ClientAuthenticator {
   async function verify(
     credential: Credential,
-    note: AuthenticationRequest["note"],
+    { note, isForTokens }: AuthenticationRequest,
   ): Promise<VerifiedClient> {
     const { clientId } = credential;
     const entry = await cache.find(clientId);
@@ -90,7 +98,7 @@ export function createClientAuthenticator({
     if (client) note({ client: client.clientId });
     if (typeof proven !== "string") note({ kid: proven.kid });
 
-    const fault = faultOf(client, proven, now);
+    const fault = faultOf(client, proven, { now, takesSeedHash: seedHash && isForTokens });
     if (fault !== undefined || !client || typeof proven === "string") {
       throw failure(fault ?? "unknown_client");
     }
@@ -101,7 +109,8 @@ export function createClientAuthenticator({
       if (!isFirst) throw failure("replayed");
     }
     lastUsed.used(clientId, proven.kid);
-    return { ...client, credential: proven.kid } as VerifiedClient;
+    const limits = proven.isSeed === true ? seedLimits(client) : {};
+    return { ...client, ...limits, credential: proven.kid } as VerifiedClient;
   }
 
   /** What is proved, or why nothing is. */
@@ -119,13 +128,14 @@ export function createClientAuthenticator({
   }
 
   return {
-    async authenticate({ form, authorization, addressKey, note }) {
+    async authenticate(request) {
+      const { form, authorization, addressKey, note } = request;
       try {
         const credential = withPossibleId(readCredential(form, authorization));
         note({ authMethod: credential.via });
         await attempts.check(credential.clientId, addressKey);
         try {
-          return await verify(credential, note);
+          return await verify(credential, request);
         } catch (error) {
           if (isBadCredential(error)) await attempts.failed(credential.clientId, addressKey);
           throw error;
@@ -146,12 +156,13 @@ function withPossibleId(credential: Credential): Credential {
 function faultOf(
   client: Client | undefined,
   proven: Proven | string,
-  now: number,
+  { now, takesSeedHash }: { now: number; takesSeedHash: boolean },
 ): string | undefined {
   if (!client) return "unknown_client";
   if (typeof proven === "string") return proven;
   if ((proven.expiresAt ?? Infinity) <= now) return "expired_secret";
   if (!client.enabled) return "disabled_client";
+  if (proven.isSeed === true && !takesSeedHash) return "seed_hash_not_taken";
   return proven.methods.every((method) => client.authMethods.includes(method))
     ? undefined
     : "method_not_registered";
@@ -165,7 +176,8 @@ function byAssertion({ kid, jti, issuedAt, forgottenAt, isFresh }: AssertionProo
 
 function bySecret(credential: SecretCredential, proof: Proof): Proven {
   const { kid, expiresAt } = proof.slot;
-  const proven: Proven = { kid, expiresAt, methods: methodsNeeded(credential, proof) };
+  const isSeed = proof.form === "seed";
+  const proven: Proven = { kid, expiresAt, methods: methodsNeeded(credential, proof), isSeed };
   if (!proof.once) return proven;
   const { nonce, whenAt, isFresh } = proof.once;
   const used = { kid, nonce, issuedAt: whenAt, expiresAt: whenAt + NONCE_LIFE_SECONDS };
@@ -180,7 +192,16 @@ function methodsNeeded({ via }: SecretCredential, { form }: Proof): AuthMethod[]
   const needed: AuthMethod[] = via === "client_secret_hash" ? [] : [via];
   if (form === "day") needed.push("client_secret_hash_day");
   if (form === "once") needed.push("client_secret_hash_once");
+  if (form === "seed") needed.push("client_secret_hash_seed");
   return needed;
+}
+
+/** An old form for old programs (docs/protocol.md §1.9): no refresh token, no access token that lives long. */
+function seedLimits({ grantTypes }: Client): Partial<VerifiedClient> {
+  return {
+    grantTypes: grantTypes.filter((name) => name !== "refresh_token"),
+    accessTokenLimitSeconds: SEED_ACCESS_TOKEN_SECONDS,
+  };
 }
 
 function failure(detail: string): OAuthError {

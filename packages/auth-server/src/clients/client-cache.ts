@@ -78,15 +78,16 @@ export function createClientCache({
     firstDay: number,
     secret: LiveSecret | undefined,
   ): SecretSlot {
+    const days = Array.from({ length: DAYS_HELD }, (_, i) => firstDay + i);
     return {
       kid: secret?.kid ?? "",
       salt: secret?.salt ?? fakeSalt(clientId, index),
       expiresAt: secret?.expiresAt ?? 0,
-      verifiers: Array.from(
-        { length: DAYS_HELD },
-        (_, i) =>
-          secret?.verifiers.get(firstDay + i) ?? fakeVerifier(clientId, index, firstDay + i),
+      verifiers: days.map(
+        (day) => secret?.verifiers.get(day) ?? fakeVerifier(clientId, index, day),
       ),
+      // No fakes: what is not there is compared with zeros, for present and absent clients alike.
+      seedVerifiers: days.map((day) => secret?.seedVerifiers.get(day)),
     };
   }
 

@@ -56,6 +56,8 @@ export interface SecretSlot {
   expiresAt: number;
   /** 32-byte verifiers of three days around today, in order. */
   verifiers: readonly Buffer[];
+  /** The same of the seed-compatible hash; most secrets have none. */
+  seedVerifiers: readonly (Buffer | undefined)[];
 }
 
 export type SecretSlots = readonly [SecretSlot, SecretSlot];
@@ -67,4 +69,6 @@ export interface VerifiedClient extends Client {
   readonly [proven]: true;
   /** The kid of the secret or key it used. */
   readonly credential: string;
+  /** Where what it used is good for short-lived access tokens only. */
+  readonly accessTokenLimitSeconds?: number;
 }

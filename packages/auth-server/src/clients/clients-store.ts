@@ -15,6 +15,8 @@ export interface LiveSecret {
   expiresAt: number;
   /** By day since 1970-01-01, where the secret has one; 32 bytes each. */
   verifiers: ReadonlyMap<number, Buffer>;
+  /** The same of the seed-compatible hash, where it has any. */
+  seedVerifiers: ReadonlyMap<number, Buffer>;
 }
 
 export interface FoundClient {
@@ -86,11 +88,13 @@ interface ClientSecretRow extends FoundRow {
   /** The day of the first verifier in `verifiers`. */
   verifiers_day: number;
   verifiers: Buffer;
+  seed_verifiers: Buffer | null;
 }
 
 /** How many live secrets a client may have: the current and a retiring one. */
 const MAX_LIVE_SECRETS = 2;
 const VERIFIER_BYTES = 32;
+const NONE = Buffer.alloc(0);
 
 export function createClientsStore(
   database: Database,
@@ -108,6 +112,9 @@ export function createClientsStore(
                       substring(s.verifiers
                         from greatest($2::int - (s.first_day - date '1970-01-01'), 0) * 32 + 1
                         for 96) as verifiers,
+                      substring(s.seed_verifiers
+                        from greatest($2::int - (s.first_day - date '1970-01-01'), 0) * 32 + 1
+                        for 96) as seed_verifiers,
                       (select jsonb_agg(k.public_jwk || jsonb_build_object('kid', k.kid, 'alg', k.algorithm)
                                         order by k.created_at desc)
                        from daykey.client_keys k
@@ -150,6 +157,11 @@ export function createClientsStore(
             salt: row.salt,
             expiresAt: row.expires_at,
             verifiers: verifiersByDay(row.verifiers, row.verifiers_day, firstDay + 2),
+            seedVerifiers: verifiersByDay(
+              row.seed_verifiers ?? NONE,
+              row.verifiers_day,
+              firstDay + 2,
+            ),
           })),
       };
     },
@@ -183,6 +195,11 @@ export function createClientsStore(
         });
         if (live.length >= MAX_LIVE_SECRETS) return "full";
         if (!(await insertSecret(tx, clientId, secret))) return "kid_exists";
+        await tx.query({
+          text: `update daykey.secrets set seed_verifiers = null
+                 where client_id = $1 and seed_verifiers is not null and expires_at <= now()`,
+          values: [clientId],
+        });
         const [other] = live;
         let shortened: AddedSecret["shortened"];
         if (other && overlapSeconds !== undefined) {
@@ -220,15 +237,21 @@ export function createClientsStore(
   };
 }
 
-/** False when the client has or had a secret or a key of this kid. */
+/**
+ * Verifiers of the seed-compatible hash are kept where the client has that method, by its row of now.
+ * False when the client has or had a secret or a key of this kid.
+ */
 async function insertSecret(
   tx: Queryable,
   clientId: string,
   secret: StoredSecret,
 ): Promise<boolean> {
   const { rowCount } = await tx.query({
-    text: `insert into daykey.secrets (client_id, kid, kind, salt, first_day, verifiers, expires_at)
-           select $1, $2, $3, $4, $5::date, $6::bytea, to_timestamp($7)
+    text: `insert into daykey.secrets
+             (client_id, kid, kind, salt, first_day, verifiers, expires_at, seed_verifiers)
+           select $1, $2, $3, $4, $5::date, $6::bytea, to_timestamp($7),
+             (select $8::bytea from daykey.clients
+              where client_id = $1 and 'client_secret_hash_seed' = any(auth_methods))
            where not exists (select from daykey.client_keys where client_id = $1 and kid = $2)
            on conflict (client_id, kid) do nothing`,
     values: [
@@ -239,6 +262,7 @@ async function insertSecret(
       formatDay(secret.firstDay),
       secret.verifiers,
       secret.expiresAt,
+      secret.seedVerifiers ?? null,
     ],
   });
   return rowCount > 0;

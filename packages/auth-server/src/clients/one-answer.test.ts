@@ -166,6 +166,7 @@ describe("C5: what only a hash can be", () => {
       },
     ],
     ["no hash at all", "wrong_credential", async () => "x"],
+    ["40 hex", "wrong_credential", async () => randomBytes(20).toString("hex")],
     ["64 zeros", "wrong_credential", async () => "0".repeat(64)],
     ["random hex", "wrong_credential", async () => randomBytes(32).toString("hex")],
     [

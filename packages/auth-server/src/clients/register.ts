@@ -100,6 +100,7 @@ export function createClientRegistrar({
     accessTokenMaxSeconds: number;
     refreshAbsoluteMaxSeconds: number;
     allowPrivateJwksUri?: boolean;
+    seedHash?: boolean;
   };
 }): ClientRegistrar {
   async function checkRegistration(registration: ClientRegistration): Promise<void> {
@@ -110,6 +111,10 @@ export function createClientRegistrar({
       `name has 1 to ${MAX_NAME_LENGTH} characters and no control characters.`,
     );
     check(isSubset(authMethods, AUTH_METHODS), "auth_methods holds one or more known methods.");
+    check(
+      !authMethods.includes("client_secret_hash_seed") || limits.seedHash === true,
+      "client_secret_hash_seed is for servers with the setting SEED_HASH.",
+    );
     check(isSubset(grantTypes, GRANT_TYPES), "grant_types holds one or more known grant types.");
     check(
       scopes.every(isScopeToken) && scopes.join(" ").length <= MAX_SCOPES_LENGTH,

@@ -59,7 +59,7 @@ export interface RegistrationsStore {
   /** Undefined without such a client; `tx` sees what it has itself changed. */
   read(clientId: string, tx?: Transaction): Promise<RegisteredClient | undefined>;
   /**
-   * Replaces a registration that still has this version.
+   * Replaces a registration that still has this version; verifiers of a method it loses go.
    * @throws {ProblemError} 409 when nobody could administrate any more
    */
   change(
@@ -98,6 +98,9 @@ const COLUMNS = `client_id, name, enabled, epoch, version, auth_methods, grant_t
   access_token_seconds, refresh_idle_seconds, refresh_absolute_seconds, access_token_format, jwks_uri,
   extract(epoch from created_at)::float8 as created_at,
   extract(epoch from updated_at)::float8 as updated_at`;
+
+/** Without this method its verifiers go. */
+const SEED = "client_secret_hash_seed";
 
 /** The page's text is one of two, and all that a caller sends is a parameter (A5). */
 const LIST: Record<ClientOrder, string> = {
@@ -226,6 +229,13 @@ export function createRegistrationsStore(
            access_token_format = $10, jwks_uri = $11`,
           registrationValues(registration, issuer),
         );
+        if (before.authMethods.includes(SEED) && !after.authMethods.includes(SEED)) {
+          await tx.query({
+            text: `update daykey.secrets set seed_verifiers = null
+                   where client_id = $1 and seed_verifiers is not null`,
+            values: [registration.clientId],
+          });
+        }
         await keepAnAdmin(tx, before);
         await record(tx, before, after);
         return after;
@@ -261,7 +271,8 @@ export function createRegistrationsStore(
         ]);
         await tell(tx, after);
         for (const text of [
-          `update daykey.secrets set verifiers = '', revoked_at = coalesce(revoked_at, now())
+          `update daykey.secrets set verifiers = '', seed_verifiers = null,
+             revoked_at = coalesce(revoked_at, now())
            where client_id = $1`,
           `update daykey.client_keys set revoked_at = coalesce(revoked_at, now())
            where client_id = $1`,

@@ -1,13 +1,16 @@
 /** The shared vectors, whose client is put into the database as protocol §1 says, against a real server. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import vectors from "../../../common/vectors/secret-hash.json" with { type: "json" };
+import { seedHashMessage } from "@daykey/common/secret-hash";
+import { formatDay } from "@daykey/common/clock";
+import { createHmac } from "node:crypto";
 import { type Answer, API, startAuthServer, type TestAuthServer } from "../../test/auth-server.ts";
 import { dayKeyOf, verifierOf } from "./secrets.ts";
 
 const { client } = vectors;
 const FIRST_DAY = 20_777; // 2026-11-20
 
-type Vector = (typeof vectors.cases)[number];
+type Vector = Pick<(typeof vectors.cases)[number], "client_secret_hash" | "now">;
 
 const REFUSED = { error: "invalid_client", error_description: "Client authentication failed." };
 const ACCEPTED = {
@@ -20,20 +23,28 @@ const ACCEPTED = {
 let server: TestAuthServer;
 beforeAll(async () => {
   vi.useFakeTimers({ toFake: ["Date"], now: new Date("2026-11-20T12:00:00Z") });
-  server = await startAuthServer({ config: { issuer: client.issuer } });
+  server = await startAuthServer({ config: { issuer: client.issuer, seedHash: true } });
   const days = Array.from({ length: 4 }, (_, i) =>
     verifierOf(dayKeyOf(client.client_secret, client.salt, FIRST_DAY + i)),
   );
-  const methods = ["client_secret_hash_day", "client_secret_hash_once", "client_secret_basic"];
+  const seedDays = Array.from({ length: 4 }, (_, i) => {
+    const message = seedHashMessage(formatDay(FIRST_DAY + i), client.salt);
+    const hash = createHmac("sha1", client.client_secret).update(message).digest("hex");
+    return verifierOf(Buffer.from(hash));
+  });
+  const methods = [
+    ...["day", "once", "seed"].map((form) => `client_secret_hash_${form}`),
+    "client_secret_basic",
+  ];
   await server.database.query(
     `insert into daykey.clients (client_id, name, auth_methods, grant_types, scopes, resources)
      values ($1, 'vectors', $2, '{client_credentials}', '{time:read}', $3)`,
     [client.client_id, methods, [API]],
   );
   await server.database.query(
-    `insert into daykey.secrets (client_id, kid, kind, salt, first_day, verifiers, expires_at)
-     values ($1, $2, 'generated', $3, '2026-11-20', $4, '2027-11-20')`,
-    [client.client_id, client.kid, client.salt, Buffer.concat(days)],
+    `insert into daykey.secrets (client_id, kid, kind, salt, first_day, verifiers, seed_verifiers, expires_at)
+     values ($1, $2, 'generated', $3, '2026-11-20', $4, $5, '2027-11-20')`,
+    [client.client_id, client.kid, client.salt, Buffer.concat(days), Buffer.concat(seedDays)],
   );
   await server.look();
 });
@@ -81,6 +92,17 @@ function answerOf(expected: string, { now, client_secret_hash: hash }: Vector): 
         : { status: 401, body: REFUSED };
   }
 }
+
+test.each(vectors.seed_cases)("seed: $name", async (vector) => {
+  vi.setSystemTime(vector.now);
+  const answers = [];
+  for (const expected of [vector.expected].flat()) {
+    const { status, body } = await present(vector.client_secret_hash);
+    answers.push([{ status, body }, answerOf(expected, vector)]);
+  }
+  expect(answers.map(([answer]) => answer)).toEqual(answers.map(([, expected]) => expected));
+  expect((await presentInBasic(vector.client_secret_hash)).status).toBe(401);
+});
 
 const named = vectors.cases.map((vector) => [vector.form, vector.name, vector] as const);
 const plain = named.filter(([, , vector]) => vector.mutation === undefined);

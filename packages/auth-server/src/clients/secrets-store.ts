@@ -90,7 +90,7 @@ export function createSecretsStore(
         if (!before) return "unknown";
         if (before.revoked_at !== null) return "revoked";
         const { rows: ended } = await tx.query<Row>({
-          text: `update daykey.secrets set revoked_at = now(), verifiers = ''
+          text: `update daykey.secrets set revoked_at = now(), verifiers = '', seed_verifiers = null
                  where client_id = $1 and kid = $2 returning ${COLUMNS}`,
           values: [clientId, kid],
         });

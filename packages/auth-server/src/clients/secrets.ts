@@ -22,6 +22,7 @@ import {
   isKid,
   isSalt,
   secretBody,
+  seedHashMessage,
 } from "@daykey/common/secret-hash";
 import { ProblemError } from "@daykey/service/problem-error";
 import { randomKid } from "../random-kid.ts";
@@ -57,6 +58,8 @@ export interface StoredSecret {
   firstDay: number;
   /** 32 bytes a day. */
   verifiers: Buffer;
+  /** The same of the seed-compatible hash, of a generated secret where the server makes them. */
+  seedVerifiers?: Buffer;
   /** Epoch seconds. */
   expiresAt: number;
 }
@@ -120,6 +123,12 @@ export function dayKeyOf(root: string, salt: string, day: number): Buffer {
     .digest();
 }
 
+/** S(hash text) of the seed-compatible hash of a date. */
+function seedVerifierOf(secret: string, salt: string, day: number): Buffer {
+  const hash = createHmac("sha1", secret).update(seedHashMessage(formatDay(day), salt));
+  return verifierOf(Buffer.from(hash.digest("hex")));
+}
+
 export function verifierOf(dayKey: Uint8Array): Buffer {
   return createHash("sha256").update(dayKey).digest();
 }
@@ -134,8 +143,11 @@ function lifeOutOfBounds(): ProblemError {
 }
 
 /** Argon2 shares libuv's thread pool with everything else, so few run at once and few wait. */
-export function createSecretMaker(limits = { atOnce: 2, waiting: 32 }): SecretMaker {
-  const gate = createGate(limits);
+const ARGON2_GATE = { atOnce: 2, waiting: 32 };
+
+/** @param options.seedHash whether generated secrets get verifiers of the seed-compatible hash too */
+export function createSecretMaker({ seedHash = false } = {}): SecretMaker {
+  const gate = createGate(ARGON2_GATE);
 
   async function rootOf(chosen: string, salt: string): Promise<string> {
     const hash = await gate(() =>
@@ -163,10 +175,10 @@ export function createSecretMaker(limits = { atOnce: 2, waiting: 32 }): SecretMa
       const made = await secretAndRoot(request, kid, salt);
       const expiresAt = now + days * DAY_SECONDS;
       const firstDay = dayOf(now - CLOCK_SKEW_SECONDS);
-      const verifiers: Buffer[] = [];
-      for (let day = firstDay; day <= dayOf(expiresAt + CLOCK_SKEW_SECONDS); day++) {
-        verifiers.push(verifierOf(dayKeyOf(made.root, salt, day)));
-      }
+      const lastDay = dayOf(expiresAt + CLOCK_SKEW_SECONDS);
+      const eachDay = (make: (day: number) => Buffer): Buffer =>
+        Buffer.concat(Array.from({ length: lastDay - firstDay + 1 }, (_, i) => make(firstDay + i)));
+      const isSeed = seedHash && request.kind === "generated";
       return {
         clientSecret: made.clientSecret,
         stored: {
@@ -174,7 +186,10 @@ export function createSecretMaker(limits = { atOnce: 2, waiting: 32 }): SecretMa
           kind: request.kind,
           salt,
           firstDay,
-          verifiers: Buffer.concat(verifiers),
+          verifiers: eachDay((day) => verifierOf(dayKeyOf(made.root, salt, day))),
+          ...(isSeed && {
+            seedVerifiers: eachDay((day) => seedVerifierOf(made.root, salt, day)),
+          }),
           expiresAt,
         },
       };

@@ -27,7 +27,7 @@ let database: Database;
 let known: { clientId: string; entry: ClientEntry };
 let unknown: { clientId: string; entry: ClientEntry };
 beforeAll(async () => {
-  server = await startAuthServer();
+  server = await startAuthServer({ config: { seedHash: true } });
   const { log } = createTestLog();
   database = createDatabase({ connectionString: server.database.appUrl, log });
   const cache = createClientCache({
@@ -37,7 +37,8 @@ beforeAll(async () => {
     capacity: 10,
     isStale: () => false,
   });
-  const { clientId } = await server.createClient();
+  const authMethods = ["client_secret_hash_day", "client_secret_hash_seed"] as const;
+  const { clientId } = await server.createClient({ authMethods });
   await server.addSecret(clientId);
   const absent = clientId.replace("client", "absent");
   known = { clientId, entry: await cache.find(clientId) };
@@ -50,6 +51,8 @@ afterAll(async () => {
 
 test("the two entries that are compared", () => {
   expect([known.entry.client?.clientId, unknown.entry.client]).toEqual([known.clientId, undefined]);
+  const lengths = [known, unknown].map(({ entry }) => entry.slots[0].seedVerifiers[1]?.length);
+  expect(lengths).toEqual([32, undefined]);
 });
 
 /** Nanoseconds of one check, which must refuse. */
@@ -102,6 +105,7 @@ const WRONG: [name: string, via: SecretCredential["via"], makeValue: () => strin
     () => `${known.entry.slots[0].kid}.${formatInstant(server.now())}.${hex(16)}.${hex(32)}`,
   ],
   ["no hash at all", "client_secret_hash", () => hex(40)],
+  ["a seed-compatible hash", "client_secret_hash", () => hex(20)],
   [
     "a secret in Basic",
     "client_secret_basic",

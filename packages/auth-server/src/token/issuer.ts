@@ -43,7 +43,11 @@ export function createTokenIssuer({
   accessTokenMaxSeconds: number;
 }): TokenIssuer {
   return ({ client, grant, resource, scope, refresh }) => {
-    const life = Math.min(client.accessTokenSeconds ?? accessTokenSeconds, accessTokenMaxSeconds);
+    const life = Math.min(
+      client.accessTokenSeconds ?? accessTokenSeconds,
+      accessTokenMaxSeconds,
+      client.accessTokenLimitSeconds ?? Infinity,
+    );
     const iat = Math.floor(clock());
     const claims: AccessTokenClaims = {
       iss: issuer,

@@ -16,7 +16,7 @@ import { objectIn } from "../http.ts";
 import { completed, orderSecret } from "../new-secret.ts";
 import { clientFacts } from "../client-facts.ts";
 
-const FORMS = ["once", "day", "basic", "post", "key"] as const;
+const FORMS = ["once", "day", "seed", "basic", "post", "key"] as const;
 const DEFAULT_FORMS = ["once", "day"] as const;
 
 const formOption = () => new Option("--form <form...>", "how it may prove itself").choices(FORMS);
