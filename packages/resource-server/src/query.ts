@@ -2,12 +2,18 @@
 import { ProblemError } from "@daykey/service/problem-error";
 import type { z } from "zod";
 
+/** Parameters of a signed URL are the guard's to judge (`access`). */
+const SIGNED_URL_PREFIX = "dk-";
+
 /** @throws {ProblemError} 400 `invalid-query` that names the parameter, if it is a known one */
 export function readQuery<T extends z.ZodObject>(schema: T, search: string): z.output<T> {
   const members = Object.create(null) as Record<string, string>;
   for (const [name, value] of new URLSearchParams(search)) {
     if (name in members) throw invalid("A query parameter must not appear twice.");
     members[name] = value;
+  }
+  for (const name of Object.keys(members)) {
+    if (name.startsWith(SIGNED_URL_PREFIX)) delete members[name];
   }
   const result = schema.safeParse(members);
   if (result.success) return result.data;

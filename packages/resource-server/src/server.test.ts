@@ -97,6 +97,9 @@ test("V4: every route but the open ones is guarded, and a new one has to be put 
   expect(answers).toEqual({
     "GET /time": NO_CREDENTIAL,
     "GET /primes/:n": NO_CREDENTIAL,
+    // In the articles' shape.
+    "POST /get-current-time": { ...NO_CREDENTIAL, body: { error: "Unauthorized" } },
+    "POST /check-prime": { ...NO_CREDENTIAL, body: { error: "Unauthorized" } },
     "GET /primes/:n/next": NO_CREDENTIAL,
     "GET /primes/:n/previous": NO_CREDENTIAL,
     "POST /primes": NO_CREDENTIAL,

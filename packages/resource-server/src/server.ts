@@ -24,6 +24,7 @@ import { createPrimesRouter, PRIMES_SCOPE } from "./primes/endpoint.ts";
 import { createPrimeChecker } from "./primes/prime-pool.ts";
 import { createSeedRouter } from "./seed/endpoint.ts";
 import { createTimeRouter, TIME_SCOPE } from "./time/endpoint.ts";
+import { createSteadyClock } from "./time/steady-clock.ts";
 
 /**
  * @param deps.elapsed seconds of a clock that nobody sets; it tells how old the feed is
@@ -75,6 +76,7 @@ export async function createResourceServer(
     },
   });
   const checker = createPrimeChecker(config.primes);
+  const steadyClock = createSteadyClock(clock);
 
   const health = createHealth();
   // Asking is also what fetches: now, and again with every probe until there are keys.
@@ -95,9 +97,9 @@ export async function createResourceServer(
         ...shared,
         metrics,
         routers: [
-          createTimeRouter({ clock, requireScope }),
+          createTimeRouter({ clock: steadyClock, requireScope }),
           createPrimesRouter({ checker, requireScope }),
-          createSeedRouter({ clock, checker, requireScope }),
+          createSeedRouter({ clock: steadyClock, checker, requireScope }),
           createMetadataEndpoint({ resource, issuer, scopes: [TIME_SCOPE, PRIMES_SCOPE] }),
           health.router,
         ],

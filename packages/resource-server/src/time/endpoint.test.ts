@@ -2,12 +2,14 @@ import { afterAll, describe, expect, test } from "vitest";
 
 import { bearerOfScope, serveRouters } from "../../test/serve-routers.ts";
 import { createTimeRouter } from "./endpoint.ts";
+import { timeAnswer } from "./schema.ts";
+import { createSteadyClock } from "./steady-clock.ts";
 
 const AUTHORIZED = { Authorization: "Bearer time:read" };
 
 let now = 1795262400.1239;
 const server = await serveRouters(
-  createTimeRouter({ clock: () => now, requireScope: bearerOfScope }),
+  createTimeRouter({ clock: createSteadyClock(() => now), requireScope: bearerOfScope }),
 );
 afterAll(() => server.stop());
 
@@ -29,24 +31,73 @@ test.each([
   ["?zone=Europe/Paris", "Europe/Paris", "2026-11-21T13:00:00.123+01:00"],
   ["?zone=Asia%2FKolkata", "Asia/Kolkata", "2026-11-21T17:30:00.123+05:30"],
   ["?zone=Etc/GMT%2B5", "Etc/GMT+5", "2026-11-21T07:00:00.123-05:00"],
-  ["?other=1&zone=UTC", "UTC", "2026-11-21T12:00:00.123+00:00"],
+  ["?dk-key=1&zone=UTC", "UTC", "2026-11-21T12:00:00.123+00:00"],
 ])("GET /time%s", async (query, zone, local) => {
   const response = await get(query);
   expect(response.status).toBe(200);
   expect(response.headers.get("Content-Type")).toBe("application/json; charset=utf-8");
   expect(response.headers.get("Cache-Control")).toBe("no-store");
-  expect(await response.text()).toBe(
+  const body = await response.text();
+  expect(body).toBe(
     `{"time":"2026-11-21T12:00:00.123Z","epoch_seconds":1795262400.123,` +
       `"zone":"${zone}","local":"${local}"}`,
   );
+  expect(timeAnswer.safeParse(JSON.parse(body)).error).toBeUndefined();
 });
 
-test("the time is the clock's at each call", async () => {
-  now = 0;
-  expect(await (await get()).json()).toMatchObject({
-    time: "1970-01-01T00:00:00.000Z",
-    epoch_seconds: 0,
-  });
+test.each([
+  ["rfc3339", "2026-11-21T13:00:00.123+01:00"],
+  ["datetime", "2026-11-21 13:00:00"],
+  ["http-date", "Sat, 21 Nov 2026 12:00:00 GMT"],
+  ["unix", 1795262400],
+  ["unix-ms", 1795262400123],
+])("format=%s is %j", async (format, formatted) => {
+  const response = await get(`?zone=Europe/Paris&format=${format}`);
+  const body: unknown = await response.json();
+  expect([response.status, body]).toEqual([
+    200,
+    {
+      time: "2026-11-21T12:00:00.123Z",
+      epoch_seconds: 1795262400.123,
+      zone: "Europe/Paris",
+      local: "2026-11-21T13:00:00.123+01:00",
+      formatted,
+    },
+  ]);
+  expect(timeAnswer.safeParse(body).error).toBeUndefined();
+});
+
+test.each(["7", "!~", 'a"\\/<&>', "n".repeat(128)])(
+  "the nonce %j comes back as it was",
+  async (nonce) => {
+    const body: unknown = await (await get(`?nonce=${encodeURIComponent(nonce)}`)).json();
+    expect(body).toMatchObject({ zone: "UTC", nonce });
+    expect(timeAnswer.safeParse(body).error).toBeUndefined();
+  },
+);
+
+test("the time is the clock's at each call, and never goes back", async () => {
+  const times: unknown[] = [];
+  for (const instant of [
+    1795262401, 1795262401.0009, 1795262400, 0, 1795262400.999, 1795262402.5,
+  ]) {
+    now = instant;
+    const { epoch_seconds: seconds } = (await (await get()).json()) as { epoch_seconds: unknown };
+    times.push(seconds);
+  }
+  expect(times).toEqual([1795262401, 1795262401, 1795262401, 1795262401, 1795262401, 1795262402.5]);
+});
+
+test("the last instant of an hour, a day and a year is not rounded into the next", async () => {
+  now = 1798761599.9999;
+  for (const [format, formatted] of [
+    ["datetime", "2026-12-31 23:59:59"],
+    ["unix", 1798761599],
+    ["unix-ms", 1798761599999],
+    ["http-date", "Thu, 31 Dec 2026 23:59:59 GMT"],
+  ] as const) {
+    expect(await (await get(`?format=${format}`)).json()).toMatchObject({ formatted });
+  }
 });
 
 describe("zones that are refused", () => {
@@ -83,6 +134,31 @@ describe("zones that are refused", () => {
       ]);
     },
   );
+});
+
+test.each([
+  ["?other=1", "The query has a parameter that is not known here."],
+  ["?Zone=UTC", "The query has a parameter that is not known here."],
+  ["?zone[]=UTC", "The query has a parameter that is not known here."],
+  ["?__proto__=1", "The query has a parameter that is not known here."],
+  ["?zone=UTC&constructor=1", "The query has a parameter that is not known here."],
+  ["?format=", "The query parameter format is not acceptable."],
+  ["?format=RFC3339", "The query parameter format is not acceptable."],
+  ["?format=unix%00", "The query parameter format is not acceptable."],
+  ["?nonce=", "The query parameter nonce is not acceptable."],
+  ["?nonce=a%20b", "The query parameter nonce is not acceptable."],
+  ["?nonce=a+b", "The query parameter nonce is not acceptable."],
+  ["?nonce=%0a", "The query parameter nonce is not acceptable."],
+  ["?nonce=%00", "The query parameter nonce is not acceptable."],
+  ["?nonce=%C3%A9", "The query parameter nonce is not acceptable."],
+  ["?nonce=%ff", "The query parameter nonce is not acceptable."],
+  [`?nonce=${"n".repeat(129)}`, "The query parameter nonce is not acceptable."],
+])("%.40s is refused", async (query, detail) => {
+  const response = await get(query);
+  expect([response.status, await response.json()]).toEqual([
+    400,
+    { type: "urn:daykey:problem:invalid-query", title: "Invalid query", status: 400, detail },
+  ]);
 });
 
 test("V7, C15: without the scope it is 401, whatever the query says", async () => {

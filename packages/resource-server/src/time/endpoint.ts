@@ -1,15 +1,21 @@
-/** `GET /time`: the time in UTC and in a zone of the caller's choice (docs/protocol.md §4). */
+/**
+ * `GET /time`: the time in UTC and in a zone of the caller's choice, in the format of its choice too, with
+ * its nonce (docs/protocol.md §4.3).
+ */
 import type { Clock } from "@daykey/common/clock";
 import { stringifyJson } from "@daykey/common/json-numbers";
 import { JSON_MEDIA_TYPE } from "@daykey/common/protocol";
 import { ProblemError } from "@daykey/service/problem-error";
 import { createRouter, type AppMiddleware, type AppRouter } from "@daykey/service/router";
 
+import { readQuery } from "../query.ts";
+import { type TimeAnswer, type TimeFormat, timeQuery } from "./schema.ts";
 import { zoneFormatter, type ZoneFormatter } from "./zone-time.ts";
 
 export const TIME_SCOPE = "time:read";
 const DEFAULT_ZONE = "UTC";
 
+/** @param options.clock one that never goes back (`steady-clock.ts`) */
 export function createTimeRouter({
   clock,
   requireScope,
@@ -19,34 +25,38 @@ export function createTimeRouter({
 }): AppRouter {
   const router = createRouter();
   router.get("/time", requireScope(TIME_SCOPE), (ctx) => {
-    const { zone, format } = readZone(new URLSearchParams(ctx.querystring));
+    const { zone = DEFAULT_ZONE, format, nonce } = readQuery(timeQuery, ctx.querystring);
+    const toLocal = formatterOf(zone);
     const milliseconds = Math.floor(clock() * 1000);
+    const local = toLocal(milliseconds);
     ctx.type = JSON_MEDIA_TYPE;
     ctx.set("Cache-Control", "no-store");
     ctx.body = stringifyJson({
       time: new Date(milliseconds).toISOString(),
       epoch_seconds: milliseconds / 1000,
       zone,
-      local: format(milliseconds),
-    });
+      local,
+      ...(format && { formatted: FORMATTERS[format](milliseconds, local) }),
+      ...(nonce !== undefined && { nonce }),
+    } satisfies TimeAnswer);
   });
   return router;
 }
 
-/** The zone of the query, as the caller spelt it. Unknown parameters are ignored. */
-function readZone(query: URLSearchParams): { zone: string; format: ZoneFormatter } {
-  const names = [...query.keys()];
-  if (new Set(names).size !== names.length) {
-    const detail = "A query parameter must not appear twice.";
-    throw new ProblemError({ status: 400, code: "invalid-query", title: "Invalid query", detail });
-  }
-  const zone = query.get("zone") ?? DEFAULT_ZONE;
-  const format = zoneFormatter(zone);
-  if (!format) {
-    const detail =
-      "The zone must be a name of the IANA time zone database, such as Europe/Paris (a plus sign " +
-      "in a name is written %2B in a query).";
-    throw new ProblemError({ status: 400, code: "unknown-zone", title: "Unknown zone", detail });
-  }
-  return { zone, format };
+/** @throws {ProblemError} 400 `unknown-zone` */
+function formatterOf(zone: string): ZoneFormatter {
+  const formatter = zoneFormatter(zone);
+  if (formatter) return formatter;
+  const detail =
+    "The zone must be a name of the IANA time zone database, such as Europe/Paris (a plus sign " +
+    "in a name is written %2B in a query).";
+  throw new ProblemError({ status: 400, code: "unknown-zone", title: "Unknown zone", detail });
 }
+
+const FORMATTERS: Record<TimeFormat, (milliseconds: number, local: string) => string | number> = {
+  rfc3339: (_, local) => local,
+  datetime: (_, local) => local.slice(0, "YYYY-MM-DD HH:MM:SS".length).replace("T", " "),
+  "http-date": (milliseconds) => new Date(milliseconds).toUTCString(),
+  unix: (milliseconds) => Math.floor(milliseconds / 1000),
+  "unix-ms": (milliseconds) => milliseconds,
+};
