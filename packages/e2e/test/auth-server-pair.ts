@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { CredentialFile } from "@daykey/auth-server/clients/credential-file";
 import { hashPrimitives } from "@daykey/auth-server/clients/secrets";
+import { PATHS } from "@daykey/common/protocol";
 import { dayFormHash } from "@daykey/common/secret-hash";
 import { readConfig } from "@daykey/local/config";
 import { ensureFirstClients } from "@daykey/local/first-clients";
@@ -15,6 +16,11 @@ const clock = (): number => Date.now() / 1000;
 export interface TokenAnswer {
   status: number;
   body: Record<string, string>;
+}
+
+export interface Answer {
+  status: number;
+  body: Record<string, unknown>;
 }
 
 export interface AuthServerPair {
@@ -31,6 +37,8 @@ export interface AuthServerPair {
   token(server: number, form: Record<string, string>): Promise<TokenAnswer>;
   /** With the demo client's day form. */
   authenticated(server: number, form: Record<string, string>): Promise<TokenAnswer>;
+  /** The same to another path. */
+  post(server: number, path: string, form: Record<string, string>): Promise<Answer>;
   killServer(server: number): Promise<void>;
   startServer(server: number): Promise<void>;
   /** All that both servers have written. */
@@ -80,10 +88,21 @@ export async function startAuthServerPair({
   await startServer(0);
   await startServer(1);
 
-  async function token(server: number, form: Record<string, string>): Promise<TokenAnswer> {
+  async function send(server: number, path: string, form: Record<string, string>): Promise<Answer> {
     const body = new URLSearchParams(form);
-    const response = await fetch(`${url(server)}/oauth2/token`, { method: "POST", body });
-    return { status: response.status, body: (await response.json()) as Record<string, string> };
+    const response = await fetch(url(server) + path, { method: "POST", body });
+    const text = await response.text();
+    const json = text === "" ? {} : (JSON.parse(text) as Record<string, unknown>);
+    return { status: response.status, body: json };
+  }
+
+  async function post(server: number, path: string, form: Record<string, string>): Promise<Answer> {
+    const secret = { root: demo.client_secret, salt: demo.salt };
+    return send(server, path, {
+      client_id: demo.client_id,
+      client_secret_hash: await dayFormHash(hashPrimitives, secret, clock()),
+      ...form,
+    });
   }
 
   return {
@@ -93,15 +112,9 @@ export async function startAuthServerPair({
     demo,
     resourceServerFile: home.resourceServerFile,
     logFile: home.logFile,
-    token,
-    async authenticated(server, form) {
-      const secret = { root: demo.client_secret, salt: demo.salt };
-      return token(server, {
-        client_id: demo.client_id,
-        client_secret_hash: await dayFormHash(hashPrimitives, secret, clock()),
-        ...form,
-      });
-    },
+    token: async (server, form) => (await send(server, PATHS.token, form)) as TokenAnswer,
+    authenticated: async (server, form) => (await post(server, PATHS.token, form)) as TokenAnswer,
+    post,
     async killServer(server) {
       processes[server]?.kill();
       await processes[server]?.ended;

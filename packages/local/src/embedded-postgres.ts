@@ -67,7 +67,8 @@ export async function startEmbeddedPostgres(
     return {
       pid: server.pid,
       directory: place,
-      url: (database, role) => `postgresql://${role}@localhost:5432/${database}?host=${host}`,
+      url: (database, role) =>
+        `postgresql://${role}@localhost:${settings.port}/${database}?host=${host}`,
       stop: () => stop(cluster, server),
     };
   } catch (error) {
