@@ -14,6 +14,7 @@
  * - `credential`: the credential file, secret or key cannot be read or is not one
  * - `insecure_url`: neither https nor this machine, and `allowInsecureRequests` is not set
  * - `cross_origin`: a request that would take the token to another origin than its resource
+ * - `answer_signature`: an answer that was to be signed is not, or its signature does not hold
  * - `closed`: the token source was closed
  */
 export type DaykeyErrorCode =
@@ -26,6 +27,7 @@ export type DaykeyErrorCode =
   | "credential"
   | "insecure_url"
   | "cross_origin"
+  | "answer_signature"
   | "closed";
 
 export interface DaykeyErrorDetails {

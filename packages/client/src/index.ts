@@ -17,4 +17,13 @@ export { oneTimeForm } from "./one-time-form.ts";
 export type { Fetch, Platform } from "./platform.ts";
 export { privateKeyJwt, type PrivateJwk } from "./private-key-jwt.ts";
 export type { SecretMaterial } from "./secret-material.ts";
+export { readSignatureKey, type SignatureKey, type SignatureKeyFile } from "./signature-key.ts";
+export {
+  type RequestToSign,
+  signedFetch,
+  type SignedFetchOptions,
+  signRequest,
+} from "./signed-fetch.ts";
+export { signUrl, type SignUrlOptions } from "./sign-url.ts";
 export { createTokenSource, type TokenSource, type TokenSourceOptions } from "./token-source.ts";
+export { verifiedFetch, type VerifiedFetchOptions } from "./verified-fetch.ts";

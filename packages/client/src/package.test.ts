@@ -137,5 +137,10 @@ test("what is exported is this", async () => {
     "fromCredentialFile",
     "oneTimeForm",
     "privateKeyJwt",
+    "readSignatureKey",
+    "signRequest",
+    "signUrl",
+    "signedFetch",
+    "verifiedFetch",
   ]);
 });

@@ -3,8 +3,7 @@
  * the issuer, as a string and alone, and its `typ` says what it is, as the update of RFC 7523 (RFC 10070)
  * asks: so one that is made for a server is worth nothing at another.
  */
-import { utf8 } from "@daykey/common/bytes";
-import { encodeBase64url } from "./base64url.ts";
+import { toBase64url, utf8 } from "@daykey/common/bytes";
 import {
   type ClientCredential,
   obtain,
@@ -74,14 +73,14 @@ export function privateKeyJwt({
       const header = { alg, typ: ASSERTION_TYP, ...(name !== undefined && { kid: name }) };
       const claims = { iss: clientId, sub: clientId, aud: issuer, iat, exp: iat + LIFE_SECONDS };
       const signed = [header, { ...claims, jti: randomHex() }]
-        .map((part) => encodeBase64url(utf8(JSON.stringify(part))))
+        .map((part) => toBase64url(utf8(JSON.stringify(part))))
         .join(".");
       const signature = await crypto.subtle.sign(ALGORITHMS[alg], signer, utf8(signed));
       return {
         form: {
           client_id: clientId,
           client_assertion_type: ASSERTION_TYPE,
-          client_assertion: `${signed}.${encodeBase64url(new Uint8Array(signature))}`,
+          client_assertion: `${signed}.${toBase64url(new Uint8Array(signature))}`,
         },
       };
     },
