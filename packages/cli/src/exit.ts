@@ -17,7 +17,7 @@ export const EXIT_CODES = `Exit codes:
   1    refused by the server, or by you when asked
   2    the command line cannot be used as it is
   3    the server cannot be reached, or cannot serve now: try again
-  4    audit verify or doctor found faults
+  4    audit verify or doctor found faults, or an answer could not be verified
   5    the credential or profile cannot be used
   70   a defect of this program
   130  interrupted (Ctrl-C)`;

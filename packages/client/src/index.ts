@@ -25,5 +25,10 @@ export {
   signRequest,
 } from "./signed-fetch.ts";
 export { signUrl, type SignUrlOptions } from "./sign-url.ts";
+export {
+  type PrimeEvidence,
+  type PrimeVerification,
+  verifyPrimeAnswer,
+} from "@daykey/common/prime-answer";
 export { createTokenSource, type TokenSource, type TokenSourceOptions } from "./token-source.ts";
 export { verifiedFetch, type VerifiedFetchOptions } from "./verified-fetch.ts";

@@ -142,5 +142,6 @@ test("what is exported is this", async () => {
     "signUrl",
     "signedFetch",
     "verifiedFetch",
+    "verifyPrimeAnswer",
   ]);
 });

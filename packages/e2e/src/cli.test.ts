@@ -69,9 +69,9 @@ test("a client is made, calls both resources, rotates its secret without a faile
 
   const time = await result("time --credential billing.json --zone Europe/Paris");
   expect(time).toMatch(/^2\d{3}-\d\d-\d\dT[\d:.]+\+0[12]:00 Europe\/Paris\n$/);
-  expect(
-    await result("prime 172983479832623897492387592384682937659382477 --credential billing.json"),
-  ).toBe("172983479832623897492387592384682937659382477 is not prime (proven)\n");
+  expect(await result(`prime ${2n ** 127n - 1n} --verify --credential billing.json`)).toBe(
+    `${2n ** 127n - 1n} is prime (proven)\nverified here: a certificate of 2 steps (Pratt)\n`,
+  );
 
   const loop = callAgainAndAgain(line, "time --credential billing.json");
   const rotated = await daykey("secrets rotate billing --overlap 2h --save billing.json");

@@ -1,11 +1,12 @@
-/** `daykey time` and `prime`: calls to the resource-server, with a token of the client or a given one. */
+/** Calls to the resource-server, with a token of the client or a given one; `daykey time` is the plainest. */
+import { Option } from "@commander-js/extra-typings";
 import { authorizedFetch } from "@daykey/client/authorized-fetch";
 import { secureUrl } from "@daykey/client/secure-url";
 import { createTokenSource } from "@daykey/client/token-source";
 import { type Cli, find, insecure, show } from "../cli.ts";
 import { type AnyCommand, command, examples } from "../command.ts";
 import { type Credential, proofBy } from "../credential.ts";
-import { usageError } from "../exit.ts";
+import { CliError, EXIT, usageError } from "../exit.ts";
 import { accepted, ask, objectIn } from "../http.ts";
 import { readToken } from "../input.ts";
 import { printable } from "../output.ts";
@@ -15,39 +16,52 @@ interface CallOptions {
   tokenFile?: string | undefined;
 }
 
-const RESOURCE = ["--resource <uri>", "the resource-server (default: the credential's)"] as const;
-const TOKEN_FILE = ["--token-file <file>", "use this token; - for standard input"] as const;
+export const RESOURCE = [
+  "--resource <uri>",
+  "the resource-server (default: the credential's)",
+] as const;
+export const TOKEN_FILE = ["--token-file <file>", "use this token; - for standard input"] as const;
+
+const TIME_FORMATS = ["rfc3339", "datetime", "http-date", "unix", "unix-ms"] as const;
 
 export function timeCommand(cli: Cli): AnyCommand {
   return command("time", "ask the resource-server for the time")
     .option("--zone <zone>", "an IANA time zone", "UTC")
+    .addOption(new Option("--format <format>", "how to write it").choices(TIME_FORMATS))
+    .option("--nonce <nonce>", "what the answer must repeat")
     .option(...RESOURCE)
     .option(...TOKEN_FILE)
     .addHelpText(
       "after",
-      examples("daykey time --zone Europe/Paris", "daykey time --token-file token"),
+      examples(
+        "daykey time --zone Europe/Paris",
+        "daykey time --format unix-ms --token-file token",
+      ),
     )
-    .action(async ({ zone, ...options }) => {
-      const said = await get(cli, `/time?zone=${encodeURIComponent(zone)}`, options);
-      show(cli, said, () => `${text(said["local"])} ${text(said["zone"])}\n`);
+    .action(async ({ zone, format, nonce, ...options }) => {
+      const query = new URLSearchParams({ zone });
+      if (format !== undefined) query.set("format", format);
+      if (nonce !== undefined) query.set("nonce", nonce);
+      const said = await callResource(cli, `/time?${query.toString()}`, options);
+      if (nonce !== undefined && said["nonce"] !== nonce) {
+        throw new CliError(EXIT.faultsFound, "The answer does not repeat the nonce", {
+          answer: said,
+        });
+      }
+      show(cli, said, () =>
+        format === undefined
+          ? `${text(said["local"])} ${text(said["zone"])}\n`
+          : `${text(said["formatted"])}\n`,
+      );
     });
 }
 
-export function primeCommand(cli: Cli): AnyCommand {
-  return command("prime", "ask the resource-server whether a number is prime")
-    .argument("<number>", "up to 4096 bits")
-    .option(...RESOURCE)
-    .option(...TOKEN_FILE)
-    .addHelpText("after", examples("daykey prime 172983479832623897492387592384682937659382477"))
-    .action(async (number, options) => {
-      if (!/^-?\d{1,1300}$/.test(number)) throw usageError(`"${number}" is not a whole number`);
-      const said = await get(cli, `/primes/${number}`, options);
-      const verdict = said["prime"] === true ? "is prime" : "is not prime";
-      show(cli, said, () => `${text(said["number"])} ${verdict} (${text(said["certainty"])})\n`);
-    });
-}
-
-async function get(cli: Cli, path: string, options: CallOptions): Promise<Record<string, unknown>> {
+/** What the resource-server answers to a GET with the client's token. @throws {CliError} */
+export async function callResource(
+  cli: Cli,
+  path: string,
+  options: CallOptions,
+): Promise<Record<string, unknown>> {
   const { credential } = await find(cli, "app");
   const resource = options.resource ?? credential.resource;
   if (resource === undefined)
@@ -87,6 +101,6 @@ async function caller(
 }
 
 /** A member of an answer, for people. */
-function text(value: unknown): string {
+export function text(value: unknown): string {
   return printable(String(value));
 }
