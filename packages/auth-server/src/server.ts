@@ -11,6 +11,10 @@ import { createListener } from "@daykey/service/listen";
 import type { Log } from "@daykey/service/log";
 import { measureHealth, measurePool } from "@daykey/service/measure";
 import { createMetrics } from "@daykey/service/metrics";
+import { createAccessKeysStore } from "./access-keys/access-keys-store.ts";
+import { createSignatureKeyEndpoint } from "./access-keys/endpoint.ts";
+import { createPresentedKeys } from "./access-keys/present.ts";
+import { createAccessKeyRegistrar } from "./access-keys/register.ts";
 import { createAdminRouter } from "./admin/app.ts";
 import { createAuditStore } from "./audit/audit-store.ts";
 import { CHANGES_CHANNEL, createChangesStore } from "./changes/changes-store.ts";
@@ -182,19 +186,31 @@ async function composeAuthServer(
   const refreshFault = createRefreshFault({ ...config, clock });
   const isAlive = createLiveness({ cache, liveSet, clock });
   const bearer = createBearerAuthorizer({ readAccessToken, isAlive, issuer });
+  const accessKeys = createAccessKeysStore(database, { issuer, newsSeconds, sealer });
+  await accessKeys.reseal();
+  const presentedKeys = createPresentedKeys({ store: accessKeys, lastUsed, issuer });
   const tokens = { readAuthenticated, readAccessToken, readRefreshToken };
 
   const secrets = createSecretsStore(database, { newsSeconds });
   const endingSecrets = createEndingSecrets({ store: secrets, clock });
   const audit = createAuditStore(database, sealer);
   await audit.reseal();
+  const registrations = createRegistrationsStore(database, { issuer, newsSeconds });
   const admin = createAdminRouter({
     ...config,
     bearer,
-    registrations: createRegistrationsStore(database, { issuer, newsSeconds }),
+    registrations,
     registrar,
     secrets,
     clientKeys: createRegisteredKeysStore(database, { newsSeconds }),
+    accessKeys,
+    accessKeyRegistrar: createAccessKeyRegistrar({
+      store: accessKeys,
+      registrations,
+      resources,
+      issuer,
+      clock,
+    }),
     resources,
     keys,
     grants,
@@ -245,12 +261,14 @@ async function composeAuthServer(
           createRevocationEndpoint({ ...tokens, grants, revocations, limits: config }),
           createIntrospectionEndpoint({
             ...tokens,
+            presentedKeys,
             isAlive,
             grants,
             directory,
             issuer,
             refreshFault,
           }),
+          createSignatureKeyEndpoint({ readAuthenticated, presentedKeys }),
           createFeedEndpoint({ bearer, liveSet, clock, stopping: health.stopping }),
           createJwksEndpoint(keys),
           createMetadataEndpoint({ issuer, keys, directory }),

@@ -60,6 +60,7 @@ export const PATHS = {
   token: "/oauth2/token",
   seedTokens: "/tokens",
   introspect: "/oauth2/introspect",
+  signatureKeys: "/signature-keys",
   revoke: "/oauth2/revoke",
   revocations: "/revocations",
   jwks: "/.well-known/jwks.json",

@@ -172,6 +172,7 @@ test("a client is shown, changed, turned off and on, and deleted", async () => {
     refresh_absolute_seconds: null,
     access_token_format: "jwt",
     jwks_uri: null,
+    quotas: [],
     created_at: expect.any(String),
     updated_at: expect.any(String),
     version: 1,

@@ -133,6 +133,20 @@ const IMPORTS: readonly Plant[] = [
     reason: features("clients, grants, keys, resources"),
     allowed: ["../clients/client.ts", "../grants/grant.ts", "../keys/key-ring.ts"],
   },
+  {
+    rule: "House rule 2: access keys know clients, keys, resources and token",
+    file: "packages/auth-server/src/access-keys/present.ts",
+    refused: ["../revocation/liveness.ts", "../usage/endpoint.ts"],
+    reason: features("clients, keys, resources, token"),
+    allowed: ["../clients/last-used.ts", "../keys/sealing.ts", "../token/client-endpoint.ts"],
+  },
+  {
+    rule: "House rule 2: usage knows resources, revocation and token",
+    file: "packages/auth-server/src/usage/endpoint.ts",
+    refused: ["../clients/client.ts", "../access-keys/present.ts"],
+    reason: features("resources, revocation, token"),
+    allowed: ["../revocation/bearer.ts", "../token/client-endpoint.ts"],
+  },
   ...["auth-server", "resource-server"].map((server) => ({
     rule: `House rule 2: no feature of the ${server} knows what composes it`,
     file: `packages/${server}/src/access/composed.ts`,

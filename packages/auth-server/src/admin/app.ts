@@ -10,6 +10,8 @@ import { hasBody } from "@daykey/service/body";
 import { readJson } from "@daykey/service/json-body";
 import { ProblemError } from "@daykey/service/problem-error";
 import { type AppContext, type AppRouter, createRouter } from "@daykey/service/router";
+import type { AccessKeysStore } from "../access-keys/access-keys-store.ts";
+import type { AccessKeyRegistrar } from "../access-keys/register.ts";
 import type { AuditStore } from "../audit/audit-store.ts";
 import { ADMIN_SCOPE } from "../clients/client.ts";
 import type { ClientRegistrar } from "../clients/register.ts";
@@ -21,6 +23,7 @@ import type { KeyChanges } from "../keys/key-changes.ts";
 import type { ResourcesStore } from "../resources/resources-store.ts";
 import type { RestoreStore } from "../revocation/restore-store.ts";
 import type { RevocationsStore } from "../revocation/revocations-store.ts";
+import { createAccessKeyRoutes } from "./access-keys.ts";
 import { createAuditRoutes } from "./audit.ts";
 import { createClientKeyRoutes } from "./client-keys.ts";
 import { createSecretRoutes } from "./client-secrets.ts";
@@ -48,6 +51,8 @@ export interface AdminDependencies {
   registrar: ClientRegistrar;
   secrets: SecretsStore;
   clientKeys: RegisteredKeysStore;
+  accessKeys: AccessKeysStore;
+  accessKeyRegistrar: AccessKeyRegistrar;
   resources: ResourcesStore;
   keys: KeyChanges;
   grants: GrantsStore;
@@ -67,6 +72,7 @@ export function createAdminRouter(dependencies: AdminDependencies): AppRouter {
     ...createClientRoutes({ ...dependencies, recorder }),
     ...createSecretRoutes({ ...dependencies, recorder }),
     ...createClientKeyRoutes({ keys: dependencies.clientKeys, recorder }),
+    ...createAccessKeyRoutes({ ...dependencies, recorder }),
     ...createResourceRoutes({ ...dependencies, recorder }),
     ...createSigningKeyRoutes({
       keys: dependencies.keys,

@@ -4,6 +4,7 @@ import { formatInstant } from "@daykey/common/clock";
 import { AUTH_METHODS, CLIENT_ID, GRANT_TYPES } from "@daykey/common/protocol";
 import { ACCESS_TOKEN_FORMATS, type ClientRegistration } from "../clients/client.ts";
 import type { RegisteredClient } from "../clients/registrations-store.ts";
+import { quotaList, quotasViewOf } from "./quota-schema.ts";
 import { secretBody } from "./secret-schema.ts";
 import { instant, text } from "./schema-parts.ts";
 
@@ -23,6 +24,7 @@ const registration = {
   refresh_absolute_seconds: life,
   access_token_format: z.enum(ACCESS_TOKEN_FORMATS),
   jwks_uri: z.string().max(2048).nullable(),
+  quotas: quotaList,
 };
 
 /** What only the server decides; it may be sent back as it was read. */
@@ -59,6 +61,7 @@ export const newClient = z.strictObject({
       refresh_absolute_seconds: true,
       access_token_format: true,
       jwks_uri: true,
+      quotas: true,
     })
     .partial().shape,
   secret: secretBody.nullable().optional(),
@@ -79,6 +82,7 @@ export function viewOf(client: RegisteredClient): ClientView {
     refresh_absolute_seconds: client.refreshAbsoluteSeconds ?? null,
     access_token_format: client.accessTokenFormat,
     jwks_uri: client.jwksUri ?? null,
+    quotas: quotasViewOf(client.quotas),
     created_at: formatInstant(client.createdAt),
     updated_at: formatInstant(client.updatedAt),
     version: client.version,
@@ -102,6 +106,7 @@ export function registrationOf(
     refreshAbsoluteSeconds: body.refresh_absolute_seconds ?? undefined,
     accessTokenFormat: body.access_token_format ?? "jwt",
     jwksUri: body.jwks_uri ?? undefined,
+    quotas: body.quotas ?? [],
   };
 }
 

@@ -46,6 +46,7 @@ describe("registering", () => {
         refresh_absolute_seconds: null,
         access_token_format: "jwt",
         jwks_uri: null,
+        quotas: [],
         created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
         updated_at: made.body.client.created_at,
         version: 1,
@@ -70,6 +71,10 @@ describe("registering", () => {
       refresh_absolute_seconds: 7200,
       access_token_format: "opaque",
       jwks_uri: "https://keys.example.test/jwks.json",
+      quotas: [
+        { limit: 5, window: "day" },
+        { limit: 0, window: "second", scope: "other:write" },
+      ],
       resources: [OTHER_API, ISSUER],
       scopes: ["other:write", "revocations:read"],
     };
@@ -105,6 +110,8 @@ describe("registering", () => {
     { jwks_uri: "https://keys.example.test/#here" },
     { jwks_uri: "file:///etc/passwd" },
     { jwks_uri: "keys.json" },
+    { quotas: [{ limit: 1, window: "day", scope: "other:write" }] },
+    { quotas: [1, 2].map((limit) => ({ limit, window: "day" })) },
   ])("with %o is 400, and nothing is written", async (part) => {
     const before = (await admin.audit()).length;
     const answer = await admin.post("/clients", { ...NEW_CLIENT, client_id: "never", ...part });
@@ -145,14 +152,18 @@ describe("changing", () => {
   });
 
   test("A4: GET then PUT of the same body changes nothing: no version, no audit row", async () => {
-    const { body, etag } = await admin.create();
+    const quotas = [{ scope: "time:read", window: "day", limit: 5 }];
+    const { body, etag } = await admin.create({ quotas });
     const path = `/clients/${body.client.client_id}`;
     const rows = (await admin.audit()).length;
     for (const method of ["PUT", "PATCH"]) {
       const answer = await admin.call(method, path, body.client, { "if-match": etag });
       expect([answer.status, answer.etag, answer.body]).toEqual([200, '"1"', body.client]);
     }
-    expect((await admin.call("PATCH", path, {}, { "if-match": etag })).body).toEqual(body.client);
+    for (const patch of [{}, { quotas }]) {
+      const answer = await admin.call("PATCH", path, patch, { "if-match": etag });
+      expect([answer.etag, answer.body]).toEqual(['"1"', body.client]);
+    }
     expect((await admin.audit()).length).toBe(rows);
   });
 

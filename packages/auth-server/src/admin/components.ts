@@ -1,9 +1,22 @@
 /** The schemas that have names in the OpenAPI document. */
+import {
+  apiKeyList,
+  apiKeyRotation,
+  apiKeyView,
+  newApiKey,
+  newApiKeyView,
+  newSignatureKey,
+  newSignatureKeyView,
+  signatureKeyList,
+  signatureKeyRotation,
+  signatureKeyView,
+} from "./access-key-schema.ts";
 import { auditEntry, auditPage, auditVerdict } from "./audit.ts";
 import { clientKeyList, clientKeyView, newClientKey } from "./client-keys.ts";
 import { clientPatch, clientReplacement, clientView, newClient } from "./client-schema.ts";
 import { secretList } from "./client-secrets.ts";
 import { clientPage, createdClient } from "./clients.ts";
+import { quotaList } from "./quota-schema.ts";
 import { newResource, resourceList, resourceReplacement, resourceView } from "./resources.ts";
 import { restorationView } from "./restored.ts";
 import { grantRevocation, revocationList, revocationView } from "./revocations.ts";
@@ -25,6 +38,17 @@ export const COMPONENTS = {
   NewClientKey: newClientKey,
   ClientKey: clientKeyView,
   ClientKeyList: clientKeyList,
+  ApiKey: apiKeyView,
+  NewApiKey: newApiKey,
+  CreatedApiKey: newApiKeyView,
+  ApiKeyRotation: apiKeyRotation,
+  ApiKeyList: apiKeyList,
+  SignatureKey: signatureKeyView,
+  NewSignatureKey: newSignatureKey,
+  CreatedSignatureKey: newSignatureKeyView,
+  SignatureKeyRotation: signatureKeyRotation,
+  SignatureKeyList: signatureKeyList,
+  QuotaList: quotaList,
   Resource: resourceView,
   NewResource: newResource,
   ResourceReplacement: resourceReplacement,

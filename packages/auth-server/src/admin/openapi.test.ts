@@ -72,6 +72,19 @@ test("each operation succeeds, and its answer is as described", async () => {
   expect((await admin.get(`${id}/keys`)).body.items).toEqual([key.body]);
   expect((await admin.post(`${id}/keys/${key.body.kid}/revoke`)).status).toBe(204);
 
+  for (const [segment, body] of [
+    ["api-keys", { name: "ci" }],
+    ["signature-keys", { name: "ci", algorithm: "hmac-sha256" }],
+  ] as const) {
+    const accessKey = await admin.post(`${id}/${segment}`, body);
+    expect(accessKey.status, accessKey.text).toBe(201);
+    expect((await admin.get(`${id}/${segment}`)).body.items.length).toBe(1);
+    const successor = await admin.post(`${id}/${segment}/${accessKey.body.id}/rotate`);
+    expect(successor.status, successor.text).toBe(201);
+    const end = await admin.post(`${id}/${segment}/${successor.body.id}/revoke`);
+    expect(end.status).toBe(204);
+  }
+
   expect((await admin.call("DELETE", id)).status).toBe(204);
 
   const next = await admin.post("/keys/rotate");

@@ -10,6 +10,7 @@ import type { IfMatch } from "./conditions.ts";
 export const PARAMETERS = {
   client_id: z.string().regex(CLIENT_ID),
   kid: z.string().regex(/^[\x21-\x7e]{1,128}$/),
+  id: z.string().regex(/^[a-z0-9]{12}$/),
   uri: z.string().regex(/^[\x21-\x7e]{1,2048}$/),
 };
 export type ParameterName = keyof typeof PARAMETERS;

@@ -12,6 +12,12 @@ export const AUDIT_ACTIONS = [
   "secret.revoke",
   "client_key.add",
   "client_key.revoke",
+  "api_key.create",
+  "api_key.rotate",
+  "api_key.revoke",
+  "signature_key.create",
+  "signature_key.rotate",
+  "signature_key.revoke",
   "resource.create",
   "resource.change",
   "resource.delete",
@@ -38,7 +44,7 @@ export interface AuditEvent {
   /** The client whose token was presented. */
   actor: string;
   action: AuditAction;
-  /** A client id, `<client id> <kid>`, a resource's URI, the kid of a signing key, a grant's id, or `database`. */
+  /** A client id, `<client id> <kid>`, `<client id> <id of an access key>`, a resource's URI, the kid of a signing key, a grant's id, or `database`. */
   target: string;
   /** Never a secret, a root, a day key or a verifier. */
   before: AuditFacts;

@@ -1,5 +1,6 @@
 /** A client's registration as a row of `clients`: what the stores that read and write it share. */
 import type { AuthMethod, GrantType } from "@daykey/common/protocol";
+import { readQuotas } from "@daykey/common/quota";
 import { fromRowUri, toRowUri } from "../resources/resources-store.ts";
 import type { AccessTokenFormat, ClientRegistration } from "./client.ts";
 
@@ -17,6 +18,7 @@ export interface RegistrationRow {
   refresh_absolute_seconds: number | null;
   access_token_format: AccessTokenFormat;
   jwks_uri: string | null;
+  quotas: unknown;
 }
 
 export function fromRegistrationRow(row: RegistrationRow, issuer: string) {
@@ -34,10 +36,11 @@ export function fromRegistrationRow(row: RegistrationRow, issuer: string) {
     refreshAbsoluteSeconds: row.refresh_absolute_seconds ?? undefined,
     accessTokenFormat: row.access_token_format,
     jwksUri: row.jwks_uri ?? undefined,
+    quotas: readQuotas(row.quotas) ?? [],
   };
 }
 
-/** In the order client_id, name, methods, grant types, scopes, resources, three lifetimes, format, jwks_uri. */
+/** In the order client_id, name, methods, grant types, scopes, resources, three lifetimes, format, jwks_uri, quotas. */
 export function registrationValues(registration: ClientRegistration, issuer: string): unknown[] {
   return [
     registration.clientId,
@@ -51,5 +54,6 @@ export function registrationValues(registration: ClientRegistration, issuer: str
     registration.refreshAbsoluteSeconds ?? null,
     registration.accessTokenFormat ?? "jwt",
     registration.jwksUri ?? null,
+    JSON.stringify(registration.quotas ?? []),
   ];
 }

@@ -3,6 +3,7 @@
  * verifiers that its secrets left for the days around today. No secret, root or day key is ever here.
  */
 import type { AuthMethod, GrantType } from "@daykey/common/protocol";
+import type { Quota } from "@daykey/common/quota";
 
 /** Who has it may do everything the admin API can (docs/protocol.md §4). */
 export const ADMIN_SCOPE = "daykey:admin";
@@ -30,6 +31,8 @@ export interface ClientRegistration {
   accessTokenFormat?: AccessTokenFormat | undefined;
   /** Where the client publishes the public keys it authenticates with. */
   jwksUri?: string | undefined;
+  /** None when undefined. */
+  quotas?: readonly Quota[] | undefined;
 }
 
 export interface Client extends ClientRegistration {

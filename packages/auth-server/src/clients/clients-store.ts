@@ -106,7 +106,7 @@ export function createClientsStore(
         name: "client-with-secrets",
         text: `select c.client_id, c.name, c.enabled, c.epoch, c.auth_methods, c.grant_types, c.scopes,
                       c.resources, c.access_token_seconds, c.refresh_idle_seconds,
-                      c.refresh_absolute_seconds, c.access_token_format, c.jwks_uri,
+                      c.refresh_absolute_seconds, c.access_token_format, c.jwks_uri, c.quotas,
                       s.kid, s.salt, extract(epoch from s.expires_at)::float8 as expires_at,
                       greatest(s.first_day - date '1970-01-01', $2::int) as verifiers_day,
                       substring(s.verifiers
@@ -171,8 +171,8 @@ export function createClientsStore(
         const { rowCount } = await tx.query({
           text: `insert into daykey.clients (client_id, name, auth_methods, grant_types, scopes, resources,
                    access_token_seconds, refresh_idle_seconds, refresh_absolute_seconds,
-                   access_token_format, jwks_uri)
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                   access_token_format, jwks_uri, quotas)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::jsonb)
                  on conflict (client_id) do nothing`,
           values: registrationValues(registration, issuer),
         });

@@ -2,7 +2,7 @@ import type { Database } from "@daykey/service/database";
 
 export interface CredentialUse {
   clientId: string;
-  /** Of a secret or a registered key; another's is passed over. */
+  /** Of a secret or a registered key, or the id of an access key; another's is passed over. */
   kid: string;
   /** Epoch seconds. */
   usedAt: number;
@@ -30,6 +30,13 @@ export function createLastUsedStore(database: Database): LastUsedStore {
                  select k.client_id, k.kid, used.used_at
                  from daykey.client_keys k join used using (client_id, kid)
                  order by k.client_id, k.kid for no key update of k
+               ), locked_access_keys as (
+                 select a.id, used.used_at
+                 from daykey.access_keys a join used on used.client_id = a.client_id and used.kid = a.id
+                 order by a.id for no key update of a
+               ), used_access_keys as (
+                 update daykey.access_keys a set last_used_at = l.used_at from locked_access_keys l
+                 where a.id = l.id and (a.last_used_at is null or a.last_used_at < l.used_at)
                ), used_secrets as (
                  update daykey.secrets s set last_used_at = l.used_at from locked_secrets l
                  where s.client_id = l.client_id and s.kid = l.kid

@@ -10,6 +10,7 @@ import type { ResourcesStore } from "../resources/resources-store.ts";
 import type { ClientRegistration } from "./client.ts";
 import type { AddedSecret, ClientsStore, Transaction } from "./clients-store.ts";
 import { isJwksUri } from "./jwks-fetch.ts";
+import { quotaFault } from "./quotas.ts";
 import {
   type BroughtVerifiers,
   type SecretMaker,
@@ -142,6 +143,8 @@ export function createClientRegistrar({
         isJwksUri(registration.jwksUri, { allowPrivate: limits.allowPrivateJwksUri ?? false }),
       "jwks_uri is an https URL without credentials and fragment; the server may refuse private addresses.",
     );
+    const quotas = quotaFault(registration.quotas ?? [], scopes);
+    check(quotas === undefined, quotas ?? "");
     requireLife(registration.accessTokenSeconds, limits.accessTokenMaxSeconds, "access_token");
     requireLife(registration.refreshIdleSeconds, limits.refreshAbsoluteMaxSeconds, "refresh_idle");
     requireLife(

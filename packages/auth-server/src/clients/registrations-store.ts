@@ -3,6 +3,7 @@
  * writes about it, and `record` comes last. Ending what a client holds raises its epoch and leaves the
  * news for local validators (docs/protocol.md §3).
  */
+import type { Quota } from "@daykey/common/quota";
 import type { Database, Queryable } from "@daykey/service/database";
 import { ProblemError } from "@daykey/service/problem-error";
 import { toRowUri } from "../resources/resources-store.ts";
@@ -16,6 +17,7 @@ export interface RegisteredClient extends ClientRegistration {
   /** From 1, one more at every change of anything here. */
   version: number;
   accessTokenFormat: AccessTokenFormat;
+  quotas: readonly Quota[];
   /** Epoch seconds, as the next. */
   createdAt: number;
   updatedAt: number;
@@ -96,6 +98,7 @@ interface Row extends RegistrationRow {
 
 const COLUMNS = `client_id, name, enabled, epoch, version, auth_methods, grant_types, scopes, resources,
   access_token_seconds, refresh_idle_seconds, refresh_absolute_seconds, access_token_format, jwks_uri,
+  quotas,
   extract(epoch from created_at)::float8 as created_at,
   extract(epoch from updated_at)::float8 as updated_at`;
 
@@ -226,7 +229,7 @@ export function createRegistrationsStore(
           tx,
           `name = $2, auth_methods = $3, grant_types = $4, scopes = $5, resources = $6,
            access_token_seconds = $7, refresh_idle_seconds = $8, refresh_absolute_seconds = $9,
-           access_token_format = $10, jwks_uri = $11`,
+           access_token_format = $10, jwks_uri = $11, quotas = $12::jsonb`,
           registrationValues(registration, issuer),
         );
         if (before.authMethods.includes(SEED) && !after.authMethods.includes(SEED)) {
@@ -275,6 +278,8 @@ export function createRegistrationsStore(
              revoked_at = coalesce(revoked_at, now())
            where client_id = $1`,
           `update daykey.client_keys set revoked_at = coalesce(revoked_at, now())
+           where client_id = $1`,
+          `update daykey.access_keys set revoked_at = coalesce(revoked_at, now()), sealed = null
            where client_id = $1`,
           `update daykey.resources set owner_client_id = null where owner_client_id = $1`,
         ]) {

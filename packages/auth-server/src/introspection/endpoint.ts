@@ -1,12 +1,13 @@
 /**
- * `POST /oauth2/introspect` (RFC 7662): is this token active, and what does it say? Everything but a
- * refresh token is answered from memory. The answer begins as `{"active":false}`: a caller who is
+ * `POST /oauth2/introspect` (RFC 7662): is this token or API key active, and what does it say? Access
+ * tokens are answered from memory. The answer begins as `{"active":false}`: a caller who is
  * neither the token's client nor its resource's server learns nothing else (RFC 7662 §2.2).
  */
 import { OAuthError } from "@daykey/common/oauth-error";
 import { PATHS } from "@daykey/common/protocol";
 import { formatScope } from "@daykey/common/scope";
 import { type AppRouter, createRouter } from "@daykey/service/router";
+import { INACTIVE, type PresentedKeys } from "../access-keys/present.ts";
 import type { Client } from "../clients/client.ts";
 import type { GrantsStore } from "../grants/grants-store.ts";
 import type { ResourceDirectory } from "../resources/resource-directory.ts";
@@ -16,12 +17,11 @@ import type { ReadAuthenticated } from "../token/client-endpoint.ts";
 import type { RefreshFault } from "../token/refresh-token.ts";
 import type { RefreshTokenReader } from "../token/refresh-token-reader.ts";
 
-const INACTIVE = { active: false };
-
 export function createIntrospectionEndpoint({
   readAuthenticated,
   readAccessToken,
   readRefreshToken,
+  presentedKeys,
   isAlive,
   grants,
   directory,
@@ -31,6 +31,7 @@ export function createIntrospectionEndpoint({
   readAuthenticated: ReadAuthenticated;
   readAccessToken: AccessTokenReader;
   readRefreshToken: RefreshTokenReader;
+  presentedKeys: Pick<PresentedKeys, "apiKey">;
   isAlive: IsAlive;
   grants: GrantsStore;
   directory: ResourceDirectory;
@@ -75,7 +76,10 @@ export function createIntrospectionEndpoint({
     if (text === undefined) {
       throw new OAuthError("invalid_request", "The parameter token is missing.");
     }
-    const answer = (await accessToken(text, client)) ?? (await refreshToken(text, client));
+    const answer =
+      (await presentedKeys.apiKey(text, client.clientId)) ??
+      (await accessToken(text, client)) ??
+      (await refreshToken(text, client));
     note({ outcome: answer === INACTIVE ? "inactive" : "active" });
     ctx.set("Cache-Control", "no-store");
     ctx.body = answer;

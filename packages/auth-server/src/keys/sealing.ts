@@ -29,6 +29,8 @@ export interface Sealer {
   open(sealed: Buffer, place: SealedPlace): Buffer;
   /** Whether the value is sealed by the current master key, not by the previous one. */
   isCurrent(sealed: Buffer): boolean;
+  /** Of the current one: bytes 1 to 8 of what it sealed. */
+  readonly masterKeyId: Buffer;
 }
 
 /** Seals with `current`; opens what `current` or, while the master key is being changed, `previous` sealed. */
@@ -68,6 +70,8 @@ export function createSealer(current: MasterKey, previous?: MasterKey): Sealer {
     },
 
     isCurrent: (sealed) => current.id.equals(sealed.subarray(1, ID_END)),
+
+    masterKeyId: current.id,
   };
 }
 

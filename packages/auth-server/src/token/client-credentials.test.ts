@@ -140,6 +140,30 @@ test("T4, R12: 2,000 issues by the day form: each its own jti and grant, not a r
   expect(await rowCounts()).toEqual(before);
 });
 
+test.each(["jwt", "opaque"] as const)(
+  "a client's quotas are in its %s access token, those for other scopes left out",
+  async (accessTokenFormat) => {
+    const daily = { limit: 5, window: "day" } as const;
+    const ofPrimes = { limit: 100, window: "minute", scope: "primes:check" } as const;
+    const client = await server.createClient({ accessTokenFormat, quotas: [daily, ofPrimes] });
+    const claims = async ({ body: { access_token } }: Answer): Promise<unknown> => {
+      const form = { token: String(access_token) };
+      return (await server.postAs(client, "/oauth2/introspect", form)).body["quota"];
+    };
+    const whole = await server.clientCredentials(client);
+    expect(await claims(whole)).toEqual([daily, ofPrimes]);
+    const narrow = await server.refresh(client, whole.body["refresh_token"], {
+      scope: "time:read",
+    });
+    expect(await claims(narrow)).toEqual([daily]);
+    await server.database.query("update daykey.clients set quotas = '[]' where client_id = $1", [
+      client.clientId,
+    ]);
+    await server.look();
+    expect(await claims(await server.clientCredentials(client))).toBeUndefined();
+  },
+);
+
 /** Rows of every table of the schema. */
 async function rowCounts(): Promise<unknown[]> {
   return server.database.query(

@@ -2,6 +2,7 @@
 import type { AccessTokenClaims } from "@daykey/common/access-token";
 import type { Clock } from "@daykey/common/clock";
 import { formatScope } from "@daykey/common/scope";
+import { quotasFor } from "../clients/quotas.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
 import type { Authorization } from "./grant-type.ts";
 import { formatOpaqueToken } from "./opaque-token.ts";
@@ -62,6 +63,8 @@ export function createTokenIssuer({
       ep: grant.epoch,
       cred: grant.credential,
     };
+    const quota = quotasFor(scope, client.quotas ?? []);
+    if (quota.length > 0) claims.quota = quota;
     const tokens: TokenSet = {
       access_token:
         client.accessTokenFormat === "opaque"

@@ -1,0 +1,117 @@
+/**
+ * What the auth-server tells of a key that was presented at a resource (docs/protocol.md §5): to the
+ * resource's owner, who is not told more of a dead, foreign or invented one than that it is inactive.
+ */
+import { timingSafeEqual } from "node:crypto";
+import { idOfApiKey, isKeyId } from "@daykey/common/api-key";
+import type { Quota } from "@daykey/common/quota";
+import { formatScope, intersection } from "@daykey/common/scope";
+import type { LastUsed } from "../clients/last-used.ts";
+import { quotasFor } from "../clients/quotas.ts";
+import type { KeyMaterial } from "./access-key.ts";
+import type { AccessKeysStore, UsableKey } from "./access-keys-store.ts";
+import { apiKeyHash } from "./register.ts";
+
+export interface KeyAnswer {
+  active: true;
+  iss: string;
+  client_id: string;
+  aud: string;
+  scope: string;
+  /** Of the client, now. */
+  ep: number;
+  /** The key's id. */
+  cred: string;
+  exp?: number;
+  /** Of the client, and of the key; for this scope, absent when there is none. */
+  quota?: readonly Quota[];
+  key_quota?: readonly Quota[];
+}
+
+export interface PresentedKeys {
+  /**
+   * Undefined for text that has not the shape of an API key.
+   * @throws {DatabaseUnavailable}
+   */
+  apiKey(text: string, callerId: string): Promise<object | undefined>;
+  /** @throws {DatabaseUnavailable} */
+  signatureKey(id: string, callerId: string): Promise<object>;
+}
+
+export const INACTIVE = { active: false };
+
+/** What an id that does not exist is compared with, so that it is the same work (V10). */
+const NO_HASH = Buffer.alloc(32);
+
+export function createPresentedKeys({
+  store,
+  lastUsed,
+  issuer,
+}: {
+  store: AccessKeysStore;
+  lastUsed: Pick<LastUsed, "used">;
+  issuer: string;
+}): PresentedKeys {
+  /** Undefined when no scope is left to it. */
+  function answerOf({ key, client, resource }: UsableKey): KeyAnswer | undefined {
+    const scope = intersection(intersection(key.scopes, client.scopes), resource.scopes);
+    if (scope.length === 0) return undefined;
+    const quota = quotasFor(scope, client.quotas);
+    const keyQuota = quotasFor(scope, key.quotas);
+    return {
+      active: true,
+      iss: issuer,
+      client_id: key.clientId,
+      aud: key.resource,
+      scope: formatScope(scope),
+      ep: client.epoch,
+      cred: key.id,
+      ...(key.expiresAt !== undefined && { exp: Math.floor(key.expiresAt) }),
+      ...(quota.length > 0 && { quota }),
+      ...(keyQuota.length > 0 && { key_quota: keyQuota }),
+    };
+  }
+
+  return {
+    async apiKey(text, callerId) {
+      const id = idOfApiKey(text);
+      if (id === undefined) return undefined;
+      const found = await store.usable("api_key", id);
+      const hash = found?.material.kind === "api_key" ? found.material.hash : NO_HASH;
+      const isKey = timingSafeEqual(apiKeyHash(text), hash);
+      if (!found || !isKey) return INACTIVE;
+      const { key, resource } = found;
+      const isOwner = resource.ownerClientId === callerId;
+      if (!isOwner && key.clientId !== callerId) return INACTIVE;
+      const answer = answerOf(found);
+      if (!answer) return INACTIVE;
+      if (isOwner) lastUsed.used(key.clientId, id);
+      return {
+        ...answer,
+        token_type: "api_key",
+        sub: key.clientId,
+        iat: Math.floor(key.createdAt),
+      };
+    },
+
+    async signatureKey(id, callerId) {
+      const found = isKeyId(id) ? await store.usable("signature_key", id) : undefined;
+      if (!found || found.material.kind !== "signature_key") return INACTIVE;
+      const { key, material, resource } = found;
+      const isOwner = resource.ownerClientId === callerId;
+      const isOwnPublic = key.clientId === callerId && material.algorithm === "ed25519";
+      const answer = isOwner || isOwnPublic ? answerOf(found) : undefined;
+      if (!answer) return INACTIVE;
+      // That it was asked for is all that is known here of its use.
+      if (isOwner) lastUsed.used(key.clientId, id);
+      return { ...answer, alg: material.algorithm, jwk: jwkOf(material) };
+    },
+  };
+}
+
+/** RFC 7518 §6.4, RFC 8037 §2. */
+function jwkOf(material: Exclude<KeyMaterial, { kind: "api_key" }>): object {
+  return material.algorithm === "ed25519"
+    ? material.publicJwk
+    : { kty: "oct", k: material.secret.toString("base64url") };
+}
