@@ -4,13 +4,10 @@
  * and are for one resource.
  */
 import type { Quota } from "@daykey/common/quota";
+import type { SignatureAlgorithm } from "@daykey/common/signed-request";
 
 export const ACCESS_KEY_KINDS = ["api_key", "signature_key"] as const;
 export type AccessKeyKind = (typeof ACCESS_KEY_KINDS)[number];
-
-/** Of HTTP message signatures (RFC 9421 §3.3). */
-export const SIGNATURE_ALGORITHMS = ["hmac-sha256", "ed25519"] as const;
-export type SignatureAlgorithm = (typeof SIGNATURE_ALGORITHMS)[number];
 
 /** RFC 8037 §2: an Ed25519 public key. */
 export interface Ed25519Jwk {

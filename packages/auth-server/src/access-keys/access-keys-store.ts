@@ -4,6 +4,7 @@
  * client and resource, so nothing that is cached can make a dead one look alive.
  */
 import { type Quota, readQuotas } from "@daykey/common/quota";
+import type { SignatureAlgorithm } from "@daykey/common/signed-request";
 import type { Database, Queryable } from "@daykey/service/database";
 import { hasClient, tellCredentialRevoked } from "../clients/credential-rows-store.ts";
 import type { Transaction } from "../clients/clients-store.ts";
@@ -15,7 +16,6 @@ import type {
   AccessKeyTerms,
   Ed25519Jwk,
   KeyMaterial,
-  SignatureAlgorithm,
 } from "./access-key.ts";
 
 export interface NewAccessKey {

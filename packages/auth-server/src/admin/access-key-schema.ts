@@ -2,7 +2,8 @@
 import { z } from "zod";
 import { DAY_SECONDS, formatInstant } from "@daykey/common/clock";
 import { CLIENT_ID } from "@daykey/common/protocol";
-import { SIGNATURE_ALGORITHMS, type AccessKey } from "../access-keys/access-key.ts";
+import { SIGNATURE_ALGORITHMS } from "@daykey/common/signed-request";
+import type { AccessKey } from "../access-keys/access-key.ts";
 import { MAX_KEY_DAYS, type MadeAccessKey, type MaterialWish } from "../access-keys/register.ts";
 import { newClientKey } from "./client-keys.ts";
 import { quotaList, quotasViewOf } from "./quota-schema.ts";
