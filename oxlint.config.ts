@@ -221,7 +221,7 @@ export default defineConfig({
     },
     {
       // Matchers and parsed bodies are `any`, and plain JavaScript has no types.
-      files: [TESTS, "**/*.mjs"],
+      files: [TESTS, "**/*.{js,mjs}"],
       rules: {
         "typescript/no-unsafe-argument": "off",
         "typescript/no-unsafe-assignment": "off",

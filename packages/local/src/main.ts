@@ -79,6 +79,7 @@ async function start(config: LocalConfig): Promise<Home> {
     PRIVATE_PORT: String(ports.RESOURCE_PRIVATE_PORT),
   });
   print(`  resource-server  ${resource}`);
+  print(`  its API page     ${resource}/docs`);
 
   await doMainJob({ client, clock, print });
   return home;

@@ -18,7 +18,9 @@ import { createRequireScope } from "./access/require-scope.ts";
 import { createRevocationFeed, type FeedLimits } from "./access/revocations.ts";
 import { createRevocationCheck } from "./access/stale-policy.ts";
 import type { ResourceServerConfig } from "./config.ts";
+import { createDocsEndpoint } from "./docs/endpoint.ts";
 import { createMetadataEndpoint } from "./metadata/endpoint.ts";
+import { createOpenApiDocument } from "./metadata/openapi.ts";
 import { measureResourceServer } from "./metrics.ts";
 import { createPrimesRouter, PRIMES_SCOPE } from "./primes/endpoint.ts";
 import { createPrimeChecker } from "./primes/prime-pool.ts";
@@ -101,6 +103,7 @@ export async function createResourceServer(
           createPrimesRouter({ checker, requireScope }),
           createSeedRouter({ clock: steadyClock, checker, requireScope }),
           createMetadataEndpoint({ resource, issuer, scopes: [TIME_SCOPE, PRIMES_SCOPE] }),
+          createDocsEndpoint({ issuer, document: createOpenApiDocument({ issuer }) }),
           health.router,
         ],
       }),

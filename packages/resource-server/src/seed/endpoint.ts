@@ -20,7 +20,8 @@ import { boundedInteger, notAnInteger, parseDecimalInteger } from "../primes/dec
 import { gone, PRIMES_SCOPE } from "../primes/endpoint.ts";
 import type { PrimeChecker } from "../primes/prime-pool.ts";
 import { TIME_SCOPE } from "../time/endpoint.ts";
-import { type CurrentTime, primeQuestion } from "./schema.ts";
+import { SENTENCES } from "./sentences.ts";
+import { type CurrentTime, primeQuestion, type PrimeVerdict } from "./schema.ts";
 
 const BODY_BYTES = 4096;
 
@@ -42,7 +43,7 @@ export function createSeedRouter({
   router.post("/check-prime", ownErrors, requireScope(PRIMES_SCOPE), async (ctx) => {
     const number = readNumber(await readJson(ctx.req, { limitBytes: BODY_BYTES }));
     const { prime } = await checker.check(number, gone(ctx));
-    write(ctx, { number, isPrime: prime });
+    write(ctx, { number, isPrime: prime } satisfies PrimeVerdict);
   });
   return router;
 }
@@ -50,12 +51,6 @@ export function createSeedRouter({
 const ownErrors: AppMiddleware = (ctx, next) => {
   ctx.state.errorBody = articleError;
   return next();
-};
-
-/** The sentences of the articles' own programs. */
-const SENTENCES: Record<number, string> = {
-  401: "Unauthorized",
-  429: "Request limit exceeded. Please try again later.",
 };
 
 const articleError: ErrorBody = (error) => {

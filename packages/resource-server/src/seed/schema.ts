@@ -1,11 +1,22 @@
-/** What the articles' routes take and answer. */
+/** What the articles' routes take and answer; `metadata/openapi.ts` describes them by the same schemas. */
 import { z } from "zod";
 
-/** `YYYY-MM-DD HH:MM:SS`, UTC. */
-const currentTime = z.object({
-  currentTime: z.string().regex(/^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$/),
+export const currentTime = z.strictObject({
+  currentTime: z
+    .string()
+    .regex(/^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}$/)
+    .meta({ description: "UTC" }),
 });
 export type CurrentTime = z.infer<typeof currentTime>;
 
 /** Other members are ignored, as the articles' server does. */
-export const primeQuestion = z.object({ number: z.union([z.bigint(), z.string()]) });
+export const primeQuestion = z.object({
+  number: z
+    .union([z.bigint(), z.string()])
+    .meta({ description: "An exact integer of up to 4,096 bits, as a number or its digits" }),
+});
+
+export const primeVerdict = z.strictObject({ number: z.bigint(), isPrime: z.boolean() });
+export type PrimeVerdict = z.infer<typeof primeVerdict>;
+
+export const articleFailure = z.strictObject({ error: z.string() });

@@ -1,0 +1,146 @@
+/** The OpenAPI 3.1 document of this resource, made from the schemas that its routes validate with. */
+import { JSON_MEDIA_TYPE, PATHS, PROBLEM_MEDIA_TYPE } from "@daykey/common/protocol";
+import {
+  createSchemas,
+  type Json,
+  parametersIn,
+  problemView,
+  refOf,
+  type SchemaOf,
+} from "@daykey/service/openapi";
+import { SENTENCES } from "../seed/sentences.ts";
+import { COMPONENTS, type Operation, OPERATIONS, SCOPES } from "./operations.ts";
+
+const DESCRIPTION = `The time, and primes up to 4,096 bits, for clients of a Daykey auth-server.
+
+**To try it here**, press *Authorize* and give a client's id and secret (the page gets an access token
+from the auth-server and sends it along), or an access token, or an API key. One of them is enough.
+
+Integers are exact: JSON numbers of any length, or strings of digits for programs whose JSON parser
+rounds. Errors are problems (RFC 9457), those of the articles' routes excepted.`;
+
+/** Of each failure: what it says, and one that is real. */
+const FAILURES: Record<number, [description: string, code: string, title: string]> = {
+  400: ["The request is not acceptable", "invalid-request", "The request is malformed"],
+  401: [
+    "No credential, or one that is not good here",
+    "invalid-token",
+    "The access token is not valid here",
+  ],
+  403: ["The credential lacks the scope", "insufficient-scope", "The access token lacks a scope"],
+  404: ["There is no such prime", "no-such-prime", "No such prime"],
+  413: ["The body is too large", "body-too-large", "Payload Too Large"],
+  415: ["The body is not JSON in UTF-8", "unsupported-media-type", "Unsupported Media Type"],
+  429: ["A quota is used up", "quota-exceeded", "The quota is used up"],
+  503: ["The server cannot answer now", "prime-checks-busy", "Service Unavailable"],
+};
+
+export function createOpenApiDocument({ issuer }: { issuer: string }): Json {
+  const { schemaOf, schemas } = createSchemas({ ...COMPONENTS, Problem: problemView });
+  const paths: Record<string, Json> = {};
+  for (const operation of OPERATIONS) {
+    const { path, method } = operation;
+    paths[path] = { ...paths[path], [method]: describe(operation, schemaOf) };
+  }
+  return {
+    openapi: "3.1.1",
+    info: {
+      title: "Daykey time and primes",
+      version: "1",
+      description: DESCRIPTION,
+    },
+    tags: [
+      { name: "time", description: "What time it is, anywhere" },
+      { name: "primes", description: "Is it prime, and how is that known" },
+      { name: "articles", description: "The same in the shape of the articles Daykey grew from" },
+    ],
+    paths,
+    components: {
+      securitySchemes: {
+        accessToken: {
+          type: "http",
+          scheme: "bearer",
+          description: "An access token that you have already",
+        },
+        apiKey: { type: "apiKey", in: "header", name: "X-Api-Key", description: "An API key" },
+        // The page puts the focus into the last one.
+        client: {
+          type: "oauth2",
+          description: "A client's id and secret, for which the auth-server gives an access token",
+          flows: { clientCredentials: { tokenUrl: `${issuer}${PATHS.token}`, scopes: SCOPES } },
+        },
+      },
+      schemas,
+    },
+  };
+}
+
+function describe(operation: Operation, schemaOf: SchemaOf): Json {
+  const { operationId, tag, summary, description, scope, params, query, body, answer } = operation;
+  return {
+    operationId,
+    tags: [tag],
+    summary,
+    ...(description !== undefined && { description }),
+    security: [{ client: [scope] }, { accessToken: [] }, { apiKey: [] }],
+    parameters: [
+      ...parametersIn("path", params ?? {}),
+      ...parametersIn("query", query?.shape ?? {}),
+    ],
+    ...(body && {
+      requestBody: {
+        required: true,
+        content: {
+          [JSON_MEDIA_TYPE]: {
+            schema: anyOf(body.schemas.map(schemaOf)),
+            examples: examplesOf(body.examples),
+          },
+        },
+      },
+    }),
+    responses: {
+      200: {
+        description: "Done",
+        content: {
+          [JSON_MEDIA_TYPE]: {
+            schema: anyOf(answer.schemas.map(schemaOf)),
+            example: answer.example,
+          },
+        },
+      },
+      ...Object.fromEntries(failuresOf(operation)),
+    },
+  };
+}
+
+function anyOf(schemas: readonly Json[]): Json {
+  const [only] = schemas;
+  return only && schemas.length === 1 ? only : { anyOf: schemas };
+}
+
+function examplesOf(examples: Readonly<Record<string, unknown>>): Json {
+  return Object.fromEntries(
+    Object.entries(examples).map(([summary, value], index) => [
+      `example${index + 1}`,
+      { summary, value },
+    ]),
+  );
+}
+
+function failuresOf({ body, failures = [], isArticle }: Operation): [number, Json][] {
+  const all = [400, 401, 403, 429, 503, ...(body ? [413, 415] : []), ...failures];
+  return all.map((status) => {
+    const [description = "", code = "", title = ""] = FAILURES[status] ?? [];
+    const schema = { $ref: refOf(isArticle === true ? "ArticleFailure" : "Problem") };
+    const content =
+      isArticle === true
+        ? { [JSON_MEDIA_TYPE]: { schema, example: { error: SENTENCES[status] ?? title } } }
+        : {
+            [PROBLEM_MEDIA_TYPE]: {
+              schema,
+              example: { type: `urn:daykey:problem:${code}`, title, status },
+            },
+          };
+    return [status, { description, content }];
+  });
+}
