@@ -36,6 +36,7 @@ test("three settings are enough; the rest have defaults", () => {
     public: { host: "0.0.0.0", port: 4000 },
     private: { host: "127.0.0.1", port: 4001 },
     trustedProxies: [],
+    requestsPerAddress: 1000,
     adminCredentialFile: undefined,
     signingAlgorithm: "ES256",
     keyRotationSeconds: 2_592_000,

@@ -53,7 +53,7 @@ const DEFINITIONS = {
     }),
     masterKeyFault,
   ),
-  ...listenerSettings({ public: 4000, private: 4001 }),
+  ...listenerSettings({ public: 4000, private: 4001, requestsPerAddress: 1000 }),
   ADMIN_CREDENTIAL_FILE: text({
     optional: true,
     description: "Where the first admin's credential is written, once, on a database without one",

@@ -253,6 +253,7 @@ async function composeAuthServer(
         log,
         trustedProxies,
         metrics,
+        requestsPerAddress: config.requestsPerAddress,
         errorFormat: "oauth",
         routers: [
           ...cors,

@@ -76,6 +76,7 @@ export async function startAuthServer(
     public: { host: "127.0.0.1", port: 0 },
     private: { host: "127.0.0.1", port: 0 },
     trustedProxies: [],
+    requestsPerAddress: 0,
     adminCredentialFile: undefined,
     signingAlgorithm: "ES256",
     keyRotationSeconds: 30 * 86_400,

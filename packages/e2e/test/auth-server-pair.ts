@@ -81,6 +81,7 @@ export async function startAuthServerPair({
         PORT: String(ports[server * 2]),
         PRIVATE_PORT: String(privatePort),
         BAD_CREDENTIALS_PER_MINUTE: "100000",
+        REQUESTS_PER_ADDRESS: "0",
         ...env,
       },
     });

@@ -76,7 +76,7 @@ const DEFINITIONS = {
     max: 86_400,
     description: "A token issued for longer is refused",
   }),
-  ...listenerSettings({ public: 5000, private: 5001 }),
+  ...listenerSettings({ public: 5000, private: 5001, requestsPerAddress: 5000 }),
   TOKEN_CACHE: integer({
     default: 10_000,
     min: 1,

@@ -98,6 +98,7 @@ export async function createResourceServer(
       app: createApp({
         ...shared,
         metrics,
+        requestsPerAddress: config.requestsPerAddress,
         routers: [
           createTimeRouter({ clock: steadyClock, requireScope }),
           createPrimesRouter({ checker, requireScope }),

@@ -95,6 +95,7 @@ export async function startResourceServer(options: Options = {}): Promise<TestRe
     public: { host: "127.0.0.1", port: 0 },
     private: { host: "127.0.0.1", port: 0 },
     trustedProxies: [],
+    requestsPerAddress: 0,
     tokenCacheSize: 1000,
     primes: { threads: 1, maxQueue: 10 },
     logLevel: "debug",

@@ -8,6 +8,7 @@ import type { BlockList } from "node:net";
 import Koa from "koa";
 
 import { clientAddress } from "./address.ts";
+import { addressLimit } from "./address-limit.ts";
 import { type ErrorFormat, errorAnswers, lastResort } from "./errors.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
@@ -23,6 +24,7 @@ export function createApp({
   trustedProxies,
   errorFormat,
   metrics,
+  requestsPerAddress = 0,
   routers,
 }: {
   log: Log;
@@ -31,6 +33,8 @@ export function createApp({
   /** How this listener tells errors. */
   errorFormat: ErrorFormat;
   metrics?: Metrics;
+  /** In a second; 0, as by default, for no limit. */
+  requestsPerAddress?: number;
   routers: readonly AppRouter[];
 }): App {
   const app: App = new Koa<AppState>();
@@ -40,6 +44,7 @@ export function createApp({
   if (metrics !== undefined) app.use(metrics.httpMiddleware);
   app.use(requestLog(log));
   app.use(errorAnswers({ log, format }));
+  app.use(addressLimit(requestsPerAddress));
   app.use(requestRules);
   app.use(plainAnswer);
   for (const router of routers) app.use(router.routes());

@@ -3,7 +3,14 @@ import { isNetwork } from "./address.ts";
 import { integer, list, type Settings, text } from "./config.ts";
 
 /** Definitions for `readSettings`, with the server's own default ports. */
-export function listenerSettings(ports: { public: number; private: number }) {
+export function listenerSettings({
+  requestsPerAddress,
+  ...ports
+}: {
+  public: number;
+  private: number;
+  requestsPerAddress: number;
+}) {
   const port = (standard: number, listener: string) =>
     integer({
       default: standard,
@@ -22,6 +29,12 @@ export function listenerSettings(ports: { public: number; private: number }) {
       form: "IP addresses or CIDR ranges separated by commas",
       description: "Proxies whose X-Forwarded-For is believed",
     }),
+    REQUESTS_PER_ADDRESS: integer({
+      default: requestsPerAddress,
+      min: 0,
+      max: 1_000_000,
+      description: "Requests a second that one address may make of the public listener; 0: any",
+    }),
   };
 }
 
@@ -29,6 +42,7 @@ export interface ListenerConfig {
   public: { host: string; port: number };
   private: { host: string; port: number };
   trustedProxies: readonly string[];
+  requestsPerAddress: number;
 }
 
 export function listenerConfig(
@@ -38,5 +52,6 @@ export function listenerConfig(
     public: { host: settings.HOST, port: settings.PORT },
     private: { host: settings.PRIVATE_HOST, port: settings.PRIVATE_PORT },
     trustedProxies: settings.TRUSTED_PROXIES,
+    requestsPerAddress: settings.REQUESTS_PER_ADDRESS,
   };
 }

@@ -31,11 +31,13 @@ export async function startAppServer({
   format = "oauth",
   limits = {},
   trustedProxies = [],
+  requestsPerAddress = 0,
   addRoutes = () => {},
 }: {
   format?: ErrorFormat;
   limits?: Partial<Limits>;
   trustedProxies?: string[];
+  requestsPerAddress?: number;
   addRoutes?: (router: AppRouter) => void;
 } = {}): Promise<AppServer> {
   const { log, lines } = createTestLog();
@@ -52,7 +54,11 @@ export async function startAppServer({
   };
   const host = "127.0.0.1";
   const listeners = await startListeners({
-    public: { app: createApp({ ...shared, routers: [health.router, router] }), host, port: 0 },
+    public: {
+      app: createApp({ ...shared, requestsPerAddress, routers: [health.router, router] }),
+      host,
+      port: 0,
+    },
     private: {
       app: createApp({ ...shared, routers: [health.router, metrics.router] }),
       host,

@@ -1,0 +1,35 @@
+/**
+ * How many requests one address may make in a second (D2), in this process's memory. It stands before
+ * anything of a request is read, so that a flood costs a count each; a client's own quota is another
+ * matter, and comes after authentication.
+ */
+import { addressKey } from "./address.ts";
+import { ProblemError } from "./problem-error.ts";
+import type { AppMiddleware } from "./router.ts";
+
+/** @param requestsPerSecond 0 lets everything pass */
+export function addressLimit(requestsPerSecond: number): AppMiddleware {
+  let second = 0;
+  let counts = new Map<string, number>();
+  return (ctx, next) => {
+    if (requestsPerSecond === 0) return next();
+    const now = Math.floor(performance.now() / 1000);
+    if (now !== second) {
+      second = now;
+      counts = new Map();
+    }
+    const key = addressKey(ctx.state.address);
+    const count = (counts.get(key) ?? 0) + 1;
+    counts.set(key, count);
+    if (count <= requestsPerSecond) return next();
+    // A flood must not flood the log as well: its first refusal in a second is told.
+    if (count > requestsPerSecond + 1) ctx.state.quiet = true;
+    throw new ProblemError({
+      status: 429,
+      code: "too-many-requests",
+      detail: "Too many requests come from this address. Try again later.",
+      reason: "too_many_of_address",
+      headers: { "Retry-After": "1" },
+    });
+  };
+}
