@@ -43,7 +43,7 @@ const USES: readonly (readonly [files: string, grant: Grant])[] = [
   ...feature("auth-server/src/token", ["clients", "grants", "keys", "resources"]),
   ...feature("auth-server/src/revocation", ["clients", "grants", "token"]),
   ...feature("auth-server/src/access-keys", ["clients", "keys", "resources", "token"]),
-  ...feature("auth-server/src/usage", ["resources", "revocation", "token"]),
+  ...feature("auth-server/src/usage", ["resources", "revocation"]),
   ...feature("auth-server/src/introspection", [
     "access-keys",
     "clients",

@@ -61,6 +61,8 @@ import { createClientCredentials } from "./token/client-credentials.ts";
 import { createIssueTokens, createTokenEndpoint } from "./token/endpoint.ts";
 import { createTokenIssuer } from "./token/issuer.ts";
 import { createRefreshTokenReader } from "./token/refresh-token-reader.ts";
+import { createUsageEndpoint } from "./usage/endpoint.ts";
+import { createUsageStore } from "./usage/usage-store.ts";
 import { createSeedTokenEndpoint } from "./token/seed-endpoint.ts";
 import { createRefreshFault, createRefreshTokenGrant } from "./token/refresh-token.ts";
 
@@ -193,6 +195,7 @@ async function composeAuthServer(
 
   const secrets = createSecretsStore(database, { newsSeconds });
   const endingSecrets = createEndingSecrets({ store: secrets, clock });
+  const usage = createUsageStore(database, { issuer });
   const audit = createAuditStore(database, sealer);
   await audit.reseal();
   const registrations = createRegistrationsStore(database, { issuer, newsSeconds });
@@ -216,6 +219,7 @@ async function composeAuthServer(
     grants,
     revocations,
     restorations: createRestoreStore(database, { newsSeconds }),
+    usage,
     audit,
   });
 
@@ -270,6 +274,7 @@ async function composeAuthServer(
             refreshFault,
           }),
           createSignatureKeyEndpoint({ readAuthenticated, presentedKeys }),
+          createUsageEndpoint({ bearer, directory, usage }),
           createFeedEndpoint({ bearer, liveSet, clock, stopping: health.stopping }),
           createJwksEndpoint(keys),
           createMetadataEndpoint({ issuer, keys, directory }),
@@ -309,6 +314,7 @@ async function composeAuthServer(
       cleanNonces: replays.clean,
       cleanGrants: grants.clean,
       cleanRevocations: revocations.clean,
+      cleanUsage: usage.clean,
       recordLastUsed: lastUsed.write,
       countEndingSecrets: endingSecrets.count,
     },

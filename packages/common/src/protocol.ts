@@ -63,6 +63,7 @@ export const PATHS = {
   signatureKeys: "/signature-keys",
   revoke: "/oauth2/revoke",
   revocations: "/revocations",
+  usage: "/usage",
   jwks: "/.well-known/jwks.json",
   authorizationServerMetadata: "/.well-known/oauth-authorization-server",
   openidConfiguration: "/.well-known/openid-configuration",

@@ -141,11 +141,11 @@ const IMPORTS: readonly Plant[] = [
     allowed: ["../clients/last-used.ts", "../keys/sealing.ts", "../token/client-endpoint.ts"],
   },
   {
-    rule: "House rule 2: usage knows resources, revocation and token",
+    rule: "House rule 2: usage knows resources and revocation",
     file: "packages/auth-server/src/usage/endpoint.ts",
-    refused: ["../clients/client.ts", "../access-keys/present.ts"],
-    reason: features("resources, revocation, token"),
-    allowed: ["../revocation/bearer.ts", "../token/client-endpoint.ts"],
+    refused: ["../clients/client.ts", "../token/issuer.ts"],
+    reason: features("resources, revocation"),
+    allowed: ["../revocation/bearer.ts", "../resources/resource-directory.ts"],
   },
   ...["auth-server", "resource-server"].map((server) => ({
     rule: `House rule 2: no feature of the ${server} knows what composes it`,

@@ -4,23 +4,24 @@ import type { Queryable } from "./database.ts";
 const PART = 10_000;
 
 /**
- * Deletes a table's rows whose `expires_at` lies before an instant, by range: in parts, so that no
+ * Deletes a table's rows whose `column` lies before an instant, by range: in parts, so that no
  * backlog is too large for a statement's time, and leaving to another instance what it is deleting.
  *
- * @param table qualified, with an index on `expires_at`
+ * @param table qualified, with an index that begins with the column
  * @param before an SQL expression by the database's clock, such as `now()`
  */
 export async function deleteExpired(
   database: Queryable,
   table: string,
   before: string,
+  column = "expires_at",
 ): Promise<void> {
   let deleted = PART;
   while (deleted === PART) {
     const { rowCount } = await database.query({
       text: `delete from ${table} where ctid = any (array(
-               select ctid from ${table} where expires_at < ${before}
-               order by expires_at limit ${PART} for update skip locked))`,
+               select ctid from ${table} where ${column} < ${before}
+               order by ${column} limit ${PART} for update skip locked))`,
     });
     deleted = rowCount;
   }

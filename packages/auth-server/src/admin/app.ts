@@ -23,6 +23,7 @@ import type { KeyChanges } from "../keys/key-changes.ts";
 import type { ResourcesStore } from "../resources/resources-store.ts";
 import type { RestoreStore } from "../revocation/restore-store.ts";
 import type { RevocationsStore } from "../revocation/revocations-store.ts";
+import type { UsageStore } from "../usage/usage-store.ts";
 import { createAccessKeyRoutes } from "./access-keys.ts";
 import { createAuditRoutes } from "./audit.ts";
 import { createClientKeyRoutes } from "./client-keys.ts";
@@ -37,6 +38,7 @@ import { createResourceRoutes } from "./resources.ts";
 import { createRestoreRoutes } from "./restored.ts";
 import { createRevocationRoutes } from "./revocations.ts";
 import { PARAMETERS, type ParameterName, type Route } from "./route.ts";
+import { createUsageRoutes } from "./usage.ts";
 import { createSigningKeyRoutes } from "./signing-keys.ts";
 
 const PREFIX = "/admin/v1";
@@ -58,6 +60,7 @@ export interface AdminDependencies {
   grants: GrantsStore;
   revocations: RevocationsStore;
   restorations: RestoreStore;
+  usage: UsageStore;
   audit: AuditStore;
   issuer: string;
   /** How long a signing key is published before its first use. */
@@ -85,6 +88,7 @@ export function createAdminRouter(dependencies: AdminDependencies): AppRouter {
       recorder,
     }),
     ...createRestoreRoutes({ ...dependencies, recorder }),
+    ...createUsageRoutes(dependencies.usage),
     ...createAuditRoutes(audit),
   ];
 

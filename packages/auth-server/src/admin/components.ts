@@ -21,6 +21,7 @@ import { newResource, resourceList, resourceReplacement, resourceView } from "./
 import { restorationView } from "./restored.ts";
 import { grantRevocation, revocationList, revocationView } from "./revocations.ts";
 import { newSecretView, rotationBody, secretBody, secretView } from "./secret-schema.ts";
+import { usagePage, usageView } from "./usage.ts";
 import { rotation, signingKeyList, signingKeyView } from "./signing-keys.ts";
 
 export const COMPONENTS = {
@@ -60,6 +61,8 @@ export const COMPONENTS = {
   RevocationList: revocationList,
   GrantRevocation: grantRevocation,
   Restoration: restorationView,
+  Usage: usageView,
+  UsagePage: usagePage,
   AuditEntry: auditEntry,
   AuditPage: auditPage,
   AuditVerdict: auditVerdict,

@@ -95,6 +95,10 @@ test("each operation succeeds, and its answer is as described", async () => {
   const grant = "0199aaaa-bbbb-7ccc-8ddd-eeeeffff0000";
   expect((await admin.post("/revocations", { grant })).status).toBe(204);
   expect((await admin.get("/revocations")).status).toBe(200);
+  expect((await admin.get("/usage?from=2026-01-01")).body).toEqual({
+    items: [],
+    next_cursor: null,
+  });
   expect((await admin.get("/audit?limit=3")).body.items.length).toBe(3);
   expect((await admin.get("/audit/verify")).body).toMatchObject({ valid: true });
 
