@@ -56,6 +56,10 @@ const USES: readonly (readonly [files: string, grant: Grant])[] = [
   ...feature("resource-server/src/*", undefined, RESOURCE_SERVER),
   ["packages/resource-server/src/access/require-scope.ts", { ...SERVER, koa: true }],
   [TESTS, { ...SERVER, sql: true, koa: true, tests: true }],
+  [
+    "packages/resource-server/{test/**,src/**/*.test.ts}",
+    { ...RESOURCE_SERVER, sql: true, koa: true, tests: true },
+  ],
   ["packages/cli/{test/**,src/**/*.test.ts}", { packages: ["common", "client"], tests: true }],
   ["*.config.ts", { tests: true }],
 ];

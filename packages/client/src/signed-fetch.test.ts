@@ -94,7 +94,7 @@ describe.each([
     const key = await readSignatureKey(file);
     const url = await signUrl(key, "/time?zone=UTC#here", { lifeSeconds: 60, now: NOW });
     expect(url).toMatch(
-      /^https:\/\/api\.example\.com\/time\?zone=UTC&dk_keyid=0mi3xyz00001&dk_expires=1795262460&dk_signature=[\w-]+$/,
+      /^https:\/\/api\.example\.com\/time\?zone=UTC&dk-key=0mi3xyz00001&dk-expires=1795262460&dk-signature=[\w-]+$/,
     );
     const read = readSignedUrl(url.slice("https://api.example.com".length));
     if (!read) throw new TypeError("unreadable");
@@ -137,25 +137,25 @@ test("what is signed goes to its resource alone, and is sent once", async () => 
 test.each([0, -1, 0.5, 86_401, Number.NaN])("no URL is signed for %d s", async (lifeSeconds) => {
   const key = await readSignatureKey(HMAC_FILE);
   await expect(signUrl(key, "/time", { lifeSeconds })).rejects.toThrow(TypeError);
-  await expect(signUrl(key, "/time?dk_keyid=x")).rejects.toThrow("signed already");
+  await expect(signUrl(key, "/time?dk-key=x")).rejects.toThrow("signed already");
 });
 
 test.each([
   "/time",
-  "/time?dk_keyid=0mi3xyz00001&dk_expires=1",
-  "/time?dk_expires=1&dk_keyid=0mi3xyz00001&dk_signature=AQI",
-  "/time?dk_keyid=0mi3xyz00001&dk_expires=1&dk_signature=AQI&x=1",
-  "/time?dk_keyid=0mi3xyz00001&dk_expires=1&dk_signature=AQI&dk_signature=AQI",
-  "/time?dk_keyid=0mi3xyz00001&dk_keyid=0mi3xyz00001&dk_expires=1&dk_signature=AQI",
-  "/time?d%6b_expires=2&dk_keyid=0mi3xyz00001&dk_expires=1&dk_signature=AQI",
-  "/time?dk_keyid=0mi3xyz0000&dk_expires=1&dk_signature=AQI",
-  "/time?dk_keyid=0MI3XYZ00001&dk_expires=1&dk_signature=AQI",
-  "/time?dk_keyid=0mi3xyz00001&dk_expires=-1&dk_signature=AQI",
-  "/time?dk_keyid=0mi3xyz00001&dk_expires=1e3&dk_signature=AQI",
-  "/time?dk_keyid=0mi3xyz00001&dk_expires=1234567890123&dk_signature=AQI",
-  "/time?dk_keyid=0mi3xyz00001&dk_expires=1&dk_signature=AQJ",
-  "/time?dk_keyid=0mi3xyz00001&dk_expires=1&dk_signature=AQI=",
-  "/time?dk_keyid=0mi3xyz00001&dk_expires=1&dk_signature=A%51I",
+  "/time?dk-key=0mi3xyz00001&dk-expires=1",
+  "/time?dk-expires=1&dk-key=0mi3xyz00001&dk-signature=AQI",
+  "/time?dk-key=0mi3xyz00001&dk-expires=1&dk-signature=AQI&x=1",
+  "/time?dk-key=0mi3xyz00001&dk-expires=1&dk-signature=AQI&dk-signature=AQI",
+  "/time?dk-key=0mi3xyz00001&dk-key=0mi3xyz00001&dk-expires=1&dk-signature=AQI",
+  "/time?d%6b-expires=2&dk-key=0mi3xyz00001&dk-expires=1&dk-signature=AQI",
+  "/time?dk-key=0mi3xyz0000&dk-expires=1&dk-signature=AQI",
+  "/time?dk-key=0MI3XYZ00001&dk-expires=1&dk-signature=AQI",
+  "/time?dk-key=0mi3xyz00001&dk-expires=-1&dk-signature=AQI",
+  "/time?dk-key=0mi3xyz00001&dk-expires=1e3&dk-signature=AQI",
+  "/time?dk-key=0mi3xyz00001&dk-expires=1234567890123&dk-signature=AQI",
+  "/time?dk-key=0mi3xyz00001&dk-expires=1&dk-signature=AQJ",
+  "/time?dk-key=0mi3xyz00001&dk-expires=1&dk-signature=AQI=",
+  "/time?dk-key=0mi3xyz00001&dk-expires=1&dk-signature=A%51I",
 ])("%s is no signed URL", (target) => expect(readSignedUrl(target)).toBeUndefined());
 
 const { secret: _, ...withoutSecret } = HMAC_FILE;

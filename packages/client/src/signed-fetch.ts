@@ -1,5 +1,5 @@
 /**
- * `fetch` that signs each request with a signature key (RFC 9421, docs/protocol.md §7). The signature is
+ * `fetch` that signs each request with a signature key (RFC 9421, docs/protocol.md §5.4). The signature is
  * for the key's resource and its requests go nowhere else; a redirect is returned as it is.
  */
 import { formatContentDigest } from "@daykey/common/content-digest";

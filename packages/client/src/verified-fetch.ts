@@ -1,5 +1,5 @@
 /**
- * `fetch` that asks for signed answers and verifies them (RFC 9421 §5, docs/protocol.md §7.5): the answer
+ * `fetch` that asks for signed answers and verifies them (RFC 9421 §5, docs/protocol.md §4.10): the answer
  * is the resource-server's own, to this very request. What it returns was verified; nothing else is
  * returned, refusals included.
  */

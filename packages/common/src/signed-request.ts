@@ -1,5 +1,5 @@
 /**
- * What a signed request and a signed answer must cover (docs/protocol.md §7): the rules that client and
+ * What a signed request and a signed answer must cover (docs/protocol.md §4.10, §5.4): the rules that client and
  * resource-server share. RFC 9421 §1.4 leaves them to each application.
  */
 import type { ComponentName } from "./http-signature.ts";

@@ -1,6 +1,6 @@
 /**
- * Signed URLs (docs/protocol.md §7.4): who has one may make this one request until it ends. The query
- * ends with `dk_keyid`, `dk_expires` and `dk_signature`, in this order; the signature is that of a request
+ * Signed URLs (docs/protocol.md §5.4): who has one may make this one request until it ends. The query
+ * ends with `dk-key`, `dk-expires` and `dk-signature`, in this order; the signature is that of a request
  * (RFC 9421) without the last of them.
  */
 import { fromBase64url, toBase64url } from "./bytes.ts";
@@ -12,9 +12,9 @@ import type { InnerList } from "./structured-fields.ts";
 /** The furthest that the end of a signed URL may be ahead. */
 export const MAX_URL_LIFE_SECONDS = 86_400;
 
-const SIGNED = /^([^?]*\?(?:.*&)?dk_keyid=([^&]*)&dk_expires=(\d{1,12}))&dk_signature=([^&]*)$/;
+const SIGNED = /^([^?]*\?(?:.*&)?dk-key=([^&]*)&dk-expires=(\d{1,12}))&dk-signature=([^&]*)$/;
 /** A parameter of that name, however it is spelt. */
-const NAMES = ["dk_keyid", "dk_expires", "dk_signature"];
+const NAMES = ["dk-key", "dk-expires", "dk-signature"];
 
 export interface SignedUrl {
   keyId: string;
@@ -43,11 +43,11 @@ export function readSignedUrl(target: string): SignedUrl | undefined {
 /** @param target path and query without any of the three */
 export function unsignedTarget(target: string, keyId: string, expiresAt: number): string {
   const joint = target.includes("?") ? "&" : "?";
-  return `${target}${joint}dk_keyid=${keyId}&dk_expires=${expiresAt}`;
+  return `${target}${joint}dk-key=${keyId}&dk-expires=${expiresAt}`;
 }
 
 export function withSignature(unsigned: string, signature: Uint8Array): string {
-  return `${unsigned}&dk_signature=${toBase64url(signature)}`;
+  return `${unsigned}&dk-signature=${toBase64url(signature)}`;
 }
 
 /** What is covered, as it would stand in `Signature-Input`. */

@@ -74,8 +74,14 @@ const IMPORTS: readonly Plant[] = [
     rule: "House rule 1: nor does a test",
     file: "packages/resource-server/src/access/jwt.test.ts",
     refused: ["@daykey/auth-server/test/auth-server"],
-    reason: SERVERS_USE,
-    allowed: ["@daykey/service/test/log", "../../test/serve-routers.ts", "./jwt.ts", "pg"],
+    reason: RESOURCE_SERVER_USES,
+    allowed: [
+      "@daykey/client/verified-fetch",
+      "@daykey/service/test/log",
+      "../../test/serve-routers.ts",
+      "./jwt.ts",
+      "pg",
+    ],
   },
   {
     rule: "House rule 1: a package without a row begins with nothing",

@@ -72,6 +72,7 @@ async function start(config: LocalConfig): Promise<Home> {
     RESOURCE: resource,
     ISSUER: issuer,
     RESOURCE_CREDENTIAL_FILE: home.resourceServerFile,
+    ANSWER_KEY_FILE: home.answerKeyFile,
     // Here one stops a server to see what the other does without it.
     STALE_POLICY: "allow:3600",
     HOST: host,

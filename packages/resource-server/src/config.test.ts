@@ -1,3 +1,4 @@
+import { generateKeyPairSync, type JsonWebKey } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -26,6 +27,12 @@ const REQUIRED = {
   RESOURCE_CREDENTIAL: JSON.stringify(FILE),
 };
 
+function privateJwk(kind: "ed25519" | "ec", namedCurve = "P-256"): JsonWebKey {
+  const pair =
+    kind === "ec" ? generateKeyPairSync("ec", { namedCurve }) : generateKeyPairSync("ed25519");
+  return pair.privateKey.export({ format: "jwk" });
+}
+
 function faultsOf(env: Record<string, string>): readonly string[] {
   try {
     readConfig({ ...REQUIRED, ...env });
@@ -46,6 +53,7 @@ test("three settings are enough", () => {
     stalePolicy: { kind: "introspect" },
     algorithms: ["ES256", "RS256", "Ed25519"],
     accessTokenMaxSeconds: 3600,
+    answerKeys: undefined,
     public: { host: "0.0.0.0", port: 5000 },
     private: { host: "127.0.0.1", port: 5001 },
     trustedProxies: [],
@@ -66,6 +74,7 @@ test("every setting is read", () => {
     STALE_POLICY: "allow:120",
     ALGORITHMS: "Ed25519, ES256",
     ACCESS_TOKEN_MAX: "600",
+    ANSWER_KEY: JSON.stringify({ keys: [privateJwk("ed25519"), privateJwk("ec")] }),
     HOST: "::",
     PORT: "8080",
     PRIVATE_HOST: "10.0.0.2",
@@ -86,6 +95,10 @@ test("every setting is read", () => {
     stalePolicy: { kind: "allow", seconds: 120 },
     algorithms: ["Ed25519", "ES256"],
     accessTokenMaxSeconds: 600,
+    answerKeys: [
+      expect.objectContaining({ algorithm: "ed25519" }),
+      expect.objectContaining({ algorithm: "ecdsa-p256-sha256" }),
+    ],
     public: { host: "::", port: 8080 },
     private: { host: "10.0.0.2", port: 0 },
     trustedProxies: ["10.0.0.0/8", "::1"],
@@ -119,6 +132,21 @@ test.each([
   ],
   ["ALGORITHMS", ["none", "HS256", "es256", "ES256,HS256", "ES384", "EdDSA", "PS256"]],
   ["ACCESS_TOKEN_MAX", ["9", "86401", "-1", "1h", "600.5", "1e3"]],
+  [
+    "ANSWER_KEY",
+    [
+      "x",
+      "null",
+      "[]",
+      "{}",
+      '{"keys":[]}',
+      JSON.stringify({ ...privateJwk("ed25519"), d: undefined }),
+      JSON.stringify(privateJwk("ec", "P-384")),
+      JSON.stringify({ kty: "oct", k: "c2VjcmV0" }),
+      JSON.stringify({ keys: Array.from({ length: 9 }, () => privateJwk("ed25519")) }),
+      JSON.stringify({ keys: Array(2).fill(privateJwk("ed25519")) }),
+    ],
+  ],
   ["PORT", ["-1", "65536", "http"]],
   ["PRIVATE_PORT", ["-1", "65536"]],
   ["TRUSTED_PROXIES", ["localhost", "10.0.0.0/33", "10.0.0.1,x"]],

@@ -27,6 +27,7 @@ import {
 import { LOG_LEVELS, type LogLevel } from "@daykey/service/log";
 import type { OwnCredential } from "./access/own-client.ts";
 import type { StalePolicy } from "./access/stale-policy.ts";
+import { type AnswerKeys, readAnswerKeys } from "./signed-answers/answer-key.ts";
 
 const isAlgorithm = (name: string): name is SigningAlgorithm =>
   SIGNING_ALGORITHMS.some((known) => known === name);
@@ -39,6 +40,17 @@ const issuedCredential: Setting<IssuedCredential> = {
   form: "the content of a credential file",
   fallback: undefined,
   parse: parseCredential,
+};
+
+const answerKeys: Setting<AnswerKeys | undefined> = {
+  ...secret({
+    optional: true,
+    description:
+      "Signs answers for who asks for that; without it a key is made at each start, which serves one instance alone",
+  }),
+  form: "a private JWK, Ed25519 or P-256, or a JWK set whose first key signs",
+  fallback: undefined,
+  parse: readAnswerKeys,
 };
 
 const ALLOW = /^allow:([1-9]\d{0,4})$/;
@@ -76,6 +88,7 @@ const DEFINITIONS = {
     max: 86_400,
     description: "A token issued for longer is refused",
   }),
+  ANSWER_KEY: answerKeys,
   ...listenerSettings({ public: 5000, private: 5001, requestsPerAddress: 5000 }),
   TOKEN_CACHE: integer({
     default: 10_000,
@@ -107,6 +120,8 @@ export interface ResourceServerConfig extends ListenerConfig {
   stalePolicy: StalePolicy;
   algorithms: readonly SigningAlgorithm[];
   accessTokenMaxSeconds: number;
+  /** Undefined: made at the start. */
+  answerKeys: AnswerKeys | undefined;
   tokenCacheSize: number;
   primes: { threads: number; maxQueue: number };
   logLevel: LogLevel;
@@ -129,6 +144,7 @@ export function readConfig(env: Record<string, string | undefined>): ResourceSer
     stalePolicy: stalePolicyOf(settings.STALE_POLICY),
     algorithms: settings.ALGORITHMS.filter(isAlgorithm),
     accessTokenMaxSeconds: settings.ACCESS_TOKEN_MAX,
+    answerKeys: settings.ANSWER_KEY,
     ...listenerConfig(settings),
     tokenCacheSize: settings.TOKEN_CACHE,
     primes: { threads: settings.PRIME_THREADS, maxQueue: settings.PRIME_QUEUE },

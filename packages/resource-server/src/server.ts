@@ -25,6 +25,8 @@ import { measureResourceServer } from "./metrics.ts";
 import { createPrimesRouter, PRIMES_SCOPE } from "./primes/endpoint.ts";
 import { createPrimeChecker } from "./primes/prime-pool.ts";
 import { createSeedRouter } from "./seed/endpoint.ts";
+import { createAnswerKeys } from "./signed-answers/answer-key.ts";
+import { createAnswerKeysEndpoint, createAnswerSigning } from "./signed-answers/endpoint.ts";
 import { createTimeRouter, TIME_SCOPE } from "./time/endpoint.ts";
 import { createSteadyClock } from "./time/steady-clock.ts";
 
@@ -78,6 +80,7 @@ export async function createResourceServer(
     },
   });
   const checker = createPrimeChecker(config.primes);
+  const answerKeys = config.answerKeys ?? createAnswerKeys();
   const steadyClock = createSteadyClock(clock);
 
   const health = createHealth();
@@ -99,11 +102,18 @@ export async function createResourceServer(
         ...shared,
         metrics,
         requestsPerAddress: config.requestsPerAddress,
+        finish: createAnswerSigning({ keys: answerKeys, resource, clock }),
         routers: [
           createTimeRouter({ clock: steadyClock, requireScope }),
           createPrimesRouter({ checker, requireScope }),
           createSeedRouter({ clock: steadyClock, checker, requireScope }),
-          createMetadataEndpoint({ resource, issuer, scopes: [TIME_SCOPE, PRIMES_SCOPE] }),
+          createMetadataEndpoint({
+            resource,
+            issuer,
+            scopes: [TIME_SCOPE, PRIMES_SCOPE],
+            answerAlgorithms: answerKeys.map(({ publicJwk }) => publicJwk.alg),
+          }),
+          createAnswerKeysEndpoint(answerKeys),
           createDocsEndpoint({ issuer, document: createOpenApiDocument({ issuer }) }),
           health.router,
         ],

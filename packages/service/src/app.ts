@@ -25,6 +25,7 @@ export function createApp({
   errorFormat,
   metrics,
   requestsPerAddress = 0,
+  finish,
   routers,
 }: {
   log: Log;
@@ -35,6 +36,8 @@ export function createApp({
   metrics?: Metrics;
   /** In a second; 0, as by default, for no limit. */
   requestsPerAddress?: number;
+  /** Sees every answer whole, errors included, before it is sent. */
+  finish?: AppMiddleware;
   routers: readonly AppRouter[];
 }): App {
   const app: App = new Koa<AppState>();
@@ -43,6 +46,7 @@ export function createApp({
   app.use(requestStart(trustedProxies));
   if (metrics !== undefined) app.use(metrics.httpMiddleware);
   app.use(requestLog(log));
+  if (finish !== undefined) app.use(finish);
   app.use(errorAnswers({ log, format }));
   app.use(addressLimit(requestsPerAddress));
   app.use(requestRules);

@@ -25,6 +25,7 @@ export interface SecretFiles {
   masterKey: string;
   databaseUrl: string;
   resourceServer: string;
+  answerKey: string;
   admin: string;
   demo: string;
   /** Key and certificate, as HAProxy reads them. */
@@ -48,6 +49,7 @@ export function readConfig(env: Record<string, string | undefined>): ContainersC
       masterKey: at("auth-server/master-key"),
       databaseUrl: at("auth-server/database-url"),
       resourceServer: at("resource-server/credential.json"),
+      answerKey: at("resource-server/answer-key.json"),
       admin: at("operator/admin.json"),
       demo: at("operator/demo.json"),
       tls: at("tls/server.pem"),

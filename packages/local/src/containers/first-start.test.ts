@@ -63,6 +63,7 @@ test("init makes every secret once; another run changes none", async () => {
     "migrate/owner-url",
     "migrate/superuser-url",
     "postgres/password",
+    "resource-server/answer-key.json",
     "tls/certificate.pem",
     "tls/server.pem",
   ]);

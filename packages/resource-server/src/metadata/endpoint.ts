@@ -8,10 +8,13 @@ export function createMetadataEndpoint({
   resource,
   issuer,
   scopes,
+  answerAlgorithms,
 }: {
   resource: string;
   issuer: string;
   scopes: readonly string[];
+  /** JWS names of the algorithms that sign this server's answers. */
+  answerAlgorithms: readonly string[];
 }): AppRouter {
   const router = createRouter();
   router.get(PATHS.protectedResourceMetadata, (ctx) => {
@@ -21,6 +24,8 @@ export function createMetadataEndpoint({
       authorization_servers: [issuer],
       scopes_supported: scopes,
       bearer_methods_supported: ["header"],
+      jwks_uri: `${resource}${PATHS.jwks}`,
+      resource_signing_alg_values_supported: [...new Set(answerAlgorithms)],
       resource_name: "Daykey time and primes",
     };
   });

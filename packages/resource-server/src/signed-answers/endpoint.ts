@@ -1,0 +1,56 @@
+/** This server's own key set (RFC 7517), and the signing of whatever it answers to who asks for that. */
+import type { Clock } from "@daykey/common/clock";
+import { PATHS } from "@daykey/common/protocol";
+import { type AppMiddleware, type AppRouter, createRouter } from "@daykey/service/router";
+import { messageOf } from "../request-message.ts";
+import type { AnswerKeys } from "./answer-key.ts";
+import { signAnswer } from "./answer-signature.ts";
+
+const JWKS_MAX_AGE_SECONDS = 300;
+
+export function createAnswerKeysEndpoint(keys: AnswerKeys): AppRouter {
+  const router = createRouter();
+  router.get(PATHS.jwks, (ctx) => {
+    ctx.set("Cache-Control", `public, max-age=${JWKS_MAX_AGE_SECONDS}`);
+    ctx.set("Content-Type", "application/jwk-set+json");
+    ctx.body = JSON.stringify({ keys: keys.map(({ publicJwk }) => publicJwk) });
+  });
+  return router;
+}
+
+/**
+ * Stands outside of what turns errors into answers, so refusals are signed too. HEAD is not: what its
+ * answer would cover is not there.
+ */
+export function createAnswerSigning({
+  keys: [key],
+  resource,
+  clock,
+}: {
+  keys: AnswerKeys;
+  /** This resource's URI. */
+  resource: string;
+  clock: Clock;
+}): AppMiddleware {
+  return async (ctx, next) => {
+    await next();
+    const wanted = ctx.req.headers["accept-signature"];
+    const { method, status } = ctx;
+    const body: unknown = ctx.body;
+    const isWhole = typeof body === "string" || Buffer.isBuffer(body);
+    if (wanted === undefined || !isWhole || method === "HEAD") return;
+    const signed = await signAnswer(String(wanted), {
+      answer: {
+        status,
+        field: (name) => ctx.response.get(name) || undefined,
+        content: Buffer.from(body),
+      },
+      request: messageOf(ctx.req, resource),
+      key,
+      clock,
+    });
+    const isSigned = "fields" in signed;
+    if (isSigned) ctx.set(signed.fields);
+    ctx.state.logFields["answer"] = isSigned ? "signed" : signed.unsigned;
+  };
+}
