@@ -60,6 +60,8 @@ async function start(config: LocalConfig): Promise<Home> {
     DATABASE_URL: databaseUrl,
     MASTER_KEY_FILE: home.masterKeyFile,
     ADMIN_CREDENTIAL_FILE: home.adminFile,
+    // Here one tries every way in; a client has it only where it is registered for it.
+    SEED_HASH: "true",
     CORS_ORIGINS: `${resource},http://127.0.0.1:${ports.RESOURCE_PORT}`,
     HOST: host,
     PORT: String(ports.AUTH_PORT),
