@@ -5,7 +5,7 @@ import { revocationAndAdmin } from "../migrations/0002-revocation-and-admin.ts";
 import { keysAndQuotas } from "../migrations/0003-keys-and-quotas.ts";
 
 /** In order of application. A migration that has been released is never edited. */
-const MIGRATIONS = [initial, revocationAndAdmin, keysAndQuotas];
+export const MIGRATIONS = [initial, revocationAndAdmin, keysAndQuotas];
 
 const SCHEMA = "daykey";
 
