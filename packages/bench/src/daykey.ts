@@ -157,9 +157,9 @@ async function registerClients(
 export async function startResourceServer(
   { issuer, resourceServer }: Pick<AuthServer, "issuer" | "resourceServer">,
   core: ServerCore,
-): Promise<ServerProcess> {
+): Promise<ServerProcess & { privatePort: number }> {
   const [port = 0, privatePort = 0] = await freePorts(2);
-  return startServer({
+  const server = await startServer({
     name: "resource-server",
     program: new URL("../../resource-server/src/main.ts", import.meta.url),
     port,
@@ -175,4 +175,5 @@ export async function startResourceServer(
       WORKERS: "1",
     },
   });
+  return { ...server, privatePort };
 }

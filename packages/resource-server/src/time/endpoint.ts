@@ -1,6 +1,6 @@
 /**
  * `GET /time`: the time in UTC and in a zone of the caller's choice, in the format of its choice too, with
- * its nonce (docs/protocol.md §4.3).
+ * its nonce (docs/protocol.md §4.11).
  */
 import type { Clock } from "@daykey/common/clock";
 import { stringifyJson } from "@daykey/common/json-numbers";
