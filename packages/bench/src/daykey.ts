@@ -19,6 +19,8 @@ import type { ServerCore } from "./cores.ts";
 import { freePorts, type ServerProcess, startServer } from "./server-process.ts";
 
 export const RESOURCE = "https://api.example.com";
+/** One process; counts requests of an address, as it does by default, and refuses none. */
+const UNLIMITED = { WORKERS: "1", REQUESTS_PER_ADDRESS: "1000000" };
 const DAY = 86_400;
 const LIMITS = { accessTokenMaxSeconds: 3600, refreshAbsoluteMaxSeconds: 30 * DAY };
 
@@ -82,7 +84,7 @@ export async function startAuthServer({
         HOST: "127.0.0.1",
         PORT: String(port),
         PRIVATE_PORT: String(privatePort),
-        WORKERS: "1",
+        ...UNLIMITED,
       },
     });
   }
@@ -172,7 +174,7 @@ export async function startResourceServer(
       HOST: "127.0.0.1",
       PORT: String(port),
       PRIVATE_PORT: String(privatePort),
-      WORKERS: "1",
+      ...UNLIMITED,
     },
   });
   return { ...server, privatePort };

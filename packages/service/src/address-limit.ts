@@ -5,25 +5,28 @@
  */
 import { addressKey } from "./address.ts";
 import { ProblemError } from "./problem-error.ts";
-import type { AppMiddleware } from "./router.ts";
+import type { AppState } from "./router.ts";
 
-/** @param requestsPerSecond 0 lets everything pass */
-export function addressLimit(requestsPerSecond: number): AppMiddleware {
+/**
+ * @param requestsPerSecond 0 lets everything pass
+ * @returns what counts a request, and throws a ProblemError (429) for one too many
+ */
+export function createAddressLimit(requestsPerSecond: number): (state: AppState) => void {
   let second = 0;
   let counts = new Map<string, number>();
-  return (ctx, next) => {
-    if (requestsPerSecond === 0) return next();
+  return (state) => {
+    if (requestsPerSecond === 0) return;
     const now = Math.floor(performance.now() / 1000);
     if (now !== second) {
       second = now;
       counts = new Map();
     }
-    const key = addressKey(ctx.state.address);
+    const key = addressKey(state.address);
     const count = (counts.get(key) ?? 0) + 1;
     counts.set(key, count);
-    if (count <= requestsPerSecond) return next();
+    if (count <= requestsPerSecond) return;
     // A flood must not flood the log as well: its first refusal in a second is told.
-    if (count > requestsPerSecond + 1) ctx.state.quiet = true;
+    if (count > requestsPerSecond + 1) state.quiet = true;
     throw new ProblemError({
       status: 429,
       code: "too-many-requests",

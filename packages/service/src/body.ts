@@ -19,6 +19,11 @@ export function hasBody({ headers }: IncomingMessage): boolean {
   return length !== undefined && Number(length) !== 0;
 }
 
+/** True when some of an announced body has not been read. */
+export function isUnread(req: IncomingMessage): boolean {
+  return hasBody(req) && !req.complete;
+}
+
 /** @throws {BodyError} past `limitBytes`, without waiting for the rest, or when the body is cut short. */
 export async function readBody(req: IncomingMessage, limitBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
@@ -32,7 +37,7 @@ export async function readBody(req: IncomingMessage, limitBytes: number): Promis
  * (H1). @throws {BodyError} like `readBody`.
  */
 export async function drainBody(req: IncomingMessage, limitBytes: number): Promise<void> {
-  if (hasBody(req) && !req.complete) await consume(req, limitBytes, () => {});
+  if (isUnread(req)) await consume(req, limitBytes, () => {});
 }
 
 function consume(

@@ -5,11 +5,11 @@
 import { OAuthError } from "@daykey/common/oauth-error";
 import { JSON_MEDIA_TYPE, PROBLEM_MEDIA_TYPE } from "@daykey/common/protocol";
 
-import { hasBody } from "./body.ts";
+import { isUnread } from "./body.ts";
 import { DatabaseUnavailable } from "./database-unavailable.ts";
 import type { Log } from "./log.ts";
 import { ProblemError } from "./problem-error.ts";
-import type { AppContext, AppMiddleware } from "./router.ts";
+import type { AppContext } from "./router.ts";
 
 /** How a listener tells errors: RFC 6749 §5.2, or RFC 9457. */
 export type ErrorFormat = "oauth" | "problem";
@@ -19,18 +19,17 @@ type KnownError = OAuthError | ProblemError;
 /** Headers that described the answer the handler had begun. */
 const ABANDONED = ["Content-Length", "Content-Encoding", "Content-Disposition", "ETag"];
 
-export function errorAnswers({ log, format }: { log: Log; format: ErrorFormat }): AppMiddleware {
-  return async (ctx, next) => {
-    try {
-      await next();
-    } catch (error) {
-      const known = toKnownError(error);
-      noteError(ctx, log, error, known);
-      // Cut off, an answer that has begun does not pass for a whole one.
-      if (ctx.headerSent) ctx.res.destroy();
-      else writeError(ctx, format, known);
-    }
-  };
+/** Turns what a handler threw into this request's answer. */
+export function tellError(
+  ctx: AppContext,
+  error: unknown,
+  { log, format }: { log: Log; format: ErrorFormat },
+): void {
+  const known = toKnownError(error);
+  noteError(ctx, log, error, known);
+  // Cut off, an answer that has begun does not pass for a whole one.
+  if (ctx.headerSent) ctx.res.destroy();
+  else writeError(ctx, format, known);
 }
 
 /** The error as one that has a status and public text; the unexpected becomes `server_error`. */
@@ -64,7 +63,7 @@ function writeError(ctx: AppContext, format: ErrorFormat, error: KnownError): vo
   if (format === "oauth") ctx.set("Pragma", "no-cache");
   ctx.set(error.headers);
   // What is left of the body cannot be told from a next request by everyone on the way.
-  if (hasBody(ctx.req) && !ctx.req.complete) ctx.set("Connection", "close");
+  if (isUnread(ctx.req)) ctx.set("Connection", "close");
   const [type, body] = errorBody(ctx, format, error);
   ctx.set("Content-Type", type);
   ctx.body = JSON.stringify(body);

@@ -6,7 +6,6 @@ import type { IncomingMessage } from "node:http";
 
 import { BodyError, drainBody, hasBody } from "./body.ts";
 import { ProblemError } from "./problem-error.ts";
-import type { AppMiddleware } from "./router.ts";
 
 /** Headers of which a second one is an attempt to be read in two ways. */
 const SINGLE = new Set(["host", "authorization", "content-type"]);
@@ -20,21 +19,9 @@ const IGNORED_BODY_BYTES = 65_536;
 /**
  * @throws {ProblemError} 400 for a missing, bad or repeated Host, repeated credentials (H2) and framing
  * other than a length or chunks (RFC 9112 §6.1); 415 for an encoded body (H4); 417 for an unknown
- * expectation; 413 or 400 for a body the route left unread that is too large or malformed (H1)
+ * expectation
  */
-export const requestRules: AppMiddleware = async (ctx, next) => {
-  try {
-    checkHeaders(ctx.req);
-    await next();
-  } catch (error) {
-    // The refusal stands, whatever else is wrong with the body.
-    await drainBody(ctx.req, IGNORED_BODY_BYTES).catch(() => {});
-    throw error;
-  }
-  await drain(ctx.req);
-};
-
-function checkHeaders(req: IncomingMessage): void {
+export function checkRequest(req: IncomingMessage): void {
   const repeated = repeatedSingle(req.rawHeaders);
   if (repeated !== undefined) {
     throw refusal(400, `repeated_${repeated}`, `The request has more than one ${repeated} header.`);
@@ -55,17 +42,21 @@ function checkHeaders(req: IncomingMessage): void {
 }
 
 function repeatedSingle(rawHeaders: readonly string[]): string | undefined {
-  const seen = new Set<string>();
+  const seen: string[] = [];
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = (rawHeaders[index] ?? "").toLowerCase();
     if (!SINGLE.has(name)) continue;
-    if (seen.has(name)) return name;
-    seen.add(name);
+    if (seen.includes(name)) return name;
+    seen.push(name);
   }
   return undefined;
 }
 
-async function drain(req: IncomingMessage): Promise<void> {
+/**
+ * Reads what the route left of the body.
+ * @throws {ProblemError} 413 or 400 when that is too large or malformed (H1)
+ */
+export async function drainRequest(req: IncomingMessage): Promise<void> {
   try {
     await drainBody(req, IGNORED_BODY_BYTES);
   } catch (error) {
@@ -75,6 +66,11 @@ async function drain(req: IncomingMessage): Promise<void> {
     }
     throw refusal(400, "body_cut_short", "The request body was cut short.");
   }
+}
+
+/** The same after a refusal, which stands, whatever else is wrong with the body. */
+export async function drainAfterError(req: IncomingMessage): Promise<void> {
+  await drainBody(req, IGNORED_BODY_BYTES).catch(() => {});
 }
 
 function refusal(status: number, reason: string, detail: string): ProblemError {

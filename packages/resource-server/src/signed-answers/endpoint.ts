@@ -1,7 +1,7 @@
 /** This server's own key set (RFC 7517), and the signing of whatever it answers to who asks for that. */
 import type { Clock } from "@daykey/common/clock";
 import { PATHS } from "@daykey/common/protocol";
-import { type AppMiddleware, type AppRouter, createRouter } from "@daykey/service/router";
+import { type AppContext, type AppRouter, createRouter } from "@daykey/service/router";
 import { messageOf } from "../request-message.ts";
 import type { AnswerKeys } from "./answer-key.ts";
 import { signAnswer } from "./answer-signature.ts";
@@ -31,15 +31,13 @@ export function createAnswerSigning({
   /** This resource's URI. */
   resource: string;
   clock: Clock;
-}): AppMiddleware {
-  return async (ctx, next) => {
-    await next();
-    const wanted = ctx.req.headers["accept-signature"];
+}): (ctx: AppContext) => Promise<void> | undefined {
+  async function sign(ctx: AppContext, wanted: string): Promise<void> {
     const { method, status } = ctx;
     const body: unknown = ctx.body;
     const isWhole = typeof body === "string" || Buffer.isBuffer(body);
-    if (wanted === undefined || !isWhole || method === "HEAD") return;
-    const signed = await signAnswer(String(wanted), {
+    if (!isWhole || method === "HEAD") return;
+    const signed = await signAnswer(wanted, {
       answer: {
         status,
         field: (name) => ctx.response.get(name) || undefined,
@@ -52,5 +50,10 @@ export function createAnswerSigning({
     const isSigned = "fields" in signed;
     if (isSigned) ctx.set(signed.fields);
     ctx.state.logFields["answer"] = isSigned ? "signed" : signed.unsigned;
+  }
+
+  return (ctx) => {
+    const wanted = ctx.req.headers["accept-signature"];
+    return wanted === undefined ? undefined : sign(ctx, String(wanted));
   };
 }
