@@ -33,6 +33,8 @@ ENTRYPOINT ["node", "/daykey/packages/cli/bin/daykey.mjs"]
 
 FROM runtime AS server
 COPY packages/service packages/service
+# One process a container: there are more containers where more is needed.
+ENV WORKERS=1
 HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 CMD ["node", "-e", \
   "require('http').get({ host: '127.0.0.1', port: process.env.PRIVATE_PORT, path: '/readyz' }, ({ statusCode }) => process.exit(statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
 

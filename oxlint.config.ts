@@ -215,8 +215,9 @@ export default defineConfig({
       rules: { "daykey/no-current-time": "off", "no-restricted-globals": "off" },
     },
     {
-      // What they are for: arguments and exit codes, signals and the end, the number on each log line.
-      files: ["packages/service/src/{command-line,lifecycle,log}.ts"],
+      // What they are for: arguments and exit codes, signals and the end, the number on each log line,
+      // other processes.
+      files: ["packages/service/src/{command-line,lifecycle,log,peers,workers}.ts"],
       rules: { "no-restricted-globals": "off" },
     },
     {

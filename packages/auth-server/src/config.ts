@@ -35,7 +35,12 @@ const DEFINITIONS = {
     optional: true,
     description: "The same without a pooler between, for LISTEN; DATABASE_URL if unset",
   }),
-  DATABASE_POOL: integer({ default: 10, min: 2, max: 200, description: "Connections at most" }),
+  DATABASE_POOL: integer({
+    default: 10,
+    min: 2,
+    max: 200,
+    description: "Connections of each worker at most",
+  }),
   PREPARED_STATEMENTS: choice(["on", "off"], {
     default: "on",
     description: "Off behind a pooler that does not carry them, such as PgBouncer before 1.21",
@@ -148,7 +153,8 @@ const DEFINITIONS = {
     default: 20,
     min: 1,
     max: 100_000,
-    description: "Failures allowed to one client id from one address, before 429",
+    description:
+      "Failures allowed to one client id from one address, before 429; each worker counts",
   }),
   LOG_LEVEL: choice(LOG_LEVELS, { default: "info", description: "Least level that is logged" }),
 };

@@ -1,7 +1,8 @@
 /** The auth-server's entry. */
 import { runCommandLine } from "@daykey/service/command-line";
-import { runUntilSignal } from "@daykey/service/lifecycle";
+import { STOP_SECONDS } from "@daykey/service/lifecycle";
 import { createLog } from "@daykey/service/log";
+import { runServer } from "@daykey/service/workers";
 import { describeConfig, readConfig, readMigrateConfig } from "./config.ts";
 import { migrateAuthServer } from "./migrate.ts";
 import { createAuthServer } from "./server.ts";
@@ -18,9 +19,15 @@ ${describeConfig()}
 
 async function serve(): Promise<void> {
   const config = readConfig(process.env);
-  const log = createLog({ name: "auth-server", level: config.logLevel });
-  const server = await createAuthServer(config, { clock: () => Date.now() / 1000, log });
-  runUntilSignal({ stop: server.stop, log });
+  const { workers, logLevel, stopDelaySeconds } = config;
+  const log = createLog({ name: "auth-server", level: logLevel, isShared: workers > 1 });
+  const clock = (): number => Date.now() / 1000;
+  await runServer({
+    workers,
+    log,
+    stopSeconds: stopDelaySeconds + STOP_SECONDS,
+    start: (peers) => createAuthServer(config, { clock, log, peers }),
+  });
 }
 
 async function migrate(): Promise<void> {

@@ -10,6 +10,8 @@ import type { EndingSecrets } from "./clients/ending-secrets.ts";
 import type { KeyRing } from "./keys/key-ring.ts";
 import type { LiveSet } from "./revocation/live-set.ts";
 
+const TOKEN_ROUTES = new Set<string>([PATHS.token, PATHS.seedTokens]);
+
 export function measureAuthServer(
   metrics: Metrics,
   sources: {
@@ -41,7 +43,7 @@ function countTokens(metrics: Metrics): void {
   });
   metrics.onRequest(({ route, status, fields }) => {
     const { grantType, outcome, error, refresh } = fields;
-    if (grantType === undefined && route !== PATHS.token) return;
+    if (grantType === undefined && !TOKEN_ROUTES.has(route)) return;
     tokens({
       grant_type: text(grantType) ?? "none",
       result: outcome === "issued" ? outcome : (text(error) ?? "none"),

@@ -11,6 +11,7 @@ import { createListener } from "@daykey/service/listen";
 import type { Log } from "@daykey/service/log";
 import { measureHealth, measurePool } from "@daykey/service/measure";
 import { createMetrics } from "@daykey/service/metrics";
+import type { Peers } from "@daykey/service/peers";
 import { createAccessKeysStore } from "./access-keys/access-keys-store.ts";
 import { createSignatureKeyEndpoint } from "./access-keys/endpoint.ts";
 import { createPresentedKeys } from "./access-keys/present.ts";
@@ -83,7 +84,7 @@ const NEWS_MARGIN_SECONDS = 300;
  */
 export async function createAuthServer(
   config: AuthServerConfig,
-  { clock, log }: { clock: Clock; log: Log },
+  { clock, log, peers }: { clock: Clock; log: Log; peers?: Peers | undefined },
 ): Promise<AuthServer> {
   const database = createDatabase({
     connectionString: config.databaseUrl,
@@ -92,7 +93,7 @@ export async function createAuthServer(
     log,
   });
   try {
-    return await composeAuthServer(config, { clock, log, database });
+    return await composeAuthServer(config, { clock, log, peers, database });
   } catch (error) {
     await database.close();
     throw error;
@@ -101,7 +102,12 @@ export async function createAuthServer(
 
 async function composeAuthServer(
   config: AuthServerConfig,
-  { clock, log, database }: { clock: Clock; log: Log; database: Database },
+  {
+    clock,
+    log,
+    peers,
+    database,
+  }: { clock: Clock; log: Log; peers: Peers | undefined; database: Database },
 ): Promise<AuthServer> {
   const { issuer } = config;
   await requireMigrated(database);
@@ -242,9 +248,9 @@ async function composeAuthServer(
   const headers = ["authorization", "content-type", "x-requested-with"];
   const cors = origins.length > 0 ? [createCors({ origins, path: PATHS.token, headers })] : [];
 
-  const health = createHealth();
+  const health = createHealth({ peers });
   health.addCheck("database", watcher.fault);
-  const metrics = createMetrics({ name: "auth-server" });
+  const metrics = createMetrics({ name: "auth-server", peers });
   measureHealth(metrics, health);
   measurePool(metrics, database.pool);
   measureAuthServer(metrics, { keys, liveSet, watcher, endingSecrets, clock, newsSeconds });
@@ -295,6 +301,8 @@ async function composeAuthServer(
     health,
     log,
     trustedProxies,
+    stopDelaySeconds: config.stopDelaySeconds,
+    peers,
   }).catch((error: unknown) => {
     // Its timer would keep a process alive that could not start.
     watcher.stop();

@@ -77,6 +77,8 @@ export async function startAuthServer(
     private: { host: "127.0.0.1", port: 0 },
     trustedProxies: [],
     requestsPerAddress: 0,
+    workers: 1,
+    stopDelaySeconds: 0,
     adminCredentialFile: undefined,
     signingAlgorithm: "ES256",
     keyRotationSeconds: 30 * 86_400,

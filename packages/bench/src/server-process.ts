@@ -47,7 +47,7 @@ export async function startServer({
   const startedAt = performance.now();
   const [command, ...args] = [...core, process.execPath, "--import", PROBE, program.pathname];
   const child = spawn(command, args, {
-    env: { PATH: process.env["PATH"], NODE_ENV: "production", ...env },
+    env: { PATH: process.env["PATH"], NODE_ENV: "production", WORKERS: "1", ...env },
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
   running.add(child);

@@ -40,6 +40,8 @@ export interface AuthServerPair {
   /** The same to another path. */
   post(server: number, path: string, form: Record<string, string>): Promise<Answer>;
   killServer(server: number): Promise<void>;
+  /** Lets it finish what it has begun. */
+  stopServer(server: number): Promise<void>;
   startServer(server: number): Promise<void>;
   /** All that both servers have written. */
   logs(): Promise<string>;
@@ -116,6 +118,10 @@ export async function startAuthServerPair({
     token: async (server, form) => (await send(server, PATHS.token, form)) as TokenAnswer,
     authenticated: async (server, form) => (await post(server, PATHS.token, form)) as TokenAnswer,
     post,
+    async stopServer(server) {
+      await processes[server]?.stop();
+      processes[server] = undefined;
+    },
     async killServer(server) {
       processes[server]?.kill();
       await processes[server]?.ended;

@@ -36,7 +36,7 @@ export async function startServerProcess({
 }): Promise<ServerProcess> {
   const output = await open(logFile, "w", 0o600);
   const child = spawn(process.execPath, [main.pathname], {
-    env: { PATH: process.env["PATH"], ...env },
+    env: { PATH: process.env["PATH"], WORKERS: "1", STOP_DELAY_SECONDS: "0", ...env },
     stdio: ["ignore", output.fd, output.fd, "ipc"],
   });
   await output.close();

@@ -1,6 +1,6 @@
 import { generateKeyPairSync, type JsonWebKey } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConfigError } from "@daykey/service/config";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -58,6 +58,8 @@ test("three settings are enough", () => {
     private: { host: "127.0.0.1", port: 5001 },
     trustedProxies: [],
     requestsPerAddress: 5000,
+    workers: Math.min(availableParallelism(), 4),
+    stopDelaySeconds: 1,
     tokenCacheSize: 10_000,
     primes: { threads: 2, maxQueue: 100 },
     logLevel: "info",
@@ -81,6 +83,8 @@ test("every setting is read", () => {
     PRIVATE_PORT: "0",
     TRUSTED_PROXIES: "10.0.0.0/8,::1",
     REQUESTS_PER_ADDRESS: "0",
+    WORKERS: "3",
+    STOP_DELAY_SECONDS: "10",
     TOKEN_CACHE: "1",
     PRIME_THREADS: "4",
     PRIME_QUEUE: "0",
@@ -103,6 +107,8 @@ test("every setting is read", () => {
     private: { host: "10.0.0.2", port: 0 },
     trustedProxies: ["10.0.0.0/8", "::1"],
     requestsPerAddress: 0,
+    workers: 3,
+    stopDelaySeconds: 10,
     tokenCacheSize: 1,
     primes: { threads: 4, maxQueue: 0 },
     logLevel: "warn",

@@ -1,7 +1,8 @@
 /** The resource-server's entry. */
 import { runCommandLine } from "@daykey/service/command-line";
-import { runUntilSignal } from "@daykey/service/lifecycle";
+import { STOP_SECONDS } from "@daykey/service/lifecycle";
 import { createLog } from "@daykey/service/log";
+import { runServer } from "@daykey/service/workers";
 import { describeConfig, readConfig } from "./config.ts";
 import { createResourceServer } from "./server.ts";
 
@@ -16,9 +17,15 @@ ${describeConfig()}
 
 async function serve(): Promise<void> {
   const config = readConfig(process.env);
-  const log = createLog({ name: "resource-server", level: config.logLevel });
-  const server = await createResourceServer(config, { clock: () => Date.now() / 1000, log });
-  runUntilSignal({ stop: server.stop, log });
+  const { workers, logLevel, stopDelaySeconds } = config;
+  const log = createLog({ name: "resource-server", level: logLevel, isShared: workers > 1 });
+  const clock = (): number => Date.now() / 1000;
+  await runServer({
+    workers,
+    log,
+    stopSeconds: stopDelaySeconds + STOP_SECONDS,
+    start: (peers) => createResourceServer(config, { clock, log, peers }),
+  });
 }
 
 await runCommandLine({ argv: process.argv.slice(2), commands: { serve }, usage: USAGE });

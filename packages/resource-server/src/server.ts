@@ -7,6 +7,7 @@ import { type Listeners, startListeners } from "@daykey/service/lifecycle";
 import type { Log } from "@daykey/service/log";
 import { measureHealth } from "@daykey/service/measure";
 import { createMetrics } from "@daykey/service/metrics";
+import type { Peers } from "@daykey/service/peers";
 import { createApiKeyAuthenticator } from "./access/api-key.ts";
 import type { AskDeps } from "./access/ask.ts";
 import { createApiKeyIntrospector, createIntrospector } from "./access/introspection.ts";
@@ -41,7 +42,14 @@ export async function createResourceServer(
     log,
     elapsed = () => performance.now() / 1000,
     feedLimits,
-  }: { clock: Clock; log: Log; elapsed?: Clock; feedLimits?: Partial<FeedLimits> },
+    peers,
+  }: {
+    clock: Clock;
+    log: Log;
+    elapsed?: Clock;
+    feedLimits?: Partial<FeedLimits>;
+    peers?: Peers | undefined;
+  },
 ): Promise<Listeners> {
   const { resource, issuer, authServerUrl } = config;
   const ownClient = createOwnClient({ ...config, clock });
@@ -83,13 +91,13 @@ export async function createResourceServer(
   const answerKeys = config.answerKeys ?? createAnswerKeys();
   const steadyClock = createSteadyClock(clock);
 
-  const health = createHealth();
+  const health = createHealth({ peers });
   // Asking is also what fetches: now, and again with every probe until there are keys.
   const keysCheck = () => (jwks.isLoaded() ? undefined : "not fetched from the issuer");
   health.addCheck("keys", keysCheck);
   keysCheck();
   health.addCheck("revocations", () => (feed.ageSeconds() < Infinity ? undefined : "not told yet"));
-  const metrics = createMetrics({ name: "resource-server" });
+  const metrics = createMetrics({ name: "resource-server", peers });
   measureHealth(metrics, health);
   measureResourceServer(metrics, { feed });
   const trustedProxies = createTrustedProxies(config.trustedProxies);
@@ -127,6 +135,8 @@ export async function createResourceServer(
     health,
     log,
     trustedProxies,
+    stopDelaySeconds: config.stopDelaySeconds,
+    peers,
   }).catch(async (error: unknown) => {
     // It would keep a process alive that could not start.
     await feed.close();

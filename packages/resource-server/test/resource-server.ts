@@ -97,6 +97,8 @@ export async function startResourceServer(options: Options = {}): Promise<TestRe
     private: { host: "127.0.0.1", port: 0 },
     trustedProxies: [],
     requestsPerAddress: 0,
+    workers: 1,
+    stopDelaySeconds: 0,
     tokenCacheSize: 1000,
     primes: { threads: 1, maxQueue: 10 },
     logLevel: "debug",

@@ -5,6 +5,7 @@
 import { createServer, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { BlockList, Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { addressKey, isTrusted } from "./address.ts";
 import type { App } from "./app.ts";
@@ -34,8 +35,11 @@ export const LIMITS: Limits = {
 
 export interface HttpServer {
   readonly server: Server;
-  /** Takes no new connection; resolves when the last request is answered or `drainSeconds` are over. */
-  stop(): Promise<void>;
+  /**
+   * For `delaySeconds` takes requests as ever, each the last of its connection; then no new connection.
+   * Resolves when the last request is answered or `drainSeconds` more are over.
+   */
+  stop(delaySeconds?: number): Promise<void>;
 }
 
 export function createHttpServer(
@@ -71,17 +75,25 @@ export function createHttpServer(
 
   return {
     server,
-    async stop() {
+    async stop(delaySeconds = 0) {
       isStopping = true;
       for (const res of answers) if (!res.headersSent) res.setHeader("Connection", "close");
+      // Closed at once, a connection that seems idle may have a request on its way.
+      if (delaySeconds > 0) await sleep(delaySeconds * 1000);
       const closed = Promise.withResolvers<void>();
       server.close(() => closed.resolve());
       server.closeIdleConnections();
-      // To Node, a connection that has sent nothing yet is not idle.
-      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
-      const timer = setTimeout(() => server.closeAllConnections(), limits.drainSeconds * 1000);
+      // To Node, a connection that has sent nothing yet is not idle. One of the last moment gets a while.
+      const silent = setTimeout(
+        () => {
+          for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+        },
+        Math.min(delaySeconds, 1) * 1000,
+      );
+      const late = setTimeout(() => server.closeAllConnections(), limits.drainSeconds * 1000);
       await closed.promise;
-      clearTimeout(timer);
+      clearTimeout(silent);
+      clearTimeout(late);
     },
   };
 }

@@ -1,12 +1,14 @@
 /** The life of a server process: listen twice, run until told to stop, drain, end. */
 import { once } from "node:events";
 import type { AddressInfo, BlockList } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import type { App } from "./app.ts";
 import type { Health } from "./health.ts";
 import { createHttpServer, type HttpServer, type Limits, LIMITS } from "./http-server.ts";
 import type { Log } from "./log.ts";
 import { OWN_MESSAGE } from "./own-message.ts";
+import type { Peers } from "./peers.ts";
 
 export interface Endpoint {
   readonly app: App;
@@ -20,7 +22,11 @@ export interface Endpoint {
 export interface Listeners {
   readonly publicPort: number;
   readonly privatePort: number;
-  /** Not ready, no new connections, requests in progress finished; ends within `drainSeconds`. */
+  isReady(): boolean;
+  /**
+   * Not ready; requests are taken for `stopDelaySeconds` more, so that whoever sends them hears of it;
+   * then no new connections, and requests in progress are finished within `drainSeconds`.
+   */
   stop(): Promise<void>;
 }
 
@@ -51,11 +57,15 @@ export async function startListeners(options: {
   log: Log;
   trustedProxies: BlockList;
   limits?: Partial<Limits>;
+  stopDelaySeconds?: number;
+  /** One of several workers waits a while to be ready, for it gets requests as soon as it listens. */
+  peers?: Peers | undefined;
 }): Promise<Listeners> {
   const { health, log, trustedProxies } = options;
   const limits = { ...LIMITS, ...options.limits };
   const outer = createHttpServer(options.public.app, { limits, trustedProxies });
   const inner = createHttpServer(options.private.app, { limits, trustedProxies });
+  await untilReady(health, options.peers?.patienceSeconds ?? 0);
   const publicPort = await listen(outer, options.public);
   let privatePort;
   try {
@@ -68,11 +78,25 @@ export async function startListeners(options: {
   return {
     publicPort,
     privatePort,
+    isReady: health.isReady,
     async stop() {
       health.draining();
-      await Promise.all([outer.stop(), inner.stop()]);
+      const delaySeconds = options.stopDelaySeconds ?? 0;
+      await Promise.all([outer.stop(delaySeconds), inner.stop(delaySeconds)]);
     },
   };
+}
+
+const READY_LOOK_SECONDS = 0.05;
+
+async function untilReady(health: Health, patienceSeconds: number): Promise<void> {
+  for (
+    let waited = 0;
+    waited < patienceSeconds && !health.isReady();
+    waited += READY_LOOK_SECONDS
+  ) {
+    await sleep(READY_LOOK_SECONDS * 1000);
+  }
 }
 
 async function listen({ server }: HttpServer, endpoint: Endpoint): Promise<number> {
@@ -85,22 +109,28 @@ async function listen({ server }: HttpServer, endpoint: Endpoint): Promise<numbe
   return (server.address() as AddressInfo).port;
 }
 
+/** More than `LIMITS.drainSeconds`. */
+export const STOP_SECONDS = 4.5;
+
 /**
  * Runs until SIGINT, SIGTERM, the parent's end (with an IPC channel) or an error nobody caught, then
  * calls `stop` once and ends the process: with 0 when told to, with 1 after such an error (D6). Further
  * signals change nothing.
  *
  * @param options.stopSeconds after which a `stop` that hangs is left
+ * @returns what ends it in the same way, with a cause and an exit code
  */
 export function runUntilSignal({
   stop,
   log,
-  stopSeconds = 4.5,
+  stopSeconds = STOP_SECONDS,
+  signals = ["SIGINT", "SIGTERM"],
 }: {
   stop: () => Promise<void>;
   log: Log;
   stopSeconds?: number;
-}): void {
+  signals?: readonly NodeJS.Signals[];
+}): (cause: string, exitCode: number) => Promise<void> {
   let isStopping = false;
 
   async function end(cause: string, exitCode: number): Promise<void> {
@@ -130,7 +160,7 @@ export function runUntilSignal({
     process.exit();
   }
 
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  for (const signal of signals) {
     process.on(signal, () => void end(signal, 0));
   }
   if (process.connected) process.once("disconnect", () => void end("disconnect", 0));
@@ -140,4 +170,5 @@ export function runUntilSignal({
       void end(event, 1);
     });
   }
+  return end;
 }

@@ -1,6 +1,11 @@
 /** The settings that every server has for its two listeners (`lifecycle.ts`). */
+import { availableParallelism } from "node:os";
+
 import { isNetwork } from "./address.ts";
-import { integer, list, type Settings, text } from "./config.ts";
+import { integer, list, seconds, type Settings, text } from "./config.ts";
+
+/** Each worker has a pool of database connections of its own; more than this is the operator's choice. */
+const MAX_DEFAULT_WORKERS = 4;
 
 /** Definitions for `readSettings`, with the server's own default ports. */
 export function listenerSettings({
@@ -35,6 +40,18 @@ export function listenerSettings({
       max: 1_000_000,
       description: "Requests a second that one address may make of the public listener; 0: any",
     }),
+    WORKERS: integer({
+      optional: true,
+      min: 1,
+      max: 256,
+      description: `Processes that share both ports; one for each core, ${MAX_DEFAULT_WORKERS} at most, if unset`,
+    }),
+    STOP_DELAY_SECONDS: seconds({
+      default: 1,
+      min: 0,
+      max: 60,
+      description: "After SIGTERM requests are taken for so long while /readyz says no",
+    }),
   };
 }
 
@@ -43,6 +60,8 @@ export interface ListenerConfig {
   private: { host: string; port: number };
   trustedProxies: readonly string[];
   requestsPerAddress: number;
+  workers: number;
+  stopDelaySeconds: number;
 }
 
 export function listenerConfig(
@@ -53,5 +72,7 @@ export function listenerConfig(
     private: { host: settings.PRIVATE_HOST, port: settings.PRIVATE_PORT },
     trustedProxies: settings.TRUSTED_PROXIES,
     requestsPerAddress: settings.REQUESTS_PER_ADDRESS,
+    workers: settings.WORKERS ?? Math.min(availableParallelism(), MAX_DEFAULT_WORKERS),
+    stopDelaySeconds: settings.STOP_DELAY_SECONDS,
   };
 }

@@ -8,6 +8,9 @@ export interface LogDestination {
   flush(waitSeconds: number): Promise<boolean>;
 }
 
+/** PIPE_BUF of Linux: a write to a pipe of no more than this comes out in one piece. */
+const ATOMIC_BYTES = 4096;
+
 /** How long to leave a full non-blocking pipe alone, in milliseconds. */
 const RETRY_MS = 50;
 
@@ -16,28 +19,38 @@ const RETRY_MS = 50;
  * at most `maxWaiting` characters wait; lines beyond are dropped, and one line says how many.
  *
  * pino's own destination is not used: at exit it waits for a blocked reader without end.
+ *
+ * @param options.isShared other processes write there too: lines go out in writes that keep them whole
  */
 export function createLogDestination({
   fd,
   maxWaiting = 4 * 1024 * 1024,
+  isShared = false,
 }: {
   fd: number;
   maxWaiting?: number;
+  isShared?: boolean;
 }): LogDestination {
-  let waiting: string[] = [];
+  const waiting: string[] = [];
   let waitingLength = 0;
   let dropped = 0;
   let current: Buffer | undefined;
   let broken = false;
   let idle = Promise.withResolvers<void>();
 
+  function keep(line: string): void {
+    waiting.push(line);
+    waitingLength += line.length;
+  }
+
   function writeNext(): void {
     if (current === undefined) {
-      if (dropped > 0) waiting.push(droppedLine(dropped));
+      if (dropped > 0) keep(droppedLine(dropped));
       if (waiting.length === 0) return idle.resolve();
-      current = Buffer.from(waiting.join(""));
-      waiting = [];
-      waitingLength = 0;
+      const lines = waiting.splice(0, isShared ? wholeLines(waiting) : waiting.length);
+      const text = lines.join("");
+      current = Buffer.from(text);
+      waitingLength -= text.length;
       dropped = 0;
     }
     write(fd, current, (error, written) => {
@@ -49,7 +62,7 @@ export function createLogDestination({
       if (error?.code === "EPIPE") broken = true;
       const rest = error ? undefined : current?.subarray(written);
       current = rest?.length === 0 ? undefined : rest;
-      if (broken) waiting = [];
+      if (broken) waiting.length = 0;
       writeNext();
     });
   }
@@ -62,8 +75,7 @@ export function createLogDestination({
         return;
       }
       const isIdle = current === undefined && waiting.length === 0;
-      waiting.push(line);
-      waitingLength += line.length;
+      keep(line);
       if (!isIdle) return;
       idle = Promise.withResolvers();
       // The lines of one turn of the event loop share a write.
@@ -79,6 +91,13 @@ export function createLogDestination({
       return isWritten;
     },
   };
+}
+
+/** How many lines fit into one write; the first goes alone when it does not. */
+function wholeLines(lines: readonly string[]): number {
+  let bytes = 0;
+  const tooFar = lines.findIndex((line) => (bytes += Buffer.byteLength(line)) > ATOMIC_BYTES);
+  return tooFar === -1 ? lines.length : Math.max(tooFar, 1);
 }
 
 function droppedLine(count: number): string {

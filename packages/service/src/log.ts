@@ -27,13 +27,18 @@ export interface Log {
   flush(waitSeconds?: number): Promise<boolean>;
 }
 
-/** @param options.destination where lines go, standard output by default. */
+/**
+ * @param options.destination where lines go, standard output by default.
+ * @param options.isShared other processes write there too
+ */
 export function createLog(options: {
   name: string;
   level: LogLevel;
   destination?: LogDestination;
+  isShared?: boolean;
 }): Log {
-  const destination = options.destination ?? createLogDestination({ fd: 1 });
+  const destination =
+    options.destination ?? createLogDestination({ fd: 1, isShared: options.isShared ?? false });
   const logger = pino(
     {
       level: options.level,

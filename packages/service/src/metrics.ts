@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 
+import type { Peers } from "./peers.ts";
 import { type AppContext, type AppRouter, createRouter, routePattern } from "./router.ts";
 
 /** What a request came to. */
@@ -36,10 +37,21 @@ interface Description {
 type Count<L extends string> = (labels: Record<L, string>) => void;
 type Values = Readonly<Record<string, number>>;
 
-/** Metrics of one process: its own, and the duration of every request by method, route and status. */
-export function createMetrics({ name }: { name: string }): Metrics {
+/**
+ * Metrics of one process: its own, and the duration of every request by method, route and status. One
+ * of several workers tells those of all, each with the worker's number, so that a counter that begins
+ * anew is seen to do so.
+ */
+export function createMetrics({
+  name,
+  peers,
+}: {
+  name: string;
+  peers?: Peers | undefined;
+}): Metrics {
   const registry = new Registry();
-  registry.setDefaultLabels({ service: name });
+  registry.setDefaultLabels({ service: name, ...(peers && { worker: peers.number }) });
+  peers?.answer("metrics", () => registry.metrics());
   collectDefaultMetrics({ register: registry });
   const duration = new Histogram({
     name: "http_request_duration_seconds",
@@ -70,7 +82,9 @@ export function createMetrics({ name }: { name: string }): Metrics {
     ctx.state.quiet = true;
     ctx.set("Content-Type", registry.contentType);
     ctx.set("Cache-Control", "no-store");
-    ctx.body = await registry.metrics();
+    const told = await peers?.ask("metrics");
+    const texts = [...(told?.values() ?? [])].filter((text) => typeof text === "string");
+    ctx.body = texts.length > 0 ? merge(texts) : await registry.metrics();
   });
 
   return {
@@ -108,4 +122,20 @@ export function createMetrics({ name }: { name: string }): Metrics {
       for (const tell of observers) tell({ route, status, fields: ctx.state.logFields });
     },
   };
+}
+
+/** Several texts of the exposition format as one: each metric once, with the values of all. */
+function merge(texts: readonly string[]): string {
+  const values = new Map<string, string[]>();
+  for (const metric of texts.flatMap((text) => text.trimEnd().split("\n\n"))) {
+    const [head, rest] = splitHead(metric);
+    values.set(head, [...(values.get(head) ?? []), ...rest]);
+  }
+  return Array.from(values, ([head, lines]) => `${[head, ...lines].join("\n")}\n`).join("\n");
+}
+
+/** HELP and TYPE, and the values. */
+function splitHead(metric: string): [head: string, values: string[]] {
+  const [help, type, ...values] = metric.split("\n");
+  return [`${help}\n${type}`, values];
 }

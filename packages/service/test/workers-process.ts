@@ -1,0 +1,54 @@
+/**
+ * An instance with two workers for tests. `/pid` says which of them answers and logs a long line, with
+ * `?ms` after a while. While the file that WITH_FAULT names exists, no worker can start.
+ */
+import { existsSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createTrustedProxies } from "../src/address.ts";
+import { createApp } from "../src/app.ts";
+import { runCommandLine } from "../src/command-line.ts";
+import { ConfigError } from "../src/config.ts";
+import { createHealth } from "../src/health.ts";
+import { startListeners } from "../src/lifecycle.ts";
+import { createLog } from "../src/log.ts";
+import { createMetrics } from "../src/metrics.ts";
+import type { Peers } from "../src/peers.ts";
+import { createRouter } from "../src/router.ts";
+import { runServer } from "../src/workers.ts";
+
+const log = createLog({ name: "test", level: "info", isShared: true });
+const filling = "x".repeat(2000);
+
+async function start(peers: Peers | undefined) {
+  if (existsSync(process.env["WITH_FAULT"] ?? "")) throw new ConfigError(["a fault"]);
+  const router = createRouter();
+  router.get("/pid", async (ctx) => {
+    await sleep(Number(ctx.query["ms"] ?? 0));
+    log.info({ filling }, "filling");
+    ctx.body = { pid: process.pid };
+  });
+  router.post("/hang", () => {
+    for (;;);
+  });
+  const health = createHealth({ peers });
+  const metrics = createMetrics({ name: "test", peers });
+  const trustedProxies = createTrustedProxies([]);
+  const shared = { log, trustedProxies, metrics, errorFormat: "problem" } as const;
+  const host = "127.0.0.1";
+  return startListeners({
+    public: { app: createApp({ ...shared, routers: [router, health.router] }), host, port: 0 },
+    private: {
+      app: createApp({ ...shared, routers: [metrics.router, health.router] }),
+      host,
+      port: 0,
+    },
+    health,
+    log,
+    trustedProxies,
+    stopDelaySeconds: 0.3,
+    peers,
+  });
+}
+
+const serve = () => runServer({ workers: 2, log, stopSeconds: 3, start });
+await runCommandLine({ argv: [], commands: { serve }, usage: "" });
