@@ -36,7 +36,7 @@ const USES: readonly (readonly [files: string, grant: Grant])[] = [
   ],
   ["packages/*-server/src/**", SERVER],
   ["packages/*-server/src/server.ts", { ...SERVER, sql: true, koa: true }],
-  ["packages/*-server/{src/migrate.ts,migrations/**}", { ...SERVER, sql: true }],
+  ["packages/*-server/{src/migrate.ts,src/*-store.ts,migrations/**}", { ...SERVER, sql: true }],
   ...feature("auth-server/src/*", []),
   ...feature("auth-server/src/clients", ["resources"]),
   ...feature("auth-server/src/metadata", ["keys", "resources"]),

@@ -20,7 +20,7 @@ import { createAdminRouter } from "./admin/app.ts";
 import { createAuditStore } from "./audit/audit-store.ts";
 import { CHANGES_CHANNEL, createChangesStore } from "./changes/changes-store.ts";
 import { type ChangeWatcher, startChangeWatcher } from "./changes/watcher.ts";
-import { startChores } from "./chores.ts";
+import { startChores } from "@daykey/service/chores";
 import { createAttempts } from "./clients/attempts.ts";
 import { createClientAuthenticator } from "./clients/authenticate.ts";
 import { createAssertionChecker } from "./clients/authenticate-private-key-jwt.ts";

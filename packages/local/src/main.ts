@@ -4,6 +4,7 @@
  */
 import { relative } from "node:path";
 import { migrateAuthServer } from "@daykey/auth-server/migrate";
+import { migrateResourceServer } from "@daykey/resource-server/migrate";
 import { ConfigError } from "@daykey/service/config";
 import { OWN_MESSAGE } from "@daykey/service/own-message";
 import { describeConfig, type LocalConfig, readConfig } from "./config.ts";
@@ -50,7 +51,9 @@ async function start(config: LocalConfig): Promise<Home> {
   const cluster = await startEmbeddedPostgres({ directory: home.postgres, log: print });
   started.push({ name: "PostgreSQL", stop: cluster.stop });
   await prepareDatabase({ cluster, name: DATABASE });
-  await migrateAuthServer({ connectionString: cluster.url(DATABASE, "daykey_owner") });
+  const connectionString = cluster.url(DATABASE, "daykey_owner");
+  await migrateAuthServer({ connectionString });
+  await migrateResourceServer({ connectionString });
   const databaseUrl = cluster.url(DATABASE, "daykey_app");
   print("  PostgreSQL       on a Unix socket");
 
@@ -75,6 +78,7 @@ async function start(config: LocalConfig): Promise<Home> {
     ISSUER: issuer,
     RESOURCE_CREDENTIAL_FILE: home.resourceServerFile,
     ANSWER_KEY_FILE: home.answerKeyFile,
+    DATABASE_URL: cluster.url(DATABASE, "daykey_resource"),
     // Here one stops a server to see what the other does without it.
     STALE_POLICY: "allow:3600",
     HOST: host,

@@ -1,15 +1,15 @@
 import pg from "pg";
 import { codeOf } from "./embedded-postgres-error.ts";
 
-/** `daykey_owner` migrates, `daykey_app` serves. */
-const ROLES = ["daykey_owner", "daykey_app"];
+/** `daykey_owner` migrates; the auth-server serves as `daykey_app`, a resource-server as `daykey_resource`. */
+const ROLES = ["daykey_owner", "daykey_app", "daykey_resource"];
 
 const DUPLICATE_OBJECT = "42710";
 const DUPLICATE_DATABASE = "42P04";
 const UNIQUE_VIOLATION = "23505";
 
 /**
- * Makes the two roles and a database that `daykey_owner` owns, where they are missing.
+ * Makes the roles and a database that `daykey_owner` owns, where they are missing.
  * Safe when done twice at once. `cluster.url` must give access as the superuser `postgres`.
  *
  * @param options.passwords of the roles, where they need one; one that was changed is set anew

@@ -1,6 +1,6 @@
 /**
  * The one PostgreSQL of a test run (vitest's globalSetup): a throwaway cluster, or the server of
- * TEST_DATABASE_URL (as a superuser), with both roles and a migrated template database. Each test
+ * TEST_DATABASE_URL (as a superuser), with the roles and a migrated template database. Each test
  * copies the template.
  */
 import { spawn } from "node:child_process";
@@ -9,6 +9,7 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { migrateAuthServer } from "@daykey/auth-server/migrate";
+import { migrateResourceServer } from "@daykey/resource-server/migrate";
 import pg from "pg";
 import type { TestProject } from "vitest/node";
 import { startEmbeddedPostgres } from "./embedded-postgres.ts";
@@ -43,7 +44,9 @@ async function createTemplate(cluster: TestCluster): Promise<void> {
     await admin.end();
   }
   await prepareDatabase({ cluster, name: TEMPLATE });
-  await migrateAuthServer({ connectionString: cluster.url(TEMPLATE, "daykey_owner") });
+  const connectionString = cluster.url(TEMPLATE, "daykey_owner");
+  await migrateAuthServer({ connectionString });
+  await migrateResourceServer({ connectionString });
 }
 
 async function startThrowaway(): Promise<TestCluster> {
@@ -86,7 +89,7 @@ for _ in 1 2 3 4 5 6 7 8 9; do rm -rf "$place" "$1" && break; sleep 0.5; done`;
   };
 }
 
-/** Takes a role as its superuser does, because the two roles have no password there. */
+/** Takes a role as its superuser does, because the roles have no password there. */
 function givenCluster(superuserUrl: string): TestCluster {
   return {
     url(database, role) {

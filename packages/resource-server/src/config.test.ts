@@ -62,6 +62,8 @@ test("three settings are enough", () => {
     stopDelaySeconds: 1,
     tokenCacheSize: 10_000,
     primes: { threads: 2, maxQueue: 100 },
+    store: { kind: "memory" },
+    quota: { mode: "enforce", storeDown: "memory" },
     logLevel: "info",
   });
 });
@@ -77,6 +79,11 @@ test("every setting is read", () => {
     ALGORITHMS: "Ed25519, ES256",
     ACCESS_TOKEN_MAX: "600",
     ANSWER_KEY: JSON.stringify({ keys: [privateJwk("ed25519"), privateJwk("ec")] }),
+    DATABASE_URL: "postgresql://a",
+    DATABASE_POOL: "9",
+    PREPARED_STATEMENTS: "off",
+    QUOTA_MODE: "log",
+    QUOTA_STORE_DOWN: "refuse",
     HOST: "::",
     PORT: "8080",
     PRIVATE_HOST: "10.0.0.2",
@@ -111,11 +118,21 @@ test("every setting is read", () => {
     stopDelaySeconds: 10,
     tokenCacheSize: 1,
     primes: { threads: 4, maxQueue: 0 },
+    store: { kind: "postgresql", url: "postgresql://a", pool: 9, preparedStatements: false },
+    quota: { mode: "log", storeDown: "refuse" },
     logLevel: "warn",
   });
   const described = describeConfig();
   for (const name of Object.keys(env))
     expect(described).toMatch(new RegExp(`^  ${name}(?:\\[_FILE\\])? `, "m"));
+});
+
+test("quotas and nonces have one store", () => {
+  const redis = { ...REQUIRED, REDIS_URL: "rediss://redis.example:6380" };
+  expect(readConfig(redis).store).toEqual({ kind: "redis", url: redis.REDIS_URL });
+  expect(() => readConfig({ ...redis, DATABASE_URL: "postgresql://a" })).toThrow(
+    "DATABASE_URL and REDIS_URL are both set; set one of them",
+  );
 });
 
 test("missing settings are told together", () => {
@@ -129,6 +146,7 @@ test.each([
     "RESOURCE",
     ["https://api.example/", "https://api.example/v1", "api.example", "ftp://a.example"],
   ],
+  ["REDIS_URL", ["redis.example:6379", "http://redis.example", "redis://"]],
   ["ISSUER", ["https://auth.example/", "https://AUTH.example", "https://u:p@auth.example", "x"]],
   ["JWKS_URI", ["/jwks.json", "file:///etc/keys.json", "https://a.example/jwks.json?a=b"]],
   ["AUTH_SERVER_URL", ["auth-server:4000", "https://auth.example/", "https://auth.example/a"]],

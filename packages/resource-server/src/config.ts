@@ -16,6 +16,7 @@ import {
   seconds,
   secret,
   type Setting,
+  type Settings,
   text,
   url,
 } from "@daykey/service/config";
@@ -28,6 +29,8 @@ import { LOG_LEVELS, type LogLevel } from "@daykey/service/log";
 import type { OwnCredential } from "./access/own-client.ts";
 import type { StalePolicy } from "./access/stale-policy.ts";
 import { type AnswerKeys, readAnswerKeys } from "./signed-answers/answer-key.ts";
+import type { OwnStoreConfig } from "./own-store.ts";
+import type { QuotaSettings } from "./quota/quota.ts";
 
 const isAlgorithm = (name: string): name is SigningAlgorithm =>
   SIGNING_ALGORITHMS.some((known) => known === name);
@@ -89,6 +92,31 @@ const DEFINITIONS = {
     description: "A token issued for longer is refused",
   }),
   ANSWER_KEY: answerKeys,
+  DATABASE_URL: secret({
+    optional: true,
+    description:
+      "PostgreSQL, as the role daykey_resource: quotas and nonces are shared by all instances and outlive them",
+  }),
+  DATABASE_POOL: integer({ default: 4, min: 1, max: 200, description: "Connections at most" }),
+  PREPARED_STATEMENTS: choice(["on", "off"], {
+    default: "on",
+    description: "Off behind a pooler that does not carry them, such as PgBouncer before 1.21",
+  }),
+  REDIS_URL: secret({
+    optional: true,
+    pattern: /^rediss?:\/\/./,
+    form: "a URL that begins with redis:// or rediss://",
+    description: "Redis or Valkey for the same, in place of PostgreSQL",
+  }),
+  QUOTA_MODE: choice(["enforce", "log"], {
+    default: "enforce",
+    description: "Refuse who is over a quota, or let it through and only log and count it",
+  }),
+  QUOTA_STORE_DOWN: choice(["memory", "refuse"], {
+    default: "memory",
+    description:
+      "While quotas cannot be counted: count in this process's memory, or answer clients with a quota 503",
+  }),
   ...listenerSettings({ public: 5000, private: 5001, requestsPerAddress: 5000 }),
   TOKEN_CACHE: integer({
     default: 10_000,
@@ -124,6 +152,8 @@ export interface ResourceServerConfig extends ListenerConfig {
   answerKeys: AnswerKeys | undefined;
   tokenCacheSize: number;
   primes: { threads: number; maxQueue: number };
+  store: OwnStoreConfig;
+  quota: QuotaSettings;
   logLevel: LogLevel;
 }
 
@@ -133,6 +163,10 @@ export function readConfig(env: Record<string, string | undefined>): ResourceSer
   const { issuer, ...credential } = settings.RESOURCE_CREDENTIAL;
   if (issuer !== settings.ISSUER) {
     throw new ConfigError(["RESOURCE_CREDENTIAL is a client of another issuer than ISSUER"]);
+  }
+  const { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl } = settings;
+  if (databaseUrl !== undefined && redisUrl !== undefined) {
+    throw new ConfigError(["DATABASE_URL and REDIS_URL are both set; set one of them"]);
   }
   const authServerUrl = settings.AUTH_SERVER_URL ?? settings.ISSUER;
   return {
@@ -148,12 +182,35 @@ export function readConfig(env: Record<string, string | undefined>): ResourceSer
     ...listenerConfig(settings),
     tokenCacheSize: settings.TOKEN_CACHE,
     primes: { threads: settings.PRIME_THREADS, maxQueue: settings.PRIME_QUEUE },
+    store: storeOf(settings),
+    quota: { mode: settings.QUOTA_MODE, storeDown: settings.QUOTA_STORE_DOWN },
     logLevel: settings.LOG_LEVEL,
   };
 }
 
+const MIGRATE_DEFINITIONS = {
+  MIGRATE_DATABASE_URL: secret({
+    description: "For `migrate`: PostgreSQL, as the role that owns the schema (daykey_owner)",
+  }),
+};
+
+/** @throws {ConfigError} without MIGRATE_DATABASE_URL */
+export function readMigrateConfig(env: Record<string, string | undefined>): {
+  databaseUrl: string;
+} {
+  return { databaseUrl: readSettings(MIGRATE_DEFINITIONS, env).MIGRATE_DATABASE_URL };
+}
+
 export function describeConfig(): string {
-  return describeSettings(DEFINITIONS);
+  return describeSettings({ ...DEFINITIONS, ...MIGRATE_DEFINITIONS });
+}
+
+function storeOf(settings: Settings<typeof DEFINITIONS>): OwnStoreConfig {
+  const { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl } = settings;
+  if (redisUrl !== undefined) return { kind: "redis", url: redisUrl };
+  if (databaseUrl === undefined) return { kind: "memory" };
+  const preparedStatements = settings.PREPARED_STATEMENTS === "on";
+  return { kind: "postgresql", url: databaseUrl, pool: settings.DATABASE_POOL, preparedStatements };
 }
 
 function stalePolicyOf(policy: string): StalePolicy {

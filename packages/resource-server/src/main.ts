@@ -3,12 +3,14 @@ import { runCommandLine } from "@daykey/service/command-line";
 import { STOP_SECONDS } from "@daykey/service/lifecycle";
 import { createLog } from "@daykey/service/log";
 import { runServer } from "@daykey/service/workers";
-import { describeConfig, readConfig } from "./config.ts";
+import { describeConfig, readConfig, readMigrateConfig } from "./config.ts";
+import { migrateResourceServer } from "./migrate.ts";
 import { createResourceServer } from "./server.ts";
 
-const USAGE = `Usage: node packages/resource-server/src/main.ts [serve]
+const USAGE = `Usage: node packages/resource-server/src/main.ts [serve | migrate]
 
   serve     answer requests that bring a valid access token (the default)
+  migrate   bring the schema of its own database up to date, then end
 
 Settings come from the environment; NAME[_FILE] may also name a file that holds the value.
 
@@ -28,4 +30,12 @@ async function serve(): Promise<void> {
   });
 }
 
-await runCommandLine({ argv: process.argv.slice(2), commands: { serve }, usage: USAGE });
+async function migrate(): Promise<void> {
+  const { databaseUrl } = readMigrateConfig(process.env);
+  const applied = await migrateResourceServer({ connectionString: databaseUrl });
+  process.stdout.write(
+    applied.length === 0 ? "The schema is up to date.\n" : `Applied ${applied.join(", ")}.\n`,
+  );
+}
+
+await runCommandLine({ argv: process.argv.slice(2), commands: { serve, migrate }, usage: USAGE });

@@ -4,6 +4,7 @@
  */
 import type { Metrics } from "@daykey/service/metrics";
 import type { RevocationFeed } from "./access/revocations.ts";
+import type { QuotaDecision } from "./quota/quota.ts";
 
 export function measureResourceServer(
   metrics: Metrics,
@@ -20,6 +21,16 @@ export function measureResourceServer(
     help: "Revocations held in memory",
     read: feed.size,
   });
+}
+
+/** @returns what counts one decision */
+export function quotaDecisions(metrics: Metrics): (decision: QuotaDecision) => void {
+  const count = metrics.counter({
+    name: "quota_decisions_total",
+    help: "Requests with a quota, by what became of them; store_down: decided without the store",
+    labels: ["decision"],
+  });
+  return (decision) => count({ decision });
 }
 
 function countAccess(metrics: Metrics): void {

@@ -2,10 +2,11 @@
 import type { Clock } from "@daykey/common/clock";
 import { createTrustedProxies } from "@daykey/service/address";
 import { createApp } from "@daykey/service/app";
+import { startChores } from "@daykey/service/chores";
 import { createHealth } from "@daykey/service/health";
 import { type Listeners, startListeners } from "@daykey/service/lifecycle";
 import type { Log } from "@daykey/service/log";
-import { measureHealth } from "@daykey/service/measure";
+import { measureHealth, measurePool } from "@daykey/service/measure";
 import { createMetrics } from "@daykey/service/metrics";
 import type { Peers } from "@daykey/service/peers";
 import { createApiKeyAuthenticator } from "./access/api-key.ts";
@@ -22,34 +23,49 @@ import type { ResourceServerConfig } from "./config.ts";
 import { createDocsEndpoint } from "./docs/endpoint.ts";
 import { createMetadataEndpoint } from "./metadata/endpoint.ts";
 import { createOpenApiDocument } from "./metadata/openapi.ts";
-import { measureResourceServer } from "./metrics.ts";
+import { measureResourceServer, quotaDecisions } from "./metrics.ts";
+import { type OwnStore, openOwnStore } from "./own-store.ts";
 import { createPrimesRouter, PRIMES_SCOPE } from "./primes/endpoint.ts";
 import { createPrimeChecker } from "./primes/prime-pool.ts";
+import { createMemoryQuota } from "./quota/memory-quota.ts";
+import { createQuota } from "./quota/quota.ts";
 import { createSeedRouter } from "./seed/endpoint.ts";
 import { createAnswerKeys } from "./signed-answers/answer-key.ts";
 import { createAnswerKeysEndpoint, createAnswerSigning } from "./signed-answers/endpoint.ts";
 import { createTimeRouter, TIME_SCOPE } from "./time/endpoint.ts";
 import { createSteadyClock } from "./time/steady-clock.ts";
 
+interface Deps {
+  clock: Clock;
+  log: Log;
+  /** Seconds of a clock that nobody sets; it tells how old the feed is. */
+  elapsed?: Clock;
+  feedLimits?: Partial<FeedLimits>;
+  peers?: Peers | undefined;
+}
+
 /**
- * @param deps.elapsed seconds of a clock that nobody sets; it tells how old the feed is
- * @throws {ListenError} when a port cannot be had
+ * Starts the resource-server.
+ * @throws {DatabaseUnavailable}, {MigrationError} or {RedisUnavailable} without a store that is set,
+ *   {ListenError} when a port cannot be had
  */
 export async function createResourceServer(
   config: ResourceServerConfig,
-  {
-    clock,
-    log,
-    elapsed = () => performance.now() / 1000,
-    feedLimits,
-    peers,
-  }: {
-    clock: Clock;
-    log: Log;
-    elapsed?: Clock;
-    feedLimits?: Partial<FeedLimits>;
-    peers?: Peers | undefined;
-  },
+  deps: Deps,
+): Promise<Listeners> {
+  const store = await openOwnStore(config.store, deps);
+  try {
+    return await composeResourceServer(config, deps, store);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function composeResourceServer(
+  config: ResourceServerConfig,
+  { clock, log, elapsed = () => performance.now() / 1000, feedLimits, peers }: Deps,
+  store: OwnStore,
 ): Promise<Listeners> {
   const { resource, issuer, authServerUrl } = config;
   const ownClient = createOwnClient({ ...config, clock });
@@ -75,6 +91,7 @@ export async function createResourceServer(
     maxLifeSeconds: config.accessTokenMaxSeconds,
     cacheSize: config.tokenCacheSize,
   });
+  const metrics = createMetrics({ name: "resource-server", peers });
   const requireScope = createRequireScope({
     resource,
     authenticators: {
@@ -86,6 +103,14 @@ export async function createResourceServer(
         feed,
       }),
     },
+    charge: createQuota({
+      store: store.quotas,
+      insurance: createMemoryQuota(clock),
+      settings: config.quota,
+      elapsed,
+      log,
+      count: quotaDecisions(metrics),
+    }),
   });
   const checker = createPrimeChecker(config.primes);
   const answerKeys = config.answerKeys ?? createAnswerKeys();
@@ -97,9 +122,9 @@ export async function createResourceServer(
   health.addCheck("keys", keysCheck);
   keysCheck();
   health.addCheck("revocations", () => (feed.ageSeconds() < Infinity ? undefined : "not told yet"));
-  const metrics = createMetrics({ name: "resource-server", peers });
   measureHealth(metrics, health);
   measureResourceServer(metrics, { feed });
+  if (store.pool) measurePool(metrics, store.pool);
   const trustedProxies = createTrustedProxies(config.trustedProxies);
   const shared = { log, trustedProxies, errorFormat: "problem" as const };
   const listeners = await startListeners({
@@ -143,11 +168,17 @@ export async function createResourceServer(
     throw error;
   });
 
+  const chores = startChores(
+    { cleanQuotas: store.quotas.clean, cleanNonces: store.nonces.clean },
+    log,
+  );
+
   return {
     ...listeners,
     async stop() {
       await listeners.stop();
-      await Promise.all([feed.close(), checker.close()]);
+      await Promise.all([feed.close(), checker.close(), chores.stop()]);
+      await store.close();
     },
   };
 }

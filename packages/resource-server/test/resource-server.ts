@@ -101,6 +101,8 @@ export async function startResourceServer(options: Options = {}): Promise<TestRe
     stopDelaySeconds: 0,
     tokenCacheSize: 1000,
     primes: { threads: 1, maxQueue: 10 },
+    store: { kind: "memory" },
+    quota: { mode: "enforce", storeDown: "memory" },
     logLevel: "debug",
     ...options.config,
   };

@@ -13,6 +13,8 @@ declare module "vitest" {
 
 export interface TestDatabase {
   readonly appUrl: string;
+  /** As the resource-server's role. */
+  readonly resourceUrl: string;
   readonly ownerUrl: string;
   readonly adminUrl: string;
   /** As superuser. */
@@ -32,6 +34,7 @@ export async function createTestDatabase({ empty = false } = {}): Promise<TestDa
   admin.on("error", () => {});
   return {
     appUrl: urlOf(adminUrl, name, "daykey_app"),
+    resourceUrl: urlOf(adminUrl, name, "daykey_resource"),
     ownerUrl: urlOf(adminUrl, name, "daykey_owner"),
     adminUrl: urlOf(adminUrl, name),
     async query(text, values) {

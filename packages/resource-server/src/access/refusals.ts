@@ -7,6 +7,7 @@ import { ProblemError } from "@daykey/service/problem-error";
 import { type CredentialKind, InvalidCredential } from "./access.ts";
 import { AuthServerUnavailable } from "./ask.ts";
 import { KeysUnavailable } from "./jwks.ts";
+import { NoncesUnavailable } from "./nonce-store.ts";
 import { RevocationsUnknown } from "./stale-policy.ts";
 
 export interface Refusals {
@@ -72,6 +73,9 @@ export function createRefusals(resource: string): Refusals {
       }
       if (error instanceof AuthServerUnavailable) {
         return unavailable("auth-server-unavailable", "Keys of clients", "introspection_failed");
+      }
+      if (error instanceof NoncesUnavailable) {
+        return unavailable("nonces-unavailable", "Signatures", "nonces_unavailable");
       }
       return error;
     },

@@ -1,8 +1,9 @@
 /**
- * The guard of every route: exactly one credential, valid, with the route's scope, or a refusal. It
- * stands before anything is parsed or computed.
+ * The guard of every route: exactly one credential, valid, with the route's scope, within its quotas, or
+ * a refusal. It stands before anything is parsed or computed.
  */
 import type { AppMiddleware } from "@daykey/service/router";
+import type { ChargeQuota } from "../quota/quota.ts";
 import {
   type Authenticate,
   type CredentialKind,
@@ -23,10 +24,12 @@ export type Authenticators = Readonly<
 export function createRequireScope({
   resource,
   authenticators,
+  charge,
 }: {
   /** This resource's URI. */
   resource: string;
   authenticators: Authenticators;
+  charge: ChargeQuota;
 }): RequireScope {
   const accepted = new Set(Object.keys(authenticators) as CredentialKind[]);
   const refusals = createRefusals(resource);
@@ -54,6 +57,11 @@ export function createRequireScope({
 
     // 3. What it may.
     if (!access.scope.includes(scope)) throw refusals.insufficientScope(scope, kind);
+
+    // 4. Whether its quotas have room.
+    const { headers, wouldRefuse } = await charge(access, scope);
+    if (wouldRefuse) logFields["quota"] = "would_refuse";
+    ctx.set(headers);
     await next();
   };
 }

@@ -1,5 +1,5 @@
 /** What is done now and then: rotate keys, delete what has expired. Every instance may do it. */
-import type { Log } from "@daykey/service/log";
+import type { Log } from "./log.ts";
 
 const EVERY_SECONDS = 60;
 

@@ -1,0 +1,88 @@
+/**
+ * Where this server keeps what must outlive a request: counters of quotas, and nonces of signatures. In
+ * PostgreSQL or Redis they are shared by all instances and outlive them; without either they are in this
+ * process's memory.
+ */
+import type { Clock } from "@daykey/common/clock";
+import { createDatabase, type PoolState } from "@daykey/service/database";
+import type { Log } from "@daykey/service/log";
+import {
+  createMemoryNonceStore,
+  createPostgresNonceStore,
+  createRedisNonceStore,
+  type NonceStore,
+} from "./access/nonce-store.ts";
+import { requireMigrated } from "./migrate.ts";
+import { createMemoryQuota } from "./quota/memory-quota.ts";
+import { createPostgresQuotaStore, type QuotaStore } from "./quota/quota-store.ts";
+import { createRedisQuotaStore } from "./quota/redis-quota.ts";
+import { connectRedis } from "./redis.ts";
+
+export type OwnStoreConfig =
+  | { kind: "memory" }
+  | { kind: "postgresql"; url: string; pool: number; preparedStatements: boolean }
+  | { kind: "redis"; url: string };
+
+export interface OwnStore {
+  quotas: QuotaStore;
+  nonces: NonceStore;
+  /** Of PostgreSQL. */
+  pool?: () => PoolState;
+  close(): Promise<void>;
+}
+
+/** A request waits for these, so they are short. */
+const TIMEOUTS = { statementSeconds: 1, lockSeconds: 1, silenceSeconds: 2 };
+
+/**
+ * @throws {DatabaseUnavailable}, {MigrationError} or {RedisUnavailable} when it cannot be used; later
+ *   outages are survived
+ */
+export async function openOwnStore(
+  config: OwnStoreConfig,
+  { clock, log }: { clock: Clock; log: Log },
+): Promise<OwnStore> {
+  if (config.kind === "postgresql") return openPostgres(config, log);
+  if (config.kind === "redis") {
+    const redis = await connectRedis({ url: config.url, log });
+    return {
+      quotas: createRedisQuotaStore(redis),
+      nonces: createRedisNonceStore(redis, clock),
+      close: () => Promise.resolve(redis.close()),
+    };
+  }
+  log.warn(
+    { event: "memory_store" },
+    "neither DATABASE_URL nor REDIS_URL is set: quotas and nonces are this process's own",
+  );
+  return {
+    quotas: createMemoryQuota(clock),
+    nonces: createMemoryNonceStore(clock),
+    close: () => Promise.resolve(),
+  };
+}
+
+async function openPostgres(
+  { url, pool, preparedStatements }: OwnStoreConfig & { kind: "postgresql" },
+  log: Log,
+): Promise<OwnStore> {
+  const database = createDatabase({
+    connectionString: url,
+    max: pool,
+    preparedStatements,
+    timeouts: TIMEOUTS,
+    log,
+  });
+  try {
+    await requireMigrated(database);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+  return {
+    quotas: createPostgresQuotaStore(database),
+    nonces: createPostgresNonceStore(database),
+    pool: database.pool,
+    close: database.close,
+  };
+}

@@ -1,0 +1,171 @@
+/** The counters themselves: exact under concurrency, whichever store holds them. */
+import { createDatabase } from "@daykey/service/database";
+import { createTestDatabase } from "@daykey/service/test/database";
+import { createTestLog } from "@daykey/service/test/log";
+import { machineTool } from "@daykey/service/test/machine-tool";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { startRedis } from "../../test/redis-server.ts";
+import { until } from "../../test/until.ts";
+import { connectRedis, RedisUnavailable } from "../redis.ts";
+import { createMemoryQuota } from "./memory-quota.ts";
+import type { Window } from "./policy.ts";
+import { createPostgresQuotaStore, type QuotaStore } from "./quota-store.ts";
+import { createRedisQuotaStore } from "./redis-quota.ts";
+
+const { log } = createTestLog();
+const redisProgram = machineTool("redis-server");
+
+/** Two instances on one store. */
+const STORES: Record<string, () => Promise<readonly [QuotaStore, QuotaStore]>> = {
+  async postgresql() {
+    const database = await createTestDatabase();
+    const pools = [1, 2].map(() =>
+      createDatabase({ connectionString: database.resourceUrl, max: 4, log }),
+    );
+    onTestFinished(async () => {
+      await Promise.all(pools.map((pool) => pool.close()));
+      await database.drop();
+    });
+    return pools.map(createPostgresQuotaStore) as [QuotaStore, QuotaStore];
+  },
+  async redis() {
+    const server = await startRedis(redisProgram ?? "");
+    const connections = await Promise.all([1, 2].map(() => connectRedis({ url: server.url, log })));
+    onTestFinished(async () => {
+      for (const connection of connections) connection.close();
+      await server.kill();
+    });
+    return connections.map(createRedisQuotaStore) as [QuotaStore, QuotaStore];
+  },
+  memory() {
+    const store = createMemoryQuota(() => Date.now() / 1000);
+    return Promise.resolve([store, store]);
+  },
+};
+const here = Object.entries(STORES).filter(
+  ([name]) => name !== "redis" || redisProgram !== undefined,
+);
+
+const day = (counter: string, limit: number): Window => ({
+  counter: `{c} ${counter}`,
+  policy: counter,
+  limit,
+  seconds: 86_400,
+});
+
+/** What each counter has admitted: a limit that refuses all tells without counting. */
+async function usedOf(store: QuotaStore, windows: readonly Window[]): Promise<number[]> {
+  const { counts } = await store.charge(windows.map((window) => ({ ...window, limit: 0 })));
+  return counts.map((count) => count?.used ?? NaN);
+}
+
+describe.each(here)("%s", (_name, open) => {
+  test("V11: whatever windows requests have in common, each admits its limit and refusals cost nothing", async () => {
+    const stores = await open();
+    const windows = [day("a", 7), day("b", 20), day("c", 40), day("d", 3), day("e", 60)];
+    // Every non-empty choice of windows, in different orders, ten times.
+    const choices = Array.from({ length: 310 }, (_, index) => {
+      const chosen = windows.filter((_window, bit) => ((index % 31) + 1) & (1 << bit));
+      return index % 2 === 0 ? chosen : chosen.toReversed();
+    });
+    const results = await Promise.all(
+      choices.map((chosen, index) => (stores[index % 2] as QuotaStore).charge(chosen)),
+    );
+    const admitted = choices.filter((_chosen, index) => results[index]?.isAdmitted);
+    const used = await usedOf(stores[0], windows);
+    windows.forEach((window, index) => {
+      const through = admitted.filter((chosen) => chosen.includes(window)).length;
+      expect(used[index], window.counter).toBe(through);
+      expect(through, window.counter).toBeLessThanOrEqual(window.limit);
+    });
+    // Nobody was refused while all of its windows had room to the end.
+    choices.forEach((chosen, index) => {
+      if (results[index]?.isAdmitted) return;
+      expect(chosen.some((window) => used[windows.indexOf(window)] === window.limit)).toBe(true);
+    });
+  });
+
+  test("a count tells how long its window lasts, to the next whole one", async () => {
+    const [store] = await open();
+    for (const seconds of [1, 60, 3600, 86_400]) {
+      const window = { ...day(String(seconds), 5), seconds };
+      const { counts } = await store.charge([window]);
+      const [count] = counts;
+      expect(count?.used).toBe(1);
+      expect(count?.resetSeconds).toBeGreaterThan(0);
+      expect(count?.resetSeconds).toBeLessThanOrEqual(seconds);
+      // By the same clock here, perhaps with a boundary in between.
+      const off = Math.abs(
+        (count?.resetSeconds ?? 0) - (seconds - ((Date.now() / 1000) % seconds)),
+      );
+      expect(Math.min(off, seconds - off)).toBeLessThan(10);
+    }
+  });
+
+  test("a limit that was lowered holds at once, one that was raised gives the rest", async () => {
+    const [store] = await open();
+    const statuses = [];
+    for (const limit of [3, 3, 1, 2, 3, 3, 4]) {
+      statuses.push((await store.charge([day("x", limit)])).isAdmitted);
+    }
+    expect(statuses).toEqual([true, true, false, false, true, false, true]);
+  });
+});
+
+test("rows of windows that are over are deleted, others are not", async () => {
+  const database = await createTestDatabase();
+  const pool = createDatabase({ connectionString: database.resourceUrl, log });
+  onTestFinished(async () => {
+    await pool.close();
+    await database.drop();
+  });
+  const store = createPostgresQuotaStore(pool);
+  await store.charge([day("old", 5)]);
+  await database.query(
+    "update daykey_resource.quota_counters set expires_at = now() - interval '2 minutes'",
+  );
+  await store.charge([day("new", 5)]);
+  await store.clean();
+  expect(await database.query("select counter from daykey_resource.quota_counters")).toEqual([
+    { counter: "{c} new" },
+  ]);
+});
+
+describe.skipIf(redisProgram === undefined)("Redis in an outage", () => {
+  test("killed or frozen it is told within a second, and used again when it is back", async () => {
+    const server = await startRedis(redisProgram ?? "");
+    const connection = await connectRedis({ url: server.url, log });
+    onTestFinished(async () => {
+      connection.close();
+      server.thaw();
+      await server.kill();
+    });
+    const store = createRedisQuotaStore(connection);
+    const charge = () => store.charge([day("x", 5)]);
+    const back = async (): Promise<number | undefined> => {
+      let used: number | undefined;
+      await until("it counts", async () => {
+        used = (await charge().catch(() => undefined))?.counts[0]?.used;
+        return used !== undefined;
+      });
+      return used;
+    };
+    expect(await back()).toBe(1);
+    server.freeze();
+    await expect(charge()).rejects.toThrow(RedisUnavailable);
+    server.thaw();
+    // What it was told while frozen, it has done.
+    expect(await back()).toBeGreaterThanOrEqual(2);
+    await server.kill();
+    await expect(charge()).rejects.toThrow(RedisUnavailable);
+    await server.restart();
+    expect(await back()).toBe(1);
+  });
+
+  test("a server does not start without the Redis it is told to use", async () => {
+    const url = "redis://:canary@127.0.0.1:1";
+    const error: unknown = await connectRedis({ url, log }).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(RedisUnavailable);
+    expect(String(error)).not.toContain("canary");
+  });
+});

@@ -1,0 +1,53 @@
+/** A redis-server of the test's own on a free port, with nothing on disk. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+
+export interface RedisServer {
+  url: string;
+  /** Ends it at once; what it held is lost. */
+  kill(): Promise<void>;
+  /** Another in its place, empty. */
+  restart(): Promise<void>;
+  /** Stops it without ending it, and lets it go on. */
+  freeze(): void;
+  thaw(): void;
+}
+
+export async function startRedis(program: string): Promise<RedisServer> {
+  const port = await freePort();
+  const options = `--port ${port} --bind 127.0.0.1 --save --appendonly no --dir ${tmpdir()}`;
+
+  async function start() {
+    const child = spawn(program, options.split(" "), { stdio: ["ignore", "pipe", "ignore"] });
+    for await (const text of child.stdout.setEncoding("utf8")) {
+      if (String(text).includes("Ready to accept")) break;
+    }
+    return child;
+  }
+
+  let child = await start();
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    async kill() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill("SIGKILL");
+      await once(child, "exit");
+    },
+    async restart() {
+      child = await start();
+    },
+    freeze: () => void child.kill("SIGSTOP"),
+    thaw: () => void child.kill("SIGCONT"),
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
