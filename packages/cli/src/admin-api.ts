@@ -3,6 +3,7 @@ import { authorizedFetch } from "@daykey/client/authorized-fetch";
 import { createTokenSource } from "@daykey/client/token-source";
 import { type Cli, find, insecure } from "./cli.ts";
 import { proofBy } from "./credential.ts";
+import type { QuotaView } from "./quota-option.ts";
 import { accepted, type Answer, ask, objectIn } from "./http.ts";
 
 const ADMIN_SCOPE = "daykey:admin";
@@ -22,6 +23,7 @@ export interface ClientView {
   refresh_absolute_seconds: bigint | null;
   access_token_format: string;
   jwks_uri: string | null;
+  quotas: QuotaView[];
   created_at: string;
   updated_at: string;
   version: bigint;

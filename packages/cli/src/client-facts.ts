@@ -1,6 +1,7 @@
 /** A client, for people. */
 import type { ClientView } from "./admin-api.ts";
 import { facts } from "./output.ts";
+import { quotasText } from "./quota-option.ts";
 import { duration, localAndRelative } from "./times.ts";
 
 export function clientFacts(client: ClientView, now: number): string {
@@ -17,6 +18,7 @@ export function clientFacts(client: ClientView, now: number): string {
     ["access token", `${client.access_token_format}, ${life(client.access_token_seconds)}`],
     ["refresh idle", life(client.refresh_idle_seconds)],
     ["refresh absolute", life(client.refresh_absolute_seconds)],
+    ["quotas", client.quotas.length === 0 ? "none" : quotasText(client.quotas)],
     ["jwks_uri", client.jwks_uri ?? undefined],
     ["epoch", String(client.epoch)],
     ["created", localAndRelative(client.created_at, now)],

@@ -74,7 +74,8 @@ export function completed(secret: NewSecret, { madeHere }: SecretOrder): NewSecr
   return madeHere ? { ...secret, ...madeHere } : secret;
 }
 
-function daysIn(life: string): number {
+/** Whole days of `90d`. @throws {CliError} */
+export function daysIn(life: string): number {
   const days = parseDuration(life) / DAY_SECONDS;
   if (Number.isInteger(days) && days > 0) return days;
   throw usageError(`"${life}" is not a number of days`, "Write 90d.");

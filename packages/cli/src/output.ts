@@ -70,7 +70,7 @@ function exact(_: string, member: unknown): unknown {
 }
 
 /** What secrets, hashes and tokens look like: where they do not belong, they are not shown. */
-const SECRETS = /dks_\w{8,}|eyJ[\w.-]+|dk[ra]1\.[\w.-]+|\b[0-9a-f]{64}\b/g;
+const SECRETS = /dk[sk]_\w{8,}|eyJ[\w.-]+|dk[ra]1\.[\w.-]+|\b[0-9a-f]{64}\b/g;
 
 /** For what a person typed: a secret given as an argument is not written down once more. */
 export function withoutSecrets(text: string): string {

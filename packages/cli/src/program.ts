@@ -2,6 +2,7 @@
 import { Command } from "@commander-js/extra-typings";
 import type { Cli } from "./cli.ts";
 import type { AnyCommand } from "./command.ts";
+import { apiKeysCommand } from "./commands/api-keys.ts";
 import { auditCommand } from "./commands/audit.ts";
 import { timeCommand } from "./commands/calls.ts";
 import { clientKeysCommand } from "./commands/client-keys.ts";
@@ -15,6 +16,8 @@ import { profileCommand } from "./commands/profile.ts";
 import { restoredCommand } from "./commands/restored.ts";
 import { resourcesCommand } from "./commands/resources.ts";
 import { secretsCommand } from "./commands/secrets.ts";
+import { signatureKeysCommand } from "./commands/signature-keys.ts";
+import { usageCommand } from "./commands/usage.ts";
 import { hashCommand, tokenCommand } from "./commands/token.ts";
 import { EXIT_CODES } from "./exit.ts";
 
@@ -42,8 +45,11 @@ const GROUPS: readonly (readonly [
       clientsCommand,
       secretsCommand,
       clientKeysCommand,
+      apiKeysCommand,
+      signatureKeysCommand,
       resourcesCommand,
       keysCommand,
+      usageCommand,
       auditCommand,
       restoredCommand,
     ],

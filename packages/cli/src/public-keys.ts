@@ -1,4 +1,6 @@
-/** Whether a JWKS (RFC 7517) is one that validators can use. */
+/** Public keys: of a file, for the server; and of a JWKS (RFC 7517), whether validators can use it. */
+import { CliError, EXIT, usageError } from "./exit.ts";
+import { readIfThere } from "./private-file.ts";
 
 const ALGORITHMS: Record<string, object> = {
   ES256: { name: "ECDSA", namedCurve: "P-256" },
@@ -32,5 +34,28 @@ async function isPublicKey(key: object, algorithm: object): Promise<boolean> {
     return true;
   } catch {
     return false;
+  }
+}
+
+/** A JWK. @throws {CliError} for a private key too: it must not leave its machine */
+export async function readPublicJwk(file: string): Promise<object> {
+  const text = await readIfThere(file);
+  if (text === undefined) throw new CliError(EXIT.credential, `${file} is not there`);
+  const jwk = parsed(text);
+  if (typeof jwk !== "object" || jwk === null) throw usageError(`${file} is not a JWK`);
+  if ("d" in jwk || "k" in jwk) {
+    throw usageError(
+      `${file} holds a private key; nothing was sent`,
+      "Give the public half alone.",
+    );
+  }
+  return jwk;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }

@@ -193,6 +193,7 @@ test("a client is shown, changed, turned off and on, and deleted", async () => {
       "access token      jwt, 60 s",
       "refresh idle      the server's setting",
       "refresh absolute  the server's setting",
+      "quotas            none",
       "epoch             0",
       "created           <time> (<ago>)",
       "updated           <time> (<ago>)",

@@ -2,9 +2,8 @@
 import { openAdminApi, segment } from "../admin-api.ts";
 import { type Cli, confirm, show } from "../cli.ts";
 import { type AnyCommand, command, examples, type Group } from "../command.ts";
-import { CliError, EXIT, usageError } from "../exit.ts";
 import { table } from "../output.ts";
-import { readIfThere } from "../private-file.ts";
+import { readPublicJwk } from "../public-keys.ts";
 import { relativeTo } from "../times.ts";
 
 interface ClientKeyView {
@@ -74,27 +73,4 @@ function addList(keys: Group, cli: Cli): void {
         ),
       );
     });
-}
-
-/** @throws {CliError} for a private key too: it must not leave its machine */
-async function readPublicJwk(file: string): Promise<object> {
-  const text = await readIfThere(file);
-  if (text === undefined) throw new CliError(EXIT.credential, `${file} is not there`);
-  const jwk = parsed(text);
-  if (typeof jwk !== "object" || jwk === null) throw usageError(`${file} is not a JWK`);
-  if ("d" in jwk || "k" in jwk) {
-    throw usageError(
-      `${file} holds a private key; nothing was sent`,
-      "Give the public half alone.",
-    );
-  }
-  return jwk;
-}
-
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

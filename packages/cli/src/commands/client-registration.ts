@@ -1,5 +1,6 @@
 /** `daykey clients create` and `update`: what an operator decides about a client. */
 import { Option } from "@commander-js/extra-typings";
+import type { Quota } from "@daykey/common/quota";
 import {
   type AdminApi,
   type ClientView,
@@ -14,6 +15,7 @@ import { usageError } from "../exit.ts";
 import { checkSave, handOver } from "../hand-over.ts";
 import { objectIn } from "../http.ts";
 import { completed, orderSecret } from "../new-secret.ts";
+import { quotaOption } from "../quota-option.ts";
 import { clientFacts } from "../client-facts.ts";
 
 const FORMS = ["once", "day", "seed", "basic", "post", "key"] as const;
@@ -22,6 +24,11 @@ const DEFAULT_FORMS = ["once", "day"] as const;
 const formOption = () => new Option("--form <form...>", "how it may prove itself").choices(FORMS);
 const formatOption = () =>
   new Option("--format <format>", "of its access tokens").choices(["jwt", "opaque"] as const);
+const quotaOptionOfClient = () =>
+  new Option(
+    "--quota <quota>",
+    'all its quotas, such as 5/day or "100/minute primes:check"; may be repeated',
+  ).argParser(quotaOption);
 
 export function addClientCreation(clients: Group, cli: Cli): void {
   clients
@@ -36,6 +43,7 @@ export function addClientCreation(clients: Group, cli: Cli): void {
     .option("--access-token-seconds <seconds>", "life of its access tokens", wholeNumber)
     .addOption(formatOption())
     .option("--jwks-uri <url>", "where it publishes its own keys, for --form key")
+    .addOption(quotaOptionOfClient())
     .option("--life <days>", "of the secret, such as 90d (default: 366d)")
     .option("--local", "make the secret here: the server never sees it")
     .option("--chosen", "read a secret of your own from standard input")
@@ -93,6 +101,8 @@ export function addClientCreation(clients: Group, cli: Cli): void {
     .option("--access-token-seconds <seconds>", "life of its access tokens", wholeNumber)
     .addOption(formatOption())
     .option("--jwks-uri <url>", "where it publishes its own keys, for --form key")
+    .addOption(quotaOptionOfClient())
+    .option("--no-quota", "none any more")
     .addHelpText("after", examples("daykey clients update billing --scope time:read --no-refresh"))
     .action(async (id, options) => {
       const change = {
@@ -126,12 +136,16 @@ interface Extras {
   accessTokenSeconds?: number | undefined;
   format?: string | undefined;
   jwksUri?: string | undefined;
+  /** False with --no-quota. */
+  quota?: Quota[] | boolean | undefined;
 }
 
-function extras({ accessTokenSeconds, format, jwksUri }: Extras): object {
+function extras({ accessTokenSeconds, format, jwksUri, quota }: Extras): object {
   return {
     ...(accessTokenSeconds !== undefined && { access_token_seconds: accessTokenSeconds }),
     ...(format !== undefined && { access_token_format: format }),
     ...(jwksUri !== undefined && { jwks_uri: jwksUri }),
+    ...(Array.isArray(quota) && { quotas: quota }),
+    ...(quota === false && { quotas: [] }),
   };
 }

@@ -1,0 +1,119 @@
+/** `daykey api-keys`, `signature-keys` and `usage` against the real servers. */
+import { createHash, generateKeyPairSync } from "node:crypto";
+import { readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { readSignatureKey } from "@daykey/client";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type CommandLine, startCommandLine } from "../test/daykey.ts";
+
+let line: CommandLine;
+let daykey: CommandLine["daykey"];
+let result: CommandLine["result"];
+beforeAll(async () => {
+  line = await startCommandLine();
+  ({ daykey, result } = line);
+  await result(
+    `clients create billing --name billing --resource ${line.resource} --scope time:read primes:check --quota 1000/day 5/second --save billing.json`,
+  );
+});
+afterAll(() => line.stop());
+
+interface Key {
+  id: string;
+  live: boolean;
+}
+const read = (name: string): Promise<string> => readFile(join(line.folder, name), "utf8");
+const listed = async (kind: string): Promise<Key[]> =>
+  (JSON.parse(await result(`${kind} list billing --json`)) as { items: Key[] }).items;
+
+async function statusWith(apiKey: string): Promise<number> {
+  const headers = { "x-api-key": apiKey };
+  const response = await fetch(`${line.resource}/time`, { headers });
+  await response.text();
+  return response.status;
+}
+
+test("a client's quotas are shown, changed and taken away", async () => {
+  expect(await result("clients show billing")).toMatch(/^quotas +1000\/day, 5\/second$/m);
+  expect(await result("clients update billing --quota 7/hour")).toMatch(/^quotas +7\/hour$/m);
+  expect(await result("clients update billing --no-quota")).toMatch(/^quotas +none$/m);
+  const both = await daykey("clients update billing --quota 5/fortnight");
+  expect([both.code, both.stderr]).toEqual([2, expect.stringContaining("Write 5/day")]);
+});
+
+test("an API key is printed once, opens its resource, is rotated into its file and revoked", async () => {
+  const printed = await result("api-keys create billing --name ci --scope time:read --life 90d");
+  expect(printed).toMatch(/^dkk_[a-z0-9]{12}_[0-9a-f]{64}_[0-9a-f]{8}\n$/);
+  expect(await statusWith(printed.trim())).toBe(200);
+  expect(await result("api-keys list billing")).toMatch(/ci +live +time:read +- +/);
+
+  expect(await result("api-keys create billing --name file --save key.txt --no-end")).toBe("");
+  const saved = await read("key.txt");
+  expect([saved.length, (await stat(join(line.folder, "key.txt"))).mode & 0o777]).toEqual([
+    87, 0o600,
+  ]);
+  expect((await daykey("api-keys create billing --name other --save key.txt")).code).toBe(5);
+  expect(await read("key.txt")).toBe(saved);
+
+  const [old] = await listed("api-keys");
+  await result(`api-keys rotate billing ${old?.id} --overlap 1h --save key.txt`);
+  const successor = await read("key.txt");
+  expect(successor).not.toBe(saved);
+  for (const key of [saved, successor]) expect(await statusWith(key.trim())).toBe(200);
+  expect(await result(`api-keys revoke billing ${old?.id} --yes`)).toBe(`${old?.id} is revoked\n`);
+  await expect.poll(async () => statusWith(saved.trim()), { timeout: 5000 }).toBe(401);
+  expect(await statusWith(successor.trim())).toBe(200);
+});
+
+test("a signature key is a file that the SDK takes; of a pair the server gets the public half", async () => {
+  await result("signature-keys create billing --name pair --save pair.json");
+  const pair = JSON.parse(await read("pair.json")) as Record<string, unknown>;
+  const [made] = await listed("signature-keys");
+  expect(pair).toEqual({
+    key_id: made?.id,
+    algorithm: "ed25519",
+    client_id: "billing",
+    resource: line.resource,
+    private_jwk: expect.objectContaining({ kty: "OKP", d: expect.any(String) }),
+  });
+  expect((await readSignatureKey(await read("pair.json"))).keyId).toBe(made?.id);
+
+  const printed = await result("signature-keys create billing --name mac --algorithm hmac-sha256");
+  expect((await readSignatureKey(printed)).algorithm).toBe("hmac-sha256");
+
+  await result(`signature-keys rotate billing ${made?.id} --save pair.json`);
+  const next = await readSignatureKey(await read("pair.json"));
+  expect([next.algorithm, next.keyId === made?.id]).toEqual(["ed25519", false]);
+
+  const secret = createHash("sha256").update("both have it").digest();
+  await writeFile(join(line.folder, "secret.bin"), secret);
+  const brought = await result(
+    "signature-keys create billing --name old --algorithm hmac-sha256 --secret-file secret.bin",
+  );
+  expect(JSON.parse(brought)).toMatchObject({ secret: secret.toString("base64url") });
+
+  const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+  for (const [name, key] of Object.entries({ public: publicKey, private: privateKey })) {
+    await writeFile(
+      join(line.folder, `${name}.jwk`),
+      JSON.stringify(key.export({ format: "jwk" })),
+    );
+  }
+  const id = await result("signature-keys create billing --name away --jwk-file public.jwk");
+  expect(id).toMatch(/^[a-z0-9]{12}\n$/);
+  expect((await daykey("signature-keys create billing --name x --jwk-file private.jwk")).code).toBe(
+    2,
+  );
+  expect(await result(`signature-keys revoke billing ${id.trim()} --yes`)).toContain("revoked");
+});
+
+test("usage is a table, or what the server answered", async () => {
+  expect(await result("usage --client nobody")).toMatch(/^DAY +CLIENT +RESOURCE +SCOPE +SERVED/);
+  const answer = await result("usage --client nobody --from 2026-01-01 --to 2026-12-31 --json");
+  expect(JSON.parse(answer)).toEqual({ items: [], next_cursor: null });
+  expect((await daykey("usage --from yesterday")).code).toBe(2);
+});
+
+test("no key was ever written to standard error", () => {
+  expect(line.notes()).not.toMatch(/dkk_[a-z0-9]{12}_|"d"|private_jwk/);
+});
