@@ -2,7 +2,7 @@
 import { createHash, generateKeyPairSync } from "node:crypto";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { readSignatureKey } from "@daykey/client";
+import { readSignatureKey } from "@daykey/client/signature-key";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type CommandLine, startCommandLine } from "../test/daykey.ts";
 
@@ -13,7 +13,7 @@ beforeAll(async () => {
   line = await startCommandLine();
   ({ daykey, result } = line);
   await result(
-    `clients create billing --name billing --resource ${line.resource} --scope time:read primes:check --quota 1000/day 5/second --save billing.json`,
+    `clients create billing --name billing --resource ${line.resource} --scope time:read primes:check --quota 1000/day --quota 5/second --save billing.json`,
   );
 });
 afterAll(() => line.stop());
