@@ -52,6 +52,7 @@ function cannotWrite(path: string, cause: unknown): CliError {
   return new CliError(EXIT.credential, `${path} cannot be written (${codeOf(cause)})`, { cause });
 }
 
-function codeOf(error: unknown): string {
+/** Of what the file system refused, such as `ENOENT`. */
+export function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "unknown";
 }

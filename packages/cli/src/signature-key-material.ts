@@ -6,6 +6,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { SignatureAlgorithm } from "@daykey/common/signed-request";
 import { usageError } from "./exit.ts";
+import { codeOf } from "./private-file.ts";
 import { readPublicJwk } from "./public-keys.ts";
 
 export interface MaterialOptions {
@@ -41,8 +42,8 @@ export async function signatureKeyMaterial(
 }
 
 async function bytesOf(file: string): Promise<Buffer> {
-  const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
-    throw usageError(`${file} cannot be read (${error.code ?? "unknown"})`);
+  const bytes = await readFile(file).catch((error: unknown) => {
+    throw usageError(`${file} cannot be read (${codeOf(error)})`);
   });
   if (bytes.length >= 32 && bytes.length <= 128) return bytes;
   throw usageError(`${file} has ${bytes.length} bytes; a key has 32 to 128`);

@@ -28,7 +28,8 @@ export function createRoutes(
   return (ctx) => {
     const route = table.get(`${ctx.method} ${ctx.path}`);
     if (route === undefined) return run(dispatchers, ctx, unmatched);
-    ctx.matched = [...route.matched];
+    // As the router sets them: whoever reads parameters finds none.
+    Object.assign(ctx, { matched: [...route.matched], params: {} });
     return run(route.stack, ctx, unmatched);
   };
 }
