@@ -34,6 +34,7 @@ import { createAnswerKeys } from "./signed-answers/answer-key.ts";
 import { createAnswerKeysEndpoint, createAnswerSigning } from "./signed-answers/endpoint.ts";
 import { createTimeRouter, TIME_SCOPE } from "./time/endpoint.ts";
 import { createSteadyClock } from "./time/steady-clock.ts";
+import { createUsage, USAGE_SECONDS } from "./usage/usage.ts";
 
 interface Deps {
   clock: Clock;
@@ -41,6 +42,8 @@ interface Deps {
   /** Seconds of a clock that nobody sets; it tells how old the feed is. */
   elapsed?: Clock;
   feedLimits?: Partial<FeedLimits>;
+  /** Between reports of usage. */
+  usageSeconds?: number;
   peers?: Peers | undefined;
 }
 
@@ -64,15 +67,21 @@ export async function createResourceServer(
 
 async function composeResourceServer(
   config: ResourceServerConfig,
-  { clock, log, elapsed = () => performance.now() / 1000, feedLimits, peers }: Deps,
+  {
+    clock,
+    log,
+    elapsed = () => performance.now() / 1000,
+    feedLimits,
+    usageSeconds = USAGE_SECONDS,
+    peers,
+  }: Deps,
   store: OwnStore,
 ): Promise<Listeners> {
   const { resource, issuer, authServerUrl } = config;
   const ownClient = createOwnClient({ ...config, clock });
-  const { feedToken } = ownClient;
   const feed = createRevocationFeed({
     authServerUrl,
-    feedToken,
+    feedToken: (signal) => ownClient.token("revocations:read", signal),
     clock,
     elapsed,
     log,
@@ -92,6 +101,15 @@ async function composeResourceServer(
     cacheSize: config.tokenCacheSize,
   });
   const metrics = createMetrics({ name: "resource-server", peers });
+  const usage = createUsage({
+    authServerUrl,
+    resource,
+    token: (signal) => ownClient.token("introspect", signal),
+    everySeconds: usageSeconds,
+    clock,
+    elapsed,
+    log,
+  });
   const requireScope = createRequireScope({
     resource,
     authenticators: {
@@ -110,6 +128,7 @@ async function composeResourceServer(
       elapsed,
       log,
       count: quotaDecisions(metrics),
+      usage,
     }),
   });
   const checker = createPrimeChecker(config.primes);
@@ -164,7 +183,7 @@ async function composeResourceServer(
     peers,
   }).catch(async (error: unknown) => {
     // It would keep a process alive that could not start.
-    await feed.close();
+    await Promise.all([feed.close(), usage.stop()]);
     throw error;
   });
 
@@ -177,7 +196,7 @@ async function composeResourceServer(
     ...listeners,
     async stop() {
       await listeners.stop();
-      await Promise.all([feed.close(), checker.close(), chores.stop()]);
+      await Promise.all([feed.close(), checker.close(), chores.stop(), usage.stop()]);
       await store.close();
     },
   };

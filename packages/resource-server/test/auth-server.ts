@@ -16,6 +16,13 @@ export interface Entry {
   expires_at: number | null;
 }
 
+export interface UsageReport {
+  reporter: string;
+  seq: number;
+  resource: string;
+  counts: object[];
+}
+
 /** One connection to the feed. */
 export interface FeedConnection {
   token: string;
@@ -43,10 +50,13 @@ export interface TestAuthServer {
   feed(): FeedConnection;
   /** The forms of the introspection requests so far. */
   questions: Record<string, string>[];
+  /** The reports of usage so far, those that `answerUsage` refused too. */
+  reports: { token: string; body: UsageReport }[];
   /** From now on these answer; undefined: as an auth-server does. */
   answerToken(listener: RequestListener | undefined): void;
   answerFeed(listener: RequestListener | undefined): void;
   answerIntrospection(listener: RequestListener): void;
+  answerUsage(listener: RequestListener | undefined): void;
   stop(): Promise<void>;
 }
 
@@ -93,10 +103,19 @@ export async function startAuthServer(now: () => number): Promise<TestAuthServer
     answer(req, res);
   }
 
+  async function takeUsage(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const token = req.headers.authorization?.replace("Bearer ", "") ?? "";
+    const body = JSON.parse(await readText(req)) as UsageReport;
+    server.reports.push({ token, body });
+    const answer = listeners[PATHS.usage] ?? ((_req, out) => out.writeHead(204).end());
+    answer(req, res);
+  }
+
   const routes: Record<string, RequestListener> = {
     [`POST ${PATHS.token}`]: (req, res) => void giveToken(req, res),
     [`GET ${PATHS.revocations}`]: openFeed,
     [`POST ${PATHS.introspect}`]: (req, res) => void introspect(req, res),
+    [`POST ${PATHS.usage}`]: (req, res) => void takeUsage(req, res),
   };
   stub.answer((req, res) => {
     const route = routes[`${req.method} ${req.url}`];
@@ -117,8 +136,10 @@ export async function startAuthServer(now: () => number): Promise<TestAuthServer
       return feed;
     },
     questions: [],
+    reports: [],
     answerToken: (listener) => void (listeners[PATHS.token] = listener),
     answerFeed: (listener) => void (listeners[PATHS.revocations] = listener),
+    answerUsage: (listener) => void (listeners[PATHS.usage] = listener),
     answerIntrospection: (listener) => void (listeners[PATHS.introspect] = listener),
     stop: stub.stop,
   };
@@ -141,7 +162,11 @@ function createCredential(): OwnCredential {
 }
 
 async function readForm(req: IncomingMessage): Promise<Record<string, string>> {
+  return Object.fromEntries(new URLSearchParams(await readText(req)));
+}
+
+async function readText(req: IncomingMessage): Promise<string> {
   let body = "";
   for await (const chunk of req.setEncoding("utf8")) body += String(chunk);
-  return Object.fromEntries(new URLSearchParams(body));
+  return body;
 }

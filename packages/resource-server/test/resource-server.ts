@@ -67,6 +67,8 @@ export interface Options {
   /** Runs before the server starts, so before it first asks for keys. */
   before?: (issuer: TestIssuer, authServer: TestAuthServer) => void;
   feedLimits?: Partial<FeedLimits>;
+  /** Between reports of usage; else there is one at the end alone. */
+  usageSeconds?: number;
   /** By what address the server reaches the auth-server at this one. */
   reach?: (url: string) => Promise<string>;
   /** The server is not waited for to hear of revocations. */
@@ -111,6 +113,7 @@ export async function startResourceServer(options: Options = {}): Promise<TestRe
     log,
     elapsed: () => passed,
     feedLimits: options.feedLimits ?? {},
+    usageSeconds: options.usageSeconds ?? 3600,
   }).catch(async (error: unknown) => {
     await Promise.all([issuer.stop(), authServer.stop()]);
     throw error;

@@ -14,7 +14,7 @@ export interface OwnCredential {
   salt: string;
 }
 
-export interface FeedToken {
+export interface OwnToken {
   value: string;
   /** Since it was asked for. */
   lifeSeconds: number;
@@ -22,15 +22,14 @@ export interface FeedToken {
 
 export interface OwnClient {
   /**
-   * Another token for the feed.
+   * Another token for the issuer, with which the feed is read, or usage reported.
    * @throws {DaykeyError}
    */
-  feedToken(signal: AbortSignal): Promise<FeedToken>;
+  token(scope: "revocations:read" | "introspect", signal: AbortSignal): Promise<OwnToken>;
   /** The parameters that authenticate one request. */
   proof(): Promise<Readonly<Record<string, string>>>;
 }
 
-const FEED_SCOPE = "revocations:read";
 const TIMEOUT_SECONDS = 5;
 
 export function createOwnClient({
@@ -59,9 +58,9 @@ export function createOwnClient({
   });
 
   return {
-    async feedToken(signal) {
-      // The issuer itself is the resource whose feed this is.
-      const wanted = { resource: issuer, scope: [FEED_SCOPE] };
+    async token(scope, signal) {
+      // The issuer itself is the resource whose feed and reports these are.
+      const wanted = { resource: issuer, scope: [scope] };
       const tokens = await requestByClientCredentials(endpoint, wanted, signal);
       return { value: tokens.accessToken, lifeSeconds: tokens.expiresInSeconds };
     },

@@ -14,7 +14,7 @@ import {
 } from "@daykey/common/revocation";
 import type { Log } from "@daykey/service/log";
 import { FeedError, readFeedEvents } from "./feed-events.ts";
-import type { FeedToken } from "./own-client.ts";
+import type { OwnToken } from "./own-client.ts";
 
 export interface RevocationFeed {
   /** Whether this token or key was heard to be revoked. @param kid of the key that signed it */
@@ -88,7 +88,7 @@ export function createRevocationFeed({
   limits: given,
 }: {
   authServerUrl: string;
-  feedToken: (signal: AbortSignal) => Promise<FeedToken>;
+  feedToken: (signal: AbortSignal) => Promise<OwnToken>;
   clock: Clock;
   /** Seconds of a clock that nobody sets. */
   elapsed: Clock;

@@ -8,6 +8,7 @@ import type { Log } from "@daykey/service/log";
 import { ProblemError } from "@daykey/service/problem-error";
 import { LRUCache } from "lru-cache";
 import type { Access } from "../access/access.ts";
+import type { Usage } from "../usage/usage.ts";
 import { rateLimitHeaders, retryAfterSeconds } from "./headers.ts";
 import { windowsOf, type Window } from "./policy.ts";
 import type { Charged, Count, QuotaStore } from "./quota-store.ts";
@@ -45,6 +46,7 @@ export function createQuota({
   elapsed,
   log,
   count,
+  usage,
 }: {
   store: QuotaStore;
   /** What counts while the store is down. */
@@ -54,6 +56,7 @@ export function createQuota({
   elapsed: Clock;
   log: Log;
   count: (decision: QuotaDecision) => void;
+  usage: Pick<Usage, "count">;
 }): ChargeQuota {
   /** Of windows that were full: what they had admitted, and until when that is so. */
   const full = new LRUCache<string, { used: number; until: number }>({ max: REMEMBERED_COUNTERS });
@@ -110,12 +113,16 @@ export function createQuota({
 
   return async (access, scope) => {
     const windows = windowsOf(access, scope);
-    if (windows.length === 0) return NOT_COUNTED;
+    if (windows.length === 0) {
+      usage.count(access.clientId, scope, "served");
+      return NOT_COUNTED;
+    }
     const counted = knownFull(windows) ?? (await askStore(windows));
     const { isAdmitted, counts } = counted ?? (await chargeWithoutStore(windows));
     const isEnforced = mode === "enforce";
     if (counted && isAdmitted) count("admitted");
     else if (counted) count(isEnforced ? "refused" : "would_refuse");
+    usage.count(access.clientId, scope, isAdmitted || !isEnforced ? "served" : "refused");
     if (!isEnforced) return { headers: {}, wouldRefuse: !isAdmitted };
     const headers = rateLimitHeaders(windows, counts);
     if (isAdmitted) return { headers, wouldRefuse: false };
