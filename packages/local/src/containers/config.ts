@@ -25,6 +25,7 @@ export interface SecretFiles {
   masterKey: string;
   databaseUrl: string;
   resourceServer: string;
+  resourceDatabaseUrl: string;
   answerKey: string;
   admin: string;
   demo: string;
@@ -49,6 +50,7 @@ export function readConfig(env: Record<string, string | undefined>): ContainersC
       masterKey: at("auth-server/master-key"),
       databaseUrl: at("auth-server/database-url"),
       resourceServer: at("resource-server/credential.json"),
+      resourceDatabaseUrl: at("resource-server/database-url"),
       answerKey: at("resource-server/answer-key.json"),
       admin: at("operator/admin.json"),
       demo: at("operator/demo.json"),

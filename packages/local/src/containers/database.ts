@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { migrateAuthServer } from "@daykey/auth-server/migrate";
 import type { Clock } from "@daykey/common/clock";
+import { migrateResourceServer } from "@daykey/resource-server/migrate";
 import { openFirstClients } from "../first-clients.ts";
 import { prepareDatabase } from "../prepare-database.ts";
 import type { ContainersConfig } from "./config.ts";
@@ -14,12 +15,13 @@ export async function migrateDatabase({
   config: ContainersConfig;
   clock: Clock;
 }): Promise<string[]> {
-  const [superuserUrl, ownerUrl, databaseUrl] = await Promise.all([
+  const [superuserUrl, ownerUrl, databaseUrl, resourceDatabaseUrl] = await Promise.all([
     readSecret(files.superuserUrl),
     readSecret(files.ownerUrl),
     readSecret(files.databaseUrl),
+    readSecret(files.resourceDatabaseUrl),
   ]);
-  const passwords = [ownerUrl, databaseUrl].map((text) => {
+  const passwords = [ownerUrl, databaseUrl, resourceDatabaseUrl].map((text) => {
     const { username, password } = new URL(text);
     return [username, decodeURIComponent(password)] as const;
   });
@@ -28,7 +30,10 @@ export async function migrateDatabase({
     name: new URL(ownerUrl).pathname.slice(1),
     passwords: Object.fromEntries(passwords),
   });
-  const applied = await migrateAuthServer({ connectionString: ownerUrl });
+  const applied = [
+    ...(await migrateAuthServer({ connectionString: ownerUrl })),
+    ...(await migrateResourceServer({ connectionString: ownerUrl })),
+  ];
   const clients = openFirstClients({ databaseUrl, place: { issuer, resource }, clock });
   try {
     await clients.ensureAdmin(files.admin);

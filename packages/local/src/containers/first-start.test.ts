@@ -64,6 +64,7 @@ test("init makes every secret once; another run changes none", async () => {
     "migrate/superuser-url",
     "postgres/password",
     "resource-server/answer-key.json",
+    "resource-server/database-url",
     "tls/certificate.pem",
     "tls/server.pem",
   ]);
@@ -128,10 +129,13 @@ test("migrate brings the schema, the first admin and the resource-server's clien
   await writeFile(files.superuserUrl, `${database.adminUrl}\n`);
   await writeFile(files.ownerUrl, `${withPassword(database.ownerUrl)}\n`);
   await writeFile(files.databaseUrl, `${withPassword(database.appUrl)}\n`);
+  await writeFile(files.resourceDatabaseUrl, `${withPassword(database.resourceUrl)}\n`);
   const migrate = (issuer?: string): Promise<string[]> =>
     migrateDatabase({ config: config(issuer), clock: () => NOW });
 
-  expect((await migrate())[0]).toBe("0001-initial");
+  expect(await migrate()).toEqual(
+    expect.arrayContaining(["0001-initial", "0001-quota-and-nonces"]),
+  );
   const rows = await database.query("select client_id, scopes from daykey.clients order by 1");
   expect(rows).toEqual([
     { client_id: "admin", scopes: ["daykey:admin"] },

@@ -42,6 +42,9 @@ export async function makeSecrets({
   await keep(files.superuserUrl, () => databaseUrl("postgres", password, "postgres"));
   await keep(files.ownerUrl, () => databaseUrl("daykey_owner", randomPassword(), "daykey"));
   await keep(files.databaseUrl, () => databaseUrl("daykey_app", randomPassword(), "daykey"));
+  await keep(files.resourceDatabaseUrl, () =>
+    databaseUrl("daykey_resource", randomPassword(), "daykey"),
+  );
   await keep(files.masterKey, generateMasterKey);
   await keep(files.answerKey, generateAnswerKey);
   // Grafana runs as a user of its own, which alone has this volume.
