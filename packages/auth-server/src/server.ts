@@ -118,6 +118,9 @@ async function composeAuthServer(
     clock,
   });
 
+  const newsSeconds = config.accessTokenMaxSeconds + NEWS_MARGIN_SECONDS;
+  const accessKeys = createAccessKeysStore(database, { issuer, newsSeconds, sealer });
+  await accessKeys.reseal();
   const resources = createResourcesStore(database, issuer);
   const directory = await createResourceDirectory(resources);
   const clients = createClientsStore(database, {
@@ -160,7 +163,6 @@ async function composeAuthServer(
     staleAfterSeconds: config.issueStaleSeconds,
   });
 
-  const newsSeconds = config.accessTokenMaxSeconds + NEWS_MARGIN_SECONDS;
   const grants = createGrantsStore(database, { newsSeconds });
   const replays = createReplayStore(database);
   const lastUsed = createLastUsed({ store: createLastUsedStore(database), clock });
@@ -194,9 +196,7 @@ async function composeAuthServer(
   const refreshFault = createRefreshFault({ ...config, clock });
   const isAlive = createLiveness({ cache, liveSet, clock });
   const bearer = createBearerAuthorizer({ readAccessToken, isAlive, issuer });
-  const accessKeys = createAccessKeysStore(database, { issuer, newsSeconds, sealer });
-  await accessKeys.reseal();
-  const presentedKeys = createPresentedKeys({ store: accessKeys, lastUsed, issuer });
+  const presentedKeys = createPresentedKeys({ accessKeys, lastUsed, issuer });
   const tokens = { readAuthenticated, readAccessToken, readRefreshToken };
 
   const secrets = createSecretsStore(database, { newsSeconds });
@@ -205,22 +205,15 @@ async function composeAuthServer(
   const audit = createAuditStore(database, sealer);
   await audit.reseal();
   const registrations = createRegistrationsStore(database, { issuer, newsSeconds });
+  const stores = { accessKeys, registrations, resources };
   const admin = createAdminRouter({
     ...config,
     bearer,
-    registrations,
+    ...stores,
     registrar,
     secrets,
     clientKeys: createRegisteredKeysStore(database, { newsSeconds }),
-    accessKeys,
-    accessKeyRegistrar: createAccessKeyRegistrar({
-      store: accessKeys,
-      registrations,
-      resources,
-      issuer,
-      clock,
-    }),
-    resources,
+    accessKeyRegistrar: createAccessKeyRegistrar({ ...stores, issuer, clock }),
     keys,
     grants,
     revocations,

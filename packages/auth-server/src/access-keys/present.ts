@@ -4,10 +4,12 @@
  */
 import { timingSafeEqual } from "node:crypto";
 import { idOfApiKey, isKeyId } from "@daykey/common/api-key";
+import { OAuthError } from "@daykey/common/oauth-error";
 import type { Quota } from "@daykey/common/quota";
 import { formatScope, intersection } from "@daykey/common/scope";
 import type { LastUsed } from "../clients/last-used.ts";
 import { quotasFor } from "../clients/quotas.ts";
+import { CannotUnseal } from "../keys/sealing.ts";
 import type { KeyMaterial } from "./access-key.ts";
 import type { AccessKeysStore, UsableKey } from "./access-keys-store.ts";
 import { apiKeyHash } from "./register.ts";
@@ -34,7 +36,11 @@ export interface PresentedKeys {
    * @throws {DatabaseUnavailable}
    */
   apiKey(text: string, callerId: string): Promise<object | undefined>;
-  /** @throws {DatabaseUnavailable} */
+  /**
+   * @throws {DatabaseUnavailable}
+   * @throws {OAuthError} temporarily_unavailable while the master key is changed and this instance has
+   *   the old one alone
+   */
   signatureKey(id: string, callerId: string): Promise<object>;
 }
 
@@ -44,11 +50,11 @@ export const INACTIVE = { active: false };
 const NO_HASH = Buffer.alloc(32);
 
 export function createPresentedKeys({
-  store,
+  accessKeys,
   lastUsed,
   issuer,
 }: {
-  store: AccessKeysStore;
+  accessKeys: Pick<AccessKeysStore, "usable">;
   lastUsed: Pick<LastUsed, "used">;
   issuer: string;
 }): PresentedKeys {
@@ -76,7 +82,7 @@ export function createPresentedKeys({
     async apiKey(text, callerId) {
       const id = idOfApiKey(text);
       if (id === undefined) return undefined;
-      const found = await store.usable("api_key", id);
+      const found = await accessKeys.usable("api_key", id);
       const hash = found?.material.kind === "api_key" ? found.material.hash : NO_HASH;
       const isKey = timingSafeEqual(apiKeyHash(text), hash);
       if (!found || !isKey) return INACTIVE;
@@ -95,7 +101,9 @@ export function createPresentedKeys({
     },
 
     async signatureKey(id, callerId) {
-      const found = isKeyId(id) ? await store.usable("signature_key", id) : undefined;
+      const found = isKeyId(id)
+        ? await accessKeys.usable("signature_key", id).catch(notReadable)
+        : undefined;
       if (!found || found.material.kind !== "signature_key") return INACTIVE;
       const { key, material, resource } = found;
       const isOwner = resource.ownerClientId === callerId;
@@ -107,6 +115,15 @@ export function createPresentedKeys({
       return { ...answer, alg: material.algorithm, jwk: jwkOf(material) };
     },
   };
+}
+
+function notReadable(error: unknown): never {
+  if (!(error instanceof CannotUnseal)) throw error;
+  throw new OAuthError("temporarily_unavailable", "The server cannot answer now. Try again.", {
+    detail: "cannot_unseal",
+    cause: error,
+    headers: { "Retry-After": "2" },
+  });
 }
 
 /** RFC 7518 §6.4, RFC 8037 §2. */

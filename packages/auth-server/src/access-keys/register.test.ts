@@ -209,7 +209,7 @@ test("an id that is taken is not used again: another one is made", async () => {
   });
   let tries = 0;
   const registrar = createAccessKeyRegistrar({
-    store: {
+    accessKeys: {
       ...store,
       add: async (key, record) => store.add(++tries === 1 ? { ...key, id } : key, record),
     },
@@ -238,6 +238,8 @@ test("a change of the master key seals symmetric keys anew", async () => {
   const { database } = bench.server;
   const changing = await startAuthServer({ database, config: { masterKey, masterKeyPrevious } });
   await changing.stop();
+  // An instance with the old one alone cannot tell, and says so.
+  expect((await bench.signatureKey(bench.owner, id)).status).toBe(503);
   const changed = await startAuthServer({ database, config: { masterKey } });
   const { body } = await changed.postAs(bench.owner, "/signature-keys", { key_id: id });
   await changed.stop();

@@ -78,13 +78,13 @@ const ID_RANDOM_BYTES = 5;
 const ID_TRIES = 5;
 
 export function createAccessKeyRegistrar({
-  store,
+  accessKeys,
   registrations,
   resources,
   issuer,
   clock,
 }: {
-  store: AccessKeysStore;
+  accessKeys: Pick<AccessKeysStore, "add" | "find">;
   registrations: Pick<RegistrationsStore, "read">;
   resources: Pick<ResourcesStore, "find">;
   issuer: string;
@@ -100,7 +100,7 @@ export function createAccessKeyRegistrar({
     for (let tries = 0; tries < ID_TRIES; tries++) {
       const id = keyIdOf(clock(), randomBytes(ID_RANDOM_BYTES));
       const { material, secret } = await make(id, wish);
-      const added = await store.add({ id, terms, material, lifeSeconds, follows }, record);
+      const added = await accessKeys.add({ id, terms, material, lifeSeconds, follows }, record);
       if (added === "unknown") throw unknownClient();
       if (added === "ended") throw conflict("key-ended", "The key has ended");
       if (added === "full") {
@@ -138,7 +138,7 @@ export function createAccessKeyRegistrar({
     },
 
     async rotate({ clientId, id, overlapSeconds }, wish, record) {
-      const old = await store.find(clientId, wish.material.kind, id);
+      const old = await accessKeys.find(clientId, wish.material.kind, id);
       if (!old) throw unknownKey();
       const { name, resource, scopes, quotas, algorithm } = old;
       if (wish.material.kind === "signature_key" && wish.material.algorithm !== algorithm) {
