@@ -61,6 +61,7 @@ test("three settings are enough", () => {
     workers: Math.min(availableParallelism(), 4),
     stopDelaySeconds: 1,
     tokenCacheSize: 10_000,
+    seedDailyLimit: 5,
     primes: { threads: 2, maxQueue: 100 },
     store: { kind: "memory" },
     quota: { mode: "enforce", storeDown: "memory" },
@@ -95,6 +96,7 @@ test("every setting is read", () => {
     TOKEN_CACHE: "1",
     PRIME_THREADS: "4",
     PRIME_QUEUE: "0",
+    SEED_DAILY_LIMIT: "0",
     LOG_LEVEL: "warn",
   };
   expect(readConfig(env)).toEqual({
@@ -117,6 +119,7 @@ test("every setting is read", () => {
     workers: 3,
     stopDelaySeconds: 10,
     tokenCacheSize: 1,
+    seedDailyLimit: 0,
     primes: { threads: 4, maxQueue: 0 },
     store: { kind: "postgresql", url: "postgresql://a", pool: 9, preparedStatements: false },
     quota: { mode: "log", storeDown: "refuse" },
@@ -177,6 +180,7 @@ test.each([
   ["TOKEN_CACHE", ["0", "1000001", "many"]],
   ["PRIME_THREADS", ["0", "65"]],
   ["PRIME_QUEUE", ["-1", "10001"]],
+  ["SEED_DAILY_LIMIT", ["-1", "5/day", "1e3"]],
   ["LOG_LEVEL", ["verbose", "INFO"]],
 ])("%s is refused by name when it is not of its form", (name, values) => {
   for (const value of values) {

@@ -136,6 +136,13 @@ const DEFINITIONS = {
     max: 10_000,
     description: "Large numbers that may wait for a thread, before 503",
   }),
+  SEED_DAILY_LIMIT: integer({
+    default: 5,
+    min: 0,
+    max: 1_000_000_000,
+    description:
+      "Requests a day of one key to /get-current-time and /check-prime together, as in the article; 0: no limit",
+  }),
   LOG_LEVEL: choice(LOG_LEVELS, { default: "info", description: "Least level that is logged" }),
 };
 
@@ -151,6 +158,7 @@ export interface ResourceServerConfig extends ListenerConfig {
   /** Undefined: made at the start. */
   answerKeys: AnswerKeys | undefined;
   tokenCacheSize: number;
+  seedDailyLimit: number;
   primes: { threads: number; maxQueue: number };
   store: OwnStoreConfig;
   quota: QuotaSettings;
@@ -181,6 +189,7 @@ export function readConfig(env: Record<string, string | undefined>): ResourceSer
     answerKeys: settings.ANSWER_KEY,
     ...listenerConfig(settings),
     tokenCacheSize: settings.TOKEN_CACHE,
+    seedDailyLimit: settings.SEED_DAILY_LIMIT,
     primes: { threads: settings.PRIME_THREADS, maxQueue: settings.PRIME_QUEUE },
     store: storeOf(settings),
     quota: { mode: settings.QUOTA_MODE, storeDown: settings.QUOTA_STORE_DOWN },

@@ -158,7 +158,12 @@ async function composeResourceServer(
         routers: [
           createTimeRouter({ clock: steadyClock, requireScope }),
           createPrimesRouter({ checker, requireScope }),
-          createSeedRouter({ clock: steadyClock, checker, requireScope }),
+          createSeedRouter({
+            clock: steadyClock,
+            checker,
+            requireScope,
+            dailyLimit: config.seedDailyLimit,
+          }),
           createMetadataEndpoint({
             resource,
             issuer,

@@ -102,6 +102,7 @@ export async function startResourceServer(options: Options = {}): Promise<TestRe
     workers: 1,
     stopDelaySeconds: 0,
     tokenCacheSize: 1000,
+    seedDailyLimit: 0,
     primes: { threads: 1, maxQueue: 10 },
     store: { kind: "memory" },
     quota: { mode: "enforce", storeDown: "memory" },

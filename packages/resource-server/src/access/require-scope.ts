@@ -3,6 +3,7 @@
  * a refusal. It stands before anything is parsed or computed.
  */
 import type { AppMiddleware } from "@daykey/service/router";
+import type { RouteQuota } from "../quota/policy.ts";
 import type { ChargeQuota } from "../quota/quota.ts";
 import {
   type Authenticate,
@@ -13,8 +14,8 @@ import {
 import { readCredential } from "./credential.ts";
 import { createRefusals } from "./refusals.ts";
 
-/** A middleware that lets a request with this scope through. */
-export type RequireScope = (scope: string) => AppMiddleware;
+/** A middleware that lets a request with this scope through, while the route's own quota has room. */
+export type RequireScope = (scope: string, route?: RouteQuota) => AppMiddleware;
 
 /** One for each kind of credential that is served; others are not credentials here. */
 export type Authenticators = Readonly<
@@ -34,7 +35,7 @@ export function createRequireScope({
   const accepted = new Set(Object.keys(authenticators) as CredentialKind[]);
   const refusals = createRefusals(resource);
 
-  return (scope) => async (ctx, next) => {
+  return (scope, route) => async (ctx, next) => {
     const { logFields } = ctx.state;
     const note = ({ clientId, credential, grant }: Holder): void =>
       void Object.assign(logFields, { client: clientId, kid: credential, grant });
@@ -59,7 +60,7 @@ export function createRequireScope({
     if (!access.scope.includes(scope)) throw refusals.insufficientScope(scope, kind);
 
     // 4. Whether its quotas have room.
-    const { headers, wouldRefuse } = await charge(access, scope);
+    const { headers, wouldRefuse } = await charge(access, scope, route);
     if (wouldRefuse) logFields["quota"] = "would_refuse";
     ctx.set(headers);
     await next();

@@ -13,16 +13,30 @@ export interface Window {
   seconds: number;
 }
 
+/** A limit of the route's own, for each credential; routes that name it alike share it. */
+export interface RouteQuota {
+  name: string;
+  quota: Quota;
+}
+
 const NONE: readonly Window[] = [];
 
 /** @param scope what the route needs */
 export function windowsOf(
   { quotas, clientId, credential }: Access,
   scope: string,
+  route?: RouteQuota,
 ): readonly Window[] {
   const { client, key } = quotas;
-  if (client.length === 0 && key.length === 0) return NONE;
+  if (client.length === 0 && key.length === 0 && !route) return NONE;
+  const routes = route
+    ? windows([route.quota], scope, {
+        counter: `{${clientId}} ${route.name}:${credential} `,
+        policy: `${route.name} `,
+      })
+    : NONE;
   return [
+    ...routes,
     ...windows(client, scope, { counter: `{${clientId}} `, policy: "" }),
     ...windows(key, scope, { counter: `{${clientId}} key:${credential} `, policy: "key " }),
   ];

@@ -10,11 +10,15 @@ import { LRUCache } from "lru-cache";
 import type { Access } from "../access/access.ts";
 import type { Usage } from "../usage/usage.ts";
 import { rateLimitHeaders, retryAfterSeconds } from "./headers.ts";
-import { windowsOf, type Window } from "./policy.ts";
+import { type RouteQuota, windowsOf, type Window } from "./policy.ts";
 import type { Charged, Count, QuotaStore } from "./quota-store.ts";
 
 /** @throws {ProblemError} 429 when a window has no room, 503 when nobody can tell */
-export type ChargeQuota = (access: Access, scope: string) => Promise<QuotaOutcome>;
+export type ChargeQuota = (
+  access: Access,
+  scope: string,
+  route?: RouteQuota,
+) => Promise<QuotaOutcome>;
 
 export interface QuotaOutcome {
   /** Of the answer. */
@@ -111,8 +115,8 @@ export function createQuota({
     });
   }
 
-  return async (access, scope) => {
-    const windows = windowsOf(access, scope);
+  return async (access, scope, route) => {
+    const windows = windowsOf(access, scope, route);
     if (windows.length === 0) {
       usage.count(access.clientId, scope, "served");
       return NOT_COUNTED;

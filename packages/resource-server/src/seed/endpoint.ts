@@ -16,10 +16,12 @@ import {
   createRouter,
   type ErrorBody,
 } from "@daykey/service/router";
+import type { RequireScope } from "../access/require-scope.ts";
 import { boundedInteger, notAnInteger, parseDecimalInteger } from "../primes/decimal-integer.ts";
 import { gone, PRIMES_SCOPE } from "../primes/endpoint.ts";
 import type { PrimeChecker } from "../primes/prime-pool.ts";
 import { TIME_SCOPE } from "../time/endpoint.ts";
+import type { RouteQuota } from "../quota/policy.ts";
 import { SENTENCES } from "./sentences.ts";
 import { type CurrentTime, primeQuestion, type PrimeVerdict } from "./schema.ts";
 
@@ -29,18 +31,25 @@ export function createSeedRouter({
   clock,
   checker,
   requireScope,
+  dailyLimit,
 }: {
   clock: Clock;
   checker: PrimeChecker;
-  requireScope: (scope: string) => AppMiddleware;
+  requireScope: RequireScope;
+  /** Of each credential, over both routes together; 0: none. */
+  dailyLimit: number;
 }): AppRouter {
+  const limit: RouteQuota | undefined =
+    dailyLimit === 0
+      ? undefined
+      : { name: "articles", quota: { limit: dailyLimit, window: "day" } };
   const router = createRouter();
   // Its body says nothing: the article's client sends an empty one as JSON.
-  router.post("/get-current-time", ownErrors, requireScope(TIME_SCOPE), (ctx) => {
+  router.post("/get-current-time", ownErrors, requireScope(TIME_SCOPE, limit), (ctx) => {
     const [date, time] = new Date(clock() * 1000).toISOString().split(/[T.]/);
     write(ctx, { currentTime: `${date} ${time}` } satisfies CurrentTime);
   });
-  router.post("/check-prime", ownErrors, requireScope(PRIMES_SCOPE), async (ctx) => {
+  router.post("/check-prime", ownErrors, requireScope(PRIMES_SCOPE, limit), async (ctx) => {
     const number = readNumber(await readJson(ctx.req, { limitBytes: BODY_BYTES }));
     const { prime } = await checker.check(number, gone(ctx));
     write(ctx, { number, isPrime: prime } satisfies PrimeVerdict);
