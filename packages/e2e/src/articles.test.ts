@@ -74,13 +74,16 @@ test("1: a header with a key: 401 without, 200 with it", async () => {
 });
 
 describe.skipIf(!hasRequests)("in Python", () => {
-  test("2: the key bare in Authorization", async () => {
+  test("2: the key bare in Authorization, five times a day", async () => {
     const API_KEY = await apiKey();
     expect(await run("2-current-time.py", { API_KEY })).toMatch(
       /^Current time received from the API: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\n$/,
     );
     const answer = `{'number': ${NUMBER}, 'isPrime': False}\n`;
-    expect(await run("2-check-prime.py", { API_KEY })).toBe(answer);
+    // With the one above, five calls a day of this key.
+    for (let i = 0; i < 4; i++) expect(await run("2-check-prime.py", { API_KEY })).toBe(answer);
+    const exceeded = "{'error': 'Request limit exceeded. Please try again later.'}\n";
+    expect(await run("2-check-prime.py", { API_KEY })).toBe(exceeded);
     const wrong = { API_KEY: "12345" };
     expect(await run("2-current-time.py", wrong)).toBe('Error: 401 {"error":"Unauthorized"}\n');
     expect(await run("2-check-prime.py", wrong)).toBe("{'error': 'Unauthorized'}\n");
