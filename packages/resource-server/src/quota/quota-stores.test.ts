@@ -15,31 +15,35 @@ import { createRedisQuotaStore } from "./redis-quota.ts";
 const { log } = createTestLog();
 const redisProgram = machineTool("redis-server");
 
-/** Two instances on one store. */
-const STORES: Record<string, () => Promise<readonly [QuotaStore, QuotaStore]>> = {
+const INSTANCES = [0, 1, 2, 3, 4, 5, 6, 7];
+
+/** As many instances on one store. */
+const STORES: Record<string, () => Promise<readonly QuotaStore[]>> = {
   async postgresql() {
     const database = await createTestDatabase();
-    const pools = [1, 2].map(() =>
-      createDatabase({ connectionString: database.resourceUrl, max: 4, log }),
+    const pools = INSTANCES.map(() =>
+      createDatabase({ connectionString: database.resourceUrl, max: 1, log }),
     );
     onTestFinished(async () => {
       await Promise.all(pools.map((pool) => pool.close()));
       await database.drop();
     });
-    return pools.map(createPostgresQuotaStore) as [QuotaStore, QuotaStore];
+    return pools.map(createPostgresQuotaStore);
   },
   async redis() {
     const server = await startRedis(redisProgram ?? "");
-    const connections = await Promise.all([1, 2].map(() => connectRedis({ url: server.url, log })));
+    const connections = await Promise.all(
+      INSTANCES.map(() => connectRedis({ url: server.url, log })),
+    );
     onTestFinished(async () => {
       for (const connection of connections) connection.close();
       await server.kill();
     });
-    return connections.map(createRedisQuotaStore) as [QuotaStore, QuotaStore];
+    return connections.map(createRedisQuotaStore);
   },
   memory() {
     const store = createMemoryQuota(() => Date.now() / 1000);
-    return Promise.resolve([store, store]);
+    return Promise.resolve(INSTANCES.map(() => store));
   },
 };
 const here = Object.entries(STORES).filter(
@@ -69,10 +73,10 @@ describe.each(here)("%s", (_name, open) => {
       return index % 2 === 0 ? chosen : chosen.toReversed();
     });
     const results = await Promise.all(
-      choices.map((chosen, index) => (stores[index % 2] as QuotaStore).charge(chosen)),
+      choices.map((chosen, index) => (stores[index % stores.length] as QuotaStore).charge(chosen)),
     );
     const admitted = choices.filter((_chosen, index) => results[index]?.isAdmitted);
-    const used = await usedOf(stores[0], windows);
+    const used = await usedOf(stores[0] as QuotaStore, windows);
     windows.forEach((window, index) => {
       const through = admitted.filter((chosen) => chosen.includes(window)).length;
       expect(used[index], window.counter).toBe(through);
@@ -85,8 +89,25 @@ describe.each(here)("%s", (_name, open) => {
     });
   });
 
+  test("V11: instances that charge at once count one after the other", async () => {
+    const stores = await open();
+    const windows = [day("a", 150), day("b", 1000)];
+    let admitted = 0;
+    await Promise.all(
+      stores.map(async (store, index) => {
+        for (let call = 1; call <= 30; call++) {
+          const order = (index + call) % 2 === 0 ? windows : windows.toReversed();
+          if ((await store.charge(order)).isAdmitted) admitted += 1;
+        }
+      }),
+    );
+    expect([admitted, ...(await usedOf(stores[0] as QuotaStore, windows))]).toEqual([
+      150, 150, 150,
+    ]);
+  });
+
   test("a count tells how long its window lasts, to the next whole one", async () => {
-    const [store] = await open();
+    const store = (await open())[0] as QuotaStore;
     for (const seconds of [1, 60, 3600, 86_400]) {
       const window = { ...day(String(seconds), 5), seconds };
       const { counts } = await store.charge([window]);
@@ -103,7 +124,7 @@ describe.each(here)("%s", (_name, open) => {
   });
 
   test("a limit that was lowered holds at once, one that was raised gives the rest", async () => {
-    const [store] = await open();
+    const store = (await open())[0] as QuotaStore;
     const statuses = [];
     for (const limit of [3, 3, 1, 2, 3, 3, 4]) {
       statuses.push((await store.charge([day("x", limit)])).isAdmitted);

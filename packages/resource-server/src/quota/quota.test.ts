@@ -107,6 +107,13 @@ test("the answer tells the policies and what is left; a refusal when to come aga
   expect(api.lines.at(-1)).toMatchObject({ reason: "quota_exceeded", client: "billing-cron" });
   expect(await counters()).toEqual({ "{billing-cron} day": 2, "{billing-cron} hour time:read": 2 });
   expect((await api.request("GET /primes/7", { token })).status).toBe(429);
+  // The article's sentence, on its own routes (docs/protocol.md §4.9).
+  const article = await api.request("POST /get-current-time", { token });
+  expect([article.status, article.body, article.headers["retry-after"]]).toEqual([
+    429,
+    { error: "Request limit exceeded. Please try again later." },
+    expect.stringMatching(/^\d+$/),
+  ]);
 });
 
 test("the client's and the key's quotas are both charged, and a refused call costs neither", async () => {

@@ -38,7 +38,7 @@ export interface QuotaSettings {
 
 export type QuotaDecision = "admitted" | "refused" | "would_refuse" | "store_down";
 
-/** A store that failed is left alone for so long: a request waits for a second at most. */
+/** A store that failed is left alone for so long, and nobody waits for it. */
 const LEAVE_SECONDS = 1;
 const LOG_EVERY_SECONDS = 5;
 const REMEMBERED_COUNTERS = 10_000;
