@@ -16,6 +16,7 @@ import { profileCommand } from "./commands/profile.ts";
 import { restoredCommand } from "./commands/restored.ts";
 import { resourcesCommand } from "./commands/resources.ts";
 import { secretsCommand } from "./commands/secrets.ts";
+import { signUrlCommand } from "./commands/sign-url.ts";
 import { signatureKeysCommand } from "./commands/signature-keys.ts";
 import { usageCommand } from "./commands/usage.ts";
 import { hashCommand, tokenCommand } from "./commands/token.ts";
@@ -37,7 +38,15 @@ const GROUPS: readonly (readonly [
 ])[] = [
   [
     "For an app:",
-    [tokenCommand, hashCommand, introspectCommand, revokeCommand, timeCommand, primeCommand],
+    [
+      tokenCommand,
+      hashCommand,
+      introspectCommand,
+      revokeCommand,
+      timeCommand,
+      primeCommand,
+      signUrlCommand,
+    ],
   ],
   [
     "For an operator:",

@@ -1,9 +1,11 @@
 /** The vectors of RFC 9421 and RFC 9530 over WebCrypto. */
-import { isContentDigestOf } from "@daykey/common/content-digest";
+import { formatContentDigest, isContentDigestOf } from "@daykey/common/content-digest";
 import { bytesToSign, readSignatures, signMessage } from "@daykey/common/http-signature";
 import { requestMessage, type RequestMessage } from "@daykey/common/http-signature-base";
 import { expect, test } from "vitest";
 import vectors from "../../common/vectors/http-signature.json" with { type: "json" };
+import { readSignatureKey, type SignatureKeyFile } from "./signature-key.ts";
+import { signUrl } from "./sign-url.ts";
 import { importSignatureKey, signWith, verifyWith, webDigest } from "./web-signature.ts";
 
 const { request, response, busy } = vectors.messages;
@@ -53,4 +55,22 @@ test.each(vectors.signatures)("RFC 9421 §$section: $name is verified", async (v
 test.each(vectors.content_digests)("RFC 9530: $field of $content", async (vector) => {
   const content = new TextEncoder().encode(vector.content);
   expect(await isContentDigestOf(webDigest, vector.field, content)).toBe(vector.is_digest);
+});
+
+test("the signed request and the signed URL of docs/protocol.md §5.4, §5.5", async () => {
+  const { key: file, request: signed, url } = vectors.daykey;
+  const key = await readSignatureKey(file as SignatureKeyFile);
+  const content = new TextEncoder().encode(signed.body);
+  expect(await formatContentDigest(webDigest, content)).toBe(signed.content_digest);
+  const [read] = readSignatures(signed.signature_input, signed.signature) ?? [];
+  if (!read) throw new TypeError("unreadable");
+  const message = requestMessage(
+    new URL(signed.url),
+    signed.method,
+    fieldsOf({ "content-type": [signed.content_type], "content-digest": [signed.content_digest] }),
+  );
+  const made = await signMessage(message, { label: "sig", input: read.input, sign: key.sign });
+  expect(made).toEqual({ signatureInput: signed.signature_input, signature: signed.signature });
+  const options = { now: url.now, lifeSeconds: url.life_seconds };
+  expect(await signUrl(key, url.unsigned, options)).toBe(url.signed);
 });

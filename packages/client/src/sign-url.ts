@@ -39,8 +39,9 @@ export async function signUrl(
   if (!Number.isInteger(lifeSeconds) || lifeSeconds < 1 || lifeSeconds > MAX_URL_LIFE_SECONDS) {
     throw new TypeError(`signUrl: a life is 1 to ${MAX_URL_LIFE_SECONDS} seconds`);
   }
-  if (hasUrlSignature(target.searchParams))
+  if (hasUrlSignature(target.searchParams)) {
     throw new TypeError("signUrl: the URL is signed already");
+  }
   const { keyId } = key;
   const expiresAt = Math.floor(now) + lifeSeconds;
   const message = requestMessage(target, method, () => undefined);

@@ -1,15 +1,13 @@
-/** The folder of `npm start`: made, checked, and the servers' own keys in it. */
+/** The folder of `npm start`: made, checked, and its master key in it. */
 import { access, chmod, constants, mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { generateMasterKey } from "@daykey/auth-server/keys/master-key";
-import { generateAnswerKey } from "@daykey/resource-server/signed-answers/answer-key";
 import { LocalError } from "./local-error.ts";
 
 export interface Home {
   path: string;
   postgres: string;
   masterKeyFile: string;
-  answerKeyFile: string;
   adminFile: string;
   demoFile: string;
   resourceServerFile: string;
@@ -31,14 +29,16 @@ export async function openHome(folder: string): Promise<Home> {
     });
   }
   const masterKeyFile = join(path, "master-key");
-  const answerKeyFile = join(path, "answer-key.json");
-  await keepKey(masterKeyFile, generateMasterKey);
-  await keepKey(answerKeyFile, generateAnswerKey);
+  try {
+    await writeFile(masterKeyFile, `${generateMasterKey()}\n`, { flag: "wx", mode: 0o600 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    await fillEmptyMasterKey(masterKeyFile);
+  }
   return {
     path,
     postgres: join(path, "postgres"),
     masterKeyFile,
-    answerKeyFile,
     adminFile: join(path, "admin-client.json"),
     demoFile: join(path, "demo-client.json"),
     resourceServerFile: join(path, "resource-server-client.json"),
@@ -59,14 +59,8 @@ async function isFolder(path: string): Promise<boolean> {
   return found?.isDirectory() ?? false;
 }
 
-/** Makes the key's file if it is not there. */
-async function keepKey(file: string, generate: () => string): Promise<void> {
-  try {
-    await writeFile(file, `${generate()}\n`, { flag: "wx", mode: 0o600 });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    // A start killed between making the file and filling it; nothing was done with the key yet.
-    const content = await readFile(file, "utf8");
-    if (content === "") await writeFile(file, `${generate()}\n`);
-  }
+/** A start killed between making the file and filling it; nothing was sealed with it yet. */
+async function fillEmptyMasterKey(file: string): Promise<void> {
+  const content = await readFile(file, "utf8");
+  if (content === "") await writeFile(file, `${generateMasterKey()}\n`);
 }

@@ -77,7 +77,6 @@ async function start(config: LocalConfig): Promise<Home> {
     RESOURCE: resource,
     ISSUER: issuer,
     RESOURCE_CREDENTIAL_FILE: home.resourceServerFile,
-    ANSWER_KEY_FILE: home.answerKeyFile,
     DATABASE_URL: cluster.url(DATABASE, "daykey_resource"),
     // Here one stops a server to see what the other does without it.
     STALE_POLICY: "allow:3600",

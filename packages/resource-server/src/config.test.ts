@@ -53,7 +53,8 @@ test("three settings are enough", () => {
     stalePolicy: { kind: "introspect" },
     algorithms: ["ES256", "RS256", "Ed25519"],
     accessTokenMaxSeconds: 3600,
-    answerKeys: undefined,
+    simpleSignatures: undefined,
+    answerKeys: [expect.objectContaining({ algorithm: "ed25519" })],
     public: { host: "0.0.0.0", port: 5000 },
     private: { host: "127.0.0.1", port: 5001 },
     trustedProxies: [],
@@ -79,6 +80,8 @@ test("every setting is read", () => {
     STALE_POLICY: "allow:120",
     ALGORITHMS: "Ed25519, ES256",
     ACCESS_TOKEN_MAX: "600",
+    SIMPLE_SIGNATURES: "true",
+    SIMPLE_SIGNATURE_KEY: "0tp1eti4sm2k",
     ANSWER_KEY: JSON.stringify({ keys: [privateJwk("ed25519"), privateJwk("ec")] }),
     DATABASE_URL: "postgresql://a",
     DATABASE_POOL: "9",
@@ -108,6 +111,7 @@ test("every setting is read", () => {
     stalePolicy: { kind: "allow", seconds: 120 },
     algorithms: ["Ed25519", "ES256"],
     accessTokenMaxSeconds: 600,
+    simpleSignatures: { defaultKeyId: "0tp1eti4sm2k" },
     answerKeys: [
       expect.objectContaining({ algorithm: "ed25519" }),
       expect.objectContaining({ algorithm: "ecdsa-p256-sha256" }),
@@ -159,6 +163,8 @@ test.each([
   ],
   ["ALGORITHMS", ["none", "HS256", "es256", "ES256,HS256", "ES384", "EdDSA", "PS256"]],
   ["ACCESS_TOKEN_MAX", ["9", "86401", "-1", "1h", "600.5", "1e3"]],
+  ["SIMPLE_SIGNATURES", ["yes", "1", "TRUE"]],
+  ["SIMPLE_SIGNATURE_KEY", ["0TP1ETI4SM2K", "0tp1eti4sm2", "0tp1eti4sm2k0"]],
   [
     "ANSWER_KEY",
     [

@@ -10,6 +10,7 @@ import {
   choice,
   ConfigError,
   describeSettings,
+  flag,
   integer,
   list,
   readSettings,
@@ -28,7 +29,7 @@ import {
 import { LOG_LEVELS, type LogLevel } from "@daykey/service/log";
 import type { OwnCredential } from "./access/own-client.ts";
 import type { StalePolicy } from "./access/stale-policy.ts";
-import { type AnswerKeys, readAnswerKeys } from "./signed-answers/answer-key.ts";
+import { type AnswerKeys, deriveAnswerKeys, readAnswerKeys } from "./signed-answers/answer-key.ts";
 import type { OwnStoreConfig } from "./own-store.ts";
 import type { QuotaSettings } from "./quota/quota.ts";
 
@@ -49,7 +50,7 @@ const answerKeys: Setting<AnswerKeys | undefined> = {
   ...secret({
     optional: true,
     description:
-      "Signs answers for who asks for that; without it a key is made at each start, which serves one instance alone",
+      "Signs answers for who asks for that; without it a key that is made of RESOURCE_CREDENTIAL",
   }),
   form: "a private JWK, Ed25519 or P-256, or a JWK set whose first key signs",
   fallback: undefined,
@@ -92,6 +93,17 @@ const DEFINITIONS = {
     description: "A token issued for longer is refused",
   }),
   ANSWER_KEY: answerKeys,
+  SIMPLE_SIGNATURES: flag({
+    default: false,
+    description:
+      "Also take a signature of the body alone, as Flask-HMAC makes it: whoever sees one may send it again",
+  }),
+  SIMPLE_SIGNATURE_KEY: text({
+    optional: true,
+    pattern: /^[a-z0-9]{12}$/,
+    form: "the id of a signature key",
+    description: "The key of such a signature where it names none",
+  }),
   DATABASE_URL: secret({
     optional: true,
     description:
@@ -155,8 +167,9 @@ export interface ResourceServerConfig extends ListenerConfig {
   stalePolicy: StalePolicy;
   algorithms: readonly SigningAlgorithm[];
   accessTokenMaxSeconds: number;
-  /** Undefined: made at the start. */
-  answerKeys: AnswerKeys | undefined;
+  /** Undefined: they are not credentials here. */
+  simpleSignatures: { defaultKeyId: string | undefined } | undefined;
+  answerKeys: AnswerKeys;
   tokenCacheSize: number;
   seedDailyLimit: number;
   primes: { threads: number; maxQueue: number };
@@ -186,7 +199,10 @@ export function readConfig(env: Record<string, string | undefined>): ResourceSer
     stalePolicy: stalePolicyOf(settings.STALE_POLICY),
     algorithms: settings.ALGORITHMS.filter(isAlgorithm),
     accessTokenMaxSeconds: settings.ACCESS_TOKEN_MAX,
-    answerKeys: settings.ANSWER_KEY,
+    simpleSignatures: settings.SIMPLE_SIGNATURES
+      ? { defaultKeyId: settings.SIMPLE_SIGNATURE_KEY }
+      : undefined,
+    answerKeys: settings.ANSWER_KEY ?? deriveAnswerKeys(credential.clientSecret, settings.RESOURCE),
     ...listenerConfig(settings),
     tokenCacheSize: settings.TOKEN_CACHE,
     seedDailyLimit: settings.SEED_DAILY_LIMIT,

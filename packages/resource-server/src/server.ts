@@ -16,6 +16,11 @@ import { createJwks } from "./access/jwks.ts";
 import { createTokenValidator } from "./access/jwt.ts";
 import { createOwnClient } from "./access/own-client.ts";
 import { createOpaqueTokenValidator, isOpaque } from "./access/opaque.ts";
+import { createSignatureVerifier } from "./access/http-signature.ts";
+import { createFindKey, createSignatureKeyQuestion } from "./access/signature-keys.ts";
+import { createSignedUrlVerifier } from "./access/signed-url.ts";
+import { createSimpleSignatureVerifier } from "./access/simple-signature.ts";
+import { createRefusals } from "./access/refusals.ts";
 import { createRequireScope } from "./access/require-scope.ts";
 import { createRevocationFeed, type FeedLimits } from "./access/revocations.ts";
 import { createRevocationCheck } from "./access/stale-policy.ts";
@@ -30,7 +35,6 @@ import { createPrimeChecker } from "./primes/prime-pool.ts";
 import { createMemoryQuota } from "./quota/memory-quota.ts";
 import { createQuota } from "./quota/quota.ts";
 import { createSeedRouter } from "./seed/endpoint.ts";
-import { createAnswerKeys } from "./signed-answers/answer-key.ts";
 import { createAnswerKeysEndpoint, createAnswerSigning } from "./signed-answers/endpoint.ts";
 import { createTimeRouter, TIME_SCOPE } from "./time/endpoint.ts";
 import { createSteadyClock } from "./time/steady-clock.ts";
@@ -77,7 +81,7 @@ async function composeResourceServer(
   }: Deps,
   store: OwnStore,
 ): Promise<Listeners> {
-  const { resource, issuer, authServerUrl } = config;
+  const { resource, issuer, authServerUrl, answerKeys } = config;
   const ownClient = createOwnClient({ ...config, clock });
   const feed = createRevocationFeed({
     authServerUrl,
@@ -100,6 +104,8 @@ async function composeResourceServer(
     maxLifeSeconds: config.accessTokenMaxSeconds,
     cacheSize: config.tokenCacheSize,
   });
+  const ask = createSignatureKeyQuestion(asking);
+  const signing = { findKey: createFindKey({ ...whose, ask, feed }), resource, clock };
   const metrics = createMetrics({ name: "resource-server", peers });
   const usage = createUsage({
     authServerUrl,
@@ -111,7 +117,7 @@ async function composeResourceServer(
     log,
   });
   const requireScope = createRequireScope({
-    resource,
+    refusals: createRefusals(resource),
     authenticators: {
       access_token: (token, request) =>
         (isOpaque(token) ? validateOpaque : validateJwt)(token, request),
@@ -119,6 +125,14 @@ async function composeResourceServer(
         ...whose,
         ask: createApiKeyIntrospector(asking),
         feed,
+      }),
+      http_signature: createSignatureVerifier({ ...signing, useNonce: store.nonces.use }),
+      signed_url: createSignedUrlVerifier(signing),
+      ...(config.simpleSignatures && {
+        simple_signature: createSimpleSignatureVerifier({
+          ...signing,
+          defaultKeyId: config.simpleSignatures.defaultKeyId,
+        }),
       }),
     },
     charge: createQuota({
@@ -132,7 +146,6 @@ async function composeResourceServer(
     }),
   });
   const checker = createPrimeChecker(config.primes);
-  const answerKeys = config.answerKeys ?? createAnswerKeys();
   const steadyClock = createSteadyClock(clock);
 
   const health = createHealth({ peers });

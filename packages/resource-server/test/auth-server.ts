@@ -57,6 +57,10 @@ export interface TestAuthServer {
   answerFeed(listener: RequestListener | undefined): void;
   answerIntrospection(listener: RequestListener): void;
   answerUsage(listener: RequestListener | undefined): void;
+  /** The key ids that were asked about so far. */
+  keyQuestions: string[];
+  /** What is said of a key id; undefined: that it is not active. */
+  answerKeys(answer: (keyId: string) => object | undefined): void;
   stop(): Promise<void>;
 }
 
@@ -110,12 +114,19 @@ export async function startAuthServer(now: () => number): Promise<TestAuthServer
     const answer = listeners[PATHS.usage] ?? ((_req, out) => out.writeHead(204).end());
     answer(req, res);
   }
+  async function tellKey(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const { key_id: keyId = "" } = await readForm(req);
+    server.keyQuestions.push(keyId);
+    sendJson(res, keyAnswer(keyId) ?? { active: false });
+  }
+  let keyAnswer: (keyId: string) => object | undefined = () => undefined;
 
   const routes: Record<string, RequestListener> = {
     [`POST ${PATHS.token}`]: (req, res) => void giveToken(req, res),
     [`GET ${PATHS.revocations}`]: openFeed,
     [`POST ${PATHS.introspect}`]: (req, res) => void introspect(req, res),
     [`POST ${PATHS.usage}`]: (req, res) => void takeUsage(req, res),
+    [`POST ${PATHS.signatureKeys}`]: (req, res) => void tellKey(req, res),
   };
   stub.answer((req, res) => {
     const route = routes[`${req.method} ${req.url}`];
@@ -140,6 +151,8 @@ export async function startAuthServer(now: () => number): Promise<TestAuthServer
     answerToken: (listener) => void (listeners[PATHS.token] = listener),
     answerFeed: (listener) => void (listeners[PATHS.revocations] = listener),
     answerUsage: (listener) => void (listeners[PATHS.usage] = listener),
+    keyQuestions: [],
+    answerKeys: (answer) => void (keyAnswer = answer),
     answerIntrospection: (listener) => void (listeners[PATHS.introspect] = listener),
     stop: stub.stop,
   };

@@ -4,6 +4,7 @@ import { createTestLog } from "@daykey/service/test/log";
 import { expect } from "vitest";
 import type { FeedLimits } from "../src/access/revocations.ts";
 import type { ResourceServerConfig } from "../src/config.ts";
+import { deriveAnswerKeys } from "../src/signed-answers/answer-key.ts";
 import { createResourceServer } from "../src/server.ts";
 import { startAuthServer, type TestAuthServer } from "./auth-server.ts";
 import {
@@ -94,7 +95,8 @@ export async function startResourceServer(options: Options = {}): Promise<TestRe
     stalePolicy: { kind: "deny" },
     algorithms: ["ES256", "RS256", "Ed25519"],
     accessTokenMaxSeconds: 3600,
-    answerKeys: undefined,
+    simpleSignatures: undefined,
+    answerKeys: deriveAnswerKeys(authServer.credential.clientSecret, RESOURCE),
     public: { host: "127.0.0.1", port: 0 },
     private: { host: "127.0.0.1", port: 0 },
     trustedProxies: [],

@@ -24,12 +24,22 @@ export function isUnread(req: IncomingMessage): boolean {
   return hasBody(req) && !req.complete;
 }
 
+/** A signature is checked over the body before anyone parses it: who reads it second has the same. */
+const bodies = new WeakMap<IncomingMessage, Buffer>();
+
 /** @throws {BodyError} past `limitBytes`, without waiting for the rest, or when the body is cut short. */
 export async function readBody(req: IncomingMessage, limitBytes: number): Promise<Buffer> {
+  const known = bodies.get(req);
+  if (known) {
+    if (known.length > limitBytes) throw new BodyError("too_large");
+    return known;
+  }
   const chunks: Buffer[] = [];
   await consume(req, limitBytes, (chunk) => chunks.push(chunk));
   const [only = Buffer.alloc(0), ...others] = chunks;
-  return others.length === 0 ? only : Buffer.concat(chunks);
+  const body = others.length === 0 ? only : Buffer.concat(chunks);
+  bodies.set(req, body);
+  return body;
 }
 
 /**

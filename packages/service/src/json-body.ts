@@ -20,7 +20,7 @@ export async function readJson(
   if (!isMediaType(req, JSON_MEDIA_TYPE)) {
     throw refusal(415, "unsupported-media-type", "The request body must be JSON in UTF-8.");
   }
-  const text = decodeUtf8(await readBytes(req, limitBytes));
+  const text = decodeUtf8(await readContent(req, limitBytes));
   try {
     return parseJson(text);
   } catch (error) {
@@ -37,7 +37,8 @@ function decodeUtf8(bytes: Buffer): string {
   }
 }
 
-async function readBytes(req: IncomingMessage, limitBytes: number): Promise<Buffer> {
+/** The body's bytes, whatever they are. @throws {ProblemError} 413 past `limitBytes`, 400 when cut short */
+export async function readContent(req: IncomingMessage, limitBytes: number): Promise<Buffer> {
   try {
     return await readBody(req, limitBytes);
   } catch (error) {

@@ -1,8 +1,14 @@
-/** Calls to the resource-server, with a token of the client or a given one; `daykey time` is the plainest. */
+/**
+ * Calls to the resource-server, with a token of the client, a given one, or signed with a key; the answer
+ * verified where that is wanted. `daykey time` is the plainest.
+ */
 import { Option } from "@commander-js/extra-typings";
 import { authorizedFetch } from "@daykey/client/authorized-fetch";
+import type { Fetch } from "@daykey/client/platform";
 import { secureUrl } from "@daykey/client/secure-url";
+import { signedFetch } from "@daykey/client/signed-fetch";
 import { createTokenSource } from "@daykey/client/token-source";
+import { verifiedFetch } from "@daykey/client/verified-fetch";
 import { type Cli, find, insecure, show } from "../cli.ts";
 import { type AnyCommand, command, examples } from "../command.ts";
 import { type Credential, proofBy } from "../credential.ts";
@@ -10,10 +16,13 @@ import { CliError, EXIT, usageError } from "../exit.ts";
 import { accepted, ask, objectIn } from "../http.ts";
 import { readToken } from "../input.ts";
 import { printable } from "../output.ts";
+import { readKeyFile } from "../signature-key-file.ts";
 
 interface CallOptions {
   resource?: string | undefined;
   tokenFile?: string | undefined;
+  keyFile?: string | undefined;
+  signed?: true | undefined;
 }
 
 export const RESOURCE = [
@@ -21,6 +30,9 @@ export const RESOURCE = [
   "the resource-server (default: the credential's)",
 ] as const;
 export const TOKEN_FILE = ["--token-file <file>", "use this token; - for standard input"] as const;
+
+export const KEY_FILE = ["--key-file <file>", "sign the request with this key instead"] as const;
+export const SIGNED = ["--signed", "ask for a signed answer, and verify it here"] as const;
 
 const TIME_FORMATS = ["rfc3339", "datetime", "http-date", "unix", "unix-ms"] as const;
 
@@ -31,11 +43,14 @@ export function timeCommand(cli: Cli): AnyCommand {
     .option("--nonce <nonce>", "what the answer must repeat")
     .option(...RESOURCE)
     .option(...TOKEN_FILE)
+    .option(...KEY_FILE)
+    .option(...SIGNED)
     .addHelpText(
       "after",
       examples(
         "daykey time --zone Europe/Paris",
         "daykey time --format unix-ms --token-file token",
+        "daykey time --key-file key.json --signed",
       ),
     )
     .action(async ({ zone, format, nonce, ...options }) => {
@@ -56,18 +71,14 @@ export function timeCommand(cli: Cli): AnyCommand {
     });
 }
 
-/** What the resource-server answers to a GET with the client's token. @throws {CliError} */
+/** What the resource-server answers to a GET. @throws {CliError} */
 export async function callResource(
   cli: Cli,
   path: string,
   options: CallOptions,
 ): Promise<Record<string, unknown>> {
-  const { credential } = await find(cli, "app");
-  const resource = options.resource ?? credential.resource;
-  if (resource === undefined)
-    throw usageError("The credential names no resource", "Give --resource.");
+  const { resource, call } = await caller(cli, options);
   const url = new URL(path, secureUrl(resource, insecure(cli)));
-  const call = await caller(cli, { credential, resource, tokenFile: options.tokenFile });
   const answer = await cli.terminal.during("Asking the resource-server", () =>
     ask(`The resource-server at ${url.origin}`, (signal) => call(url, { signal })),
   );
@@ -75,25 +86,52 @@ export async function callResource(
   return objectIn(what, accepted(what, answer));
 }
 
-/** `fetch` with the given token, or with the client's own. */
-async function caller(
+/** `fetch` as the options say, and for which resource. @throws {CliError} */
+async function caller(cli: Cli, options: CallOptions): Promise<{ resource: string; call: Fetch }> {
+  const { resource, call } = await (options.keyFile === undefined
+    ? tokenCaller(cli, options)
+    : keyCaller(cli, options.keyFile, options));
+  if (!options.signed) return { resource, call };
+  return { resource, call: verifiedFetch(call, { resource, ...insecure(cli) }) };
+}
+
+async function keyCaller(
   cli: Cli,
-  {
-    credential,
-    resource,
-    tokenFile,
-  }: { credential: Credential; resource: string; tokenFile: string | undefined },
-): Promise<(url: URL, init: RequestInit) => Promise<Response>> {
-  if (tokenFile !== undefined) {
-    const headers = { authorization: `Bearer ${await readToken(cli, tokenFile)}` };
-    return (url, init) => fetch(url, { ...init, headers, redirect: "error" });
-  }
+  keyFile: string,
+  { resource: given, tokenFile }: CallOptions,
+): Promise<{ resource: string; call: Fetch }> {
+  if (tokenFile !== undefined) throw usageError("--token-file and --key-file are both given");
+  const key = await readKeyFile(keyFile);
+  const resource = given ?? key.resource;
+  const platform = { clock: cli.clock };
+  return { resource, call: signedFetch(key, { origin: resource, platform, ...insecure(cli) }) };
+}
+
+/** With the given token, or with the client's own. */
+async function tokenCaller(
+  cli: Cli,
+  { resource: given, tokenFile }: CallOptions,
+): Promise<{ resource: string; call: Fetch }> {
+  const { credential } = await find(cli, "app");
+  const resource = given ?? credential.resource;
+  if (resource === undefined)
+    throw usageError("The credential names no resource", "Give --resource.");
+  if (tokenFile === undefined) return { resource, call: ownTokenCaller(cli, credential, resource) };
+  const authorization = `Bearer ${await readToken(cli, tokenFile)}`;
+  const call: Fetch = (url, init) => {
+    const headers = new Headers(init?.headers);
+    headers.set("authorization", authorization);
+    return fetch(url, { ...init, headers, redirect: "error" });
+  };
+  return { resource, call };
+}
+
+function ownTokenCaller(cli: Cli, credential: Credential, resource: string): Fetch {
   const { issuer, token_endpoint: tokenEndpoint } = credential;
-  const proof = proofBy("once", credential);
   const source = createTokenSource({
     issuer,
     tokenEndpoint,
-    credential: proof,
+    credential: proofBy("once", credential),
     resource,
     ...insecure(cli),
   });

@@ -4,7 +4,7 @@ import { verifyPrimeAnswer, type PrimeEvidence } from "@daykey/common/prime-answ
 import { type Cli, show } from "../cli.ts";
 import { type AnyCommand, command, examples } from "../command.ts";
 import { CliError, EXIT, usageError } from "../exit.ts";
-import { callResource, RESOURCE, text, TOKEN_FILE } from "./calls.ts";
+import { callResource, KEY_FILE, RESOURCE, SIGNED, text, TOKEN_FILE } from "./calls.ts";
 
 type Said = Record<string, unknown>;
 type Direction = "next" | "previous";
@@ -17,6 +17,8 @@ export function primeCommand(cli: Cli): AnyCommand {
     .option("--verify", "ask for evidence, and verify it here")
     .option(...RESOURCE)
     .option(...TOKEN_FILE)
+    .option(...KEY_FILE)
+    .option(...SIGNED)
     .addHelpText(
       "after",
       examples(

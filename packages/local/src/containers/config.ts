@@ -26,7 +26,6 @@ export interface SecretFiles {
   databaseUrl: string;
   resourceServer: string;
   resourceDatabaseUrl: string;
-  answerKey: string;
   admin: string;
   demo: string;
   /** Key and certificate, as HAProxy reads them. */
@@ -51,7 +50,6 @@ export function readConfig(env: Record<string, string | undefined>): ContainersC
       databaseUrl: at("auth-server/database-url"),
       resourceServer: at("resource-server/credential.json"),
       resourceDatabaseUrl: at("resource-server/database-url"),
-      answerKey: at("resource-server/answer-key.json"),
       admin: at("operator/admin.json"),
       demo: at("operator/demo.json"),
       tls: at("tls/server.pem"),

@@ -63,7 +63,6 @@ test("init makes every secret once; another run changes none", async () => {
     "migrate/owner-url",
     "migrate/superuser-url",
     "postgres/password",
-    "resource-server/answer-key.json",
     "resource-server/database-url",
     "tls/certificate.pem",
     "tls/server.pem",

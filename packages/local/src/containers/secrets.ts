@@ -7,7 +7,6 @@ import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import { generateMasterKey } from "@daykey/auth-server/keys/master-key";
 import type { Clock } from "@daykey/common/clock";
-import { generateAnswerKey } from "@daykey/resource-server/signed-answers/answer-key";
 import type { ContainersConfig } from "./config.ts";
 import { selfSignedCertificate } from "./self-signed-certificate.ts";
 
@@ -46,7 +45,6 @@ export async function makeSecrets({
     databaseUrl("daykey_resource", randomPassword(), "daykey"),
   );
   await keep(files.masterKey, generateMasterKey);
-  await keep(files.answerKey, generateAnswerKey);
   // Grafana runs as a user of its own, which alone has this volume.
   await keep(files.grafanaPassword, randomPassword, 0o644);
 

@@ -41,11 +41,14 @@ export class InvalidCredential extends Error {
   readonly reason: string;
   /** Only of one that the issuer vouches for. */
   readonly holder: Holder | undefined;
+  /** Fixed text for the caller, about what anyone can see in the request. */
+  readonly hint: string | undefined;
 
-  constructor(reason: string, holder?: Holder) {
+  constructor(reason: string, holder?: Holder, hint?: string) {
     super(reason);
     this.reason = reason;
     this.holder = holder;
+    this.hint = hint;
   }
 }
 

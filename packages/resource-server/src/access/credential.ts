@@ -7,6 +7,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { idOfApiKey } from "@daykey/common/api-key";
 import { isBearerToken, readBearer } from "@daykey/common/bearer";
+import { hasUrlSignature } from "@daykey/common/signed-url";
 import type { CredentialKind } from "./access.ts";
 
 /** What was presented, or why that cannot be said. */
@@ -16,9 +17,6 @@ export type PresentedCredential =
   /** Nothing, or a scheme that is not served here. */
   | { kind: "none" }
   | { kind: "malformed"; detail: string };
-
-/** Any of these makes a URL a signed one. */
-const SIGNED_URL_PARAMETERS = ["dk-key", "dk-expires", "dk-signature"];
 
 /** Names under which others carry credentials in a URL, in lower case and without `-` and `_`. */
 const CREDENTIAL_NAMES = new Set([
@@ -32,12 +30,14 @@ const CREDENTIAL_NAMES = new Set([
   "clientassertion",
   "clientsecret",
   "clientsecrethash",
+  "hmac",
   "idtoken",
   "jwt",
   "key",
   "password",
   "refreshtoken",
   "secret",
+  "signature",
   "token",
   "xapikey",
   "xpaauthtoken",
@@ -69,7 +69,7 @@ export function readCredential(
   if (key !== undefined) brought.push(readOne("api_key", key, "X-Api-Key is not one API key."));
   const signature = signatureKind(headers);
   if (signature && accepted.has(signature)) brought.push({ kind: signature, text: "" });
-  if (accepted.has("signed_url") && SIGNED_URL_PARAMETERS.some((name) => query.has(name))) {
+  if (accepted.has("signed_url") && hasUrlSignature(query)) {
     brought.push({ kind: "signed_url", text: "" });
   }
   if (brought.length > 1) return { kind: "malformed", detail: "Use exactly one credential." };

@@ -16,6 +16,8 @@ export interface Refusals {
   /** An error of an authenticator as a problem; any other as it is. */
   because(error: unknown, kind: CredentialKind): unknown;
   insufficientScope(scope: string, kind: CredentialKind): ProblemError;
+  /** The route is for other clients. */
+  otherClient(kind: CredentialKind): ProblemError;
 }
 
 const TOKEN = { code: "invalid-token", title: "The access token is not valid here" };
@@ -63,7 +65,9 @@ export function createRefusals(resource: string): Refusals {
     because(error, kind) {
       if (error instanceof InvalidCredential) {
         const headers = challengeFor(kind, { error: "invalid_token" });
-        return new ProblemError({ status: 401, ...INVALID[kind], reason: error.reason, headers });
+        const detail = error.hint === undefined ? {} : { detail: error.hint };
+        const { reason } = error;
+        return new ProblemError({ status: 401, ...INVALID[kind], ...detail, reason, headers });
       }
       if (error instanceof KeysUnavailable) {
         return unavailable("keys-unavailable", "Access tokens", "keys_unavailable");
@@ -87,6 +91,14 @@ export function createRefusals(resource: string): Refusals {
         detail: `This needs the scope ${scope}.`,
         reason: "insufficient_scope",
         headers: challengeFor(kind, { error: "insufficient_scope", scope }),
+      }),
+    otherClient: (kind) =>
+      new ProblemError({
+        status: 403,
+        code: "other-client",
+        title: "This is for other clients",
+        reason: "other_client",
+        headers: challengeFor(kind, {}),
       }),
   };
 }

@@ -12,10 +12,17 @@ import {
   InvalidCredential,
 } from "./access.ts";
 import { readCredential } from "./credential.ts";
-import { createRefusals } from "./refusals.ts";
+import type { Refusals } from "./refusals.ts";
 
-/** A middleware that lets a request with this scope through, while the route's own quota has room. */
-export type RequireScope = (scope: string, route?: RouteQuota) => AppMiddleware;
+export interface GuardOptions {
+  /** Clients for whom alone it is. */
+  only?: readonly string[];
+  /** The route's own, beside those of the credential. */
+  quota?: RouteQuota | undefined;
+}
+
+/** A middleware that lets a request with this scope through, for one route or for all of a router. */
+export type RequireScope = (scope: string, options?: GuardOptions) => AppMiddleware;
 
 /** One for each kind of credential that is served; others are not credentials here. */
 export type Authenticators = Readonly<
@@ -23,46 +30,47 @@ export type Authenticators = Readonly<
 >;
 
 export function createRequireScope({
-  resource,
+  refusals,
   authenticators,
   charge,
 }: {
-  /** This resource's URI. */
-  resource: string;
+  /** How it says no: `createRefusals`, or other words of one's own. */
+  refusals: Refusals;
   authenticators: Authenticators;
   charge: ChargeQuota;
 }): RequireScope {
   const accepted = new Set(Object.keys(authenticators) as CredentialKind[]);
-  const refusals = createRefusals(resource);
 
-  return (scope, route) => async (ctx, next) => {
-    const { logFields } = ctx.state;
-    const note = ({ clientId, credential, grant }: Holder): void =>
-      void Object.assign(logFields, { client: clientId, kid: credential, grant });
+  return (scope, { only, quota } = {}) =>
+    async (ctx, next) => {
+      const { logFields } = ctx.state;
+      const note = ({ clientId, credential, grant }: Holder): void =>
+        void Object.assign(logFields, { client: clientId, kid: credential, grant });
 
-    // 1. Exactly one credential.
-    const presented = readCredential(ctx.req.headers, ctx.querystring, accepted);
-    if (presented.kind === "none") throw refusals.noCredential();
-    if (presented.kind === "malformed") throw refusals.malformed(presented.detail);
-    const { kind, text } = presented;
-    logFields["via"] = kind;
+      // 1. Exactly one credential.
+      const presented = readCredential(ctx.req.headers, ctx.querystring, accepted);
+      if (presented.kind === "none") throw refusals.noCredential();
+      if (presented.kind === "malformed") throw refusals.malformed(presented.detail);
+      const { kind, text } = presented;
+      logFields["via"] = kind;
 
-    // 2. Whose it is.
-    const authenticate = authenticators[kind];
-    if (!authenticate) throw new TypeError("readCredential: a kind that is not accepted");
-    const access = await authenticate(text, ctx.req).catch((error: unknown) => {
-      if (error instanceof InvalidCredential && error.holder) note(error.holder);
-      throw refusals.because(error, kind);
-    });
-    note(access);
+      // 2. Whose it is.
+      const authenticate = authenticators[kind];
+      if (!authenticate) throw new TypeError("readCredential: a kind that is not accepted");
+      const access = await authenticate(text, ctx.req).catch((error: unknown) => {
+        if (error instanceof InvalidCredential && error.holder) note(error.holder);
+        throw refusals.because(error, kind);
+      });
+      note(access);
 
-    // 3. What it may.
-    if (!access.scope.includes(scope)) throw refusals.insufficientScope(scope, kind);
+      // 3. What it may.
+      if (!access.scope.includes(scope)) throw refusals.insufficientScope(scope, kind);
+      if (only && !only.includes(access.clientId)) throw refusals.otherClient(kind);
 
-    // 4. Whether its quotas have room.
-    const { headers, wouldRefuse } = await charge(access, scope, route);
-    if (wouldRefuse) logFields["quota"] = "would_refuse";
-    ctx.set(headers);
-    await next();
-  };
+      // 4. Whether its quotas have room.
+      const { headers, wouldRefuse } = await charge(access, scope, quota);
+      if (wouldRefuse) logFields["quota"] = "would_refuse";
+      ctx.set(headers);
+      await next();
+    };
 }

@@ -45,15 +45,20 @@ export function createSeedRouter({
       : { name: "articles", quota: { limit: dailyLimit, window: "day" } };
   const router = createRouter();
   // Its body says nothing: the article's client sends an empty one as JSON.
-  router.post("/get-current-time", ownErrors, requireScope(TIME_SCOPE, limit), (ctx) => {
+  router.post("/get-current-time", ownErrors, requireScope(TIME_SCOPE, { quota: limit }), (ctx) => {
     const [date, time] = new Date(clock() * 1000).toISOString().split(/[T.]/);
     write(ctx, { currentTime: `${date} ${time}` } satisfies CurrentTime);
   });
-  router.post("/check-prime", ownErrors, requireScope(PRIMES_SCOPE, limit), async (ctx) => {
-    const number = readNumber(await readJson(ctx.req, { limitBytes: BODY_BYTES }));
-    const { prime } = await checker.check(number, gone(ctx));
-    write(ctx, { number, isPrime: prime } satisfies PrimeVerdict);
-  });
+  router.post(
+    "/check-prime",
+    ownErrors,
+    requireScope(PRIMES_SCOPE, { quota: limit }),
+    async (ctx) => {
+      const number = readNumber(await readJson(ctx.req, { limitBytes: BODY_BYTES }));
+      const { prime } = await checker.check(number, gone(ctx));
+      write(ctx, { number, isPrime: prime } satisfies PrimeVerdict);
+    },
+  );
   return router;
 }
 

@@ -4,8 +4,8 @@
  */
 import {
   createHash,
+  createHmac,
   createPrivateKey,
-  generateKeyPairSync,
   type JsonWebKey,
   type KeyObject,
   sign,
@@ -42,14 +42,17 @@ export function readAnswerKeys(text: string): AnswerKeys | undefined {
   }
 }
 
-/** A new private JWK, as ANSWER_KEY wants it. */
-export function generateAnswerKey(): string {
-  return JSON.stringify(generateKeyPairSync("ed25519").privateKey.export({ format: "jwk" }));
-}
+/** An Ed25519 private key (RFC 8410 §7) without its 32 bytes. */
+const PKCS8_HEAD = Buffer.from("302e020100300506032b657004220420", "hex");
 
-/** One that nobody else has, and that ends with this process. */
-export function createAnswerKeys(): AnswerKeys {
-  return [toAnswerKey(generateKeyPairSync("ed25519").privateKey)];
+/**
+ * The key without ANSWER_KEY: made of this server's own secret, so that all instances have the same, and
+ * nobody else, the auth-server included.
+ */
+export function deriveAnswerKeys(clientSecret: string, resource: string): AnswerKeys {
+  const seed = createHmac("sha256", clientSecret).update(`daykey-answer-key-v1\n${resource}\n`);
+  const der = Buffer.concat([PKCS8_HEAD, seed.digest()]);
+  return [toAnswerKey(createPrivateKey({ key: der, format: "der", type: "pkcs8" }))];
 }
 
 /** @throws for a key of another kind */

@@ -22,6 +22,7 @@ beforeAll(async () => {
   api = await startResourceServer();
   servers.set("Ed25519", api);
   const answerKeys = readAnswerKeys(JSON.stringify(es256.export({ format: "jwk" })));
+  if (!answerKeys) throw new TypeError("no key");
   servers.set("ES256", await startResourceServer({ config: { answerKeys } }));
 });
 afterAll(async () => {

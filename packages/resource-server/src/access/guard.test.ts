@@ -1,0 +1,65 @@
+/** The guard as others may put it up: for some clients, for all routes, with words of their own. */
+import { ProblemError } from "@daykey/service/problem-error";
+import { createRouter } from "@daykey/service/router";
+import { expect, onTestFinished, test } from "vitest";
+import { serveRouters } from "../../test/serve-routers.ts";
+import { type Access, InvalidCredential } from "./access.ts";
+import { createRefusals, type Refusals } from "./refusals.ts";
+import { createRequireScope, type RequireScope } from "./require-scope.ts";
+
+/** Tokens are client ids. */
+function guard(refusals: Refusals = createRefusals("https://api.example")): RequireScope {
+  const authenticate = async (clientId: string): Promise<Access> => {
+    if (clientId === "nobody") throw new InvalidCredential("unknown");
+    const quotas = { client: [], key: [] };
+    return { via: "access_token", clientId, credential: "k", scope: ["read"], quotas };
+  };
+  return createRequireScope({
+    refusals,
+    authenticators: { access_token: authenticate, api_key: authenticate },
+    charge: () => Promise.resolve({ headers: {}, wouldRefuse: false }),
+  });
+}
+
+async function serve(requireScope: RequireScope) {
+  const router = createRouter();
+  router.use(requireScope("read"));
+  router.get("/all", (ctx) => void (ctx.body = {}));
+  router.get("/some", requireScope("read", { only: ["billing", "cron"] }), (ctx) => {
+    ctx.body = {};
+  });
+  const server = await serveRouters(router);
+  onTestFinished(() => server.stop());
+  return async (path: string, client: string) => {
+    const headers = { authorization: `Bearer ${client}` };
+    const response = await fetch(server.url + path, { headers });
+    return [response.status, await response.json()];
+  };
+}
+
+test("only named clients pass where a route says so", async () => {
+  const get = await serve(guard());
+  expect(await get("/some", "billing")).toEqual([200, {}]);
+  expect(await get("/some", "cron")).toEqual([200, {}]);
+  expect(await get("/all", "other")).toEqual([200, {}]);
+  expect(await get("/some", "other")).toEqual([
+    403,
+    { type: "urn:daykey:problem:other-client", title: "This is for other clients", status: 403 },
+  ]);
+});
+
+test("one guard stands before all routes of a router", async () => {
+  const get = await serve(guard());
+  expect((await get("/all", "nobody"))[0]).toBe(401);
+  expect((await get("/some", "nobody"))[0]).toBe(401);
+});
+
+test("who puts the guard up says how it refuses", async () => {
+  const ours = createRefusals("https://api.example");
+  const because = (): ProblemError => new ProblemError({ status: 403, title: "not authorized" });
+  const get = await serve(guard({ ...ours, because }));
+  expect(await get("/all", "nobody")).toEqual([
+    403,
+    { type: "about:blank", title: "not authorized", status: 403 },
+  ]);
+});
