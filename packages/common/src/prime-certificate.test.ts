@@ -29,6 +29,15 @@ describe("certificates", () => {
     expect(proves(3n, { prime: 3n, base: 2n, factors: [2n] })).toBe(true);
   });
 
+  test("a factor more costs little: the primorial prime 2657# + 1 has 384", () => {
+    const factors = Array.from({ length: 2658 }, (_, n) => BigInt(n)).filter(isSmallPrime);
+    const prime = factors.reduce((all, p) => all * p, 1n) + 1n;
+    const steps = [{ prime, base: 2n, factors }];
+    expect([factors.length, proves(prime, ...steps)]).toEqual([384, true]);
+    // A hundred times the same is true as well, and too much.
+    expect(proves(prime, ...Array.from({ length: 100 }, () => steps).flat())).toBe(false);
+  });
+
   const changed = (change: Partial<PrattStep>): PrattStep[] => [{ ...OUTER, ...change }, INNER];
   const others = OUTER.factors.slice(0, -1);
   test.each<[string, bigint, PrattStep[]]>([

@@ -146,7 +146,7 @@ const DEFINITIONS = {
     default: 100,
     min: 0,
     max: 10_000,
-    description: "Large numbers that may wait for a thread, before 503",
+    description: "Requests about large numbers that may wait for a thread, before 503",
   }),
   SEED_DAILY_LIMIT: integer({
     default: 5,

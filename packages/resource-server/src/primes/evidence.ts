@@ -3,8 +3,9 @@
  * composite a factor in the place of a Miller–Rabin base. Both within a budget; without luck the
  * answer stays what it was.
  */
-import { jacobi, modPow } from "@daykey/common/integers";
+import { jacobi } from "@daykey/common/integers";
 import {
+  hasFullOrder,
   isPrimeBy,
   type PrattStep,
   type PrimeCertificate,
@@ -52,9 +53,7 @@ function stepOf(prime: bigint, budget: Budget): PrattStep | undefined {
   if (!factors) return undefined;
   // A primitive root is no square: that halves the candidates for nothing.
   const base = SMALL_PRIMES.find(
-    (candidate) =>
-      jacobi(candidate, prime) === -1 &&
-      factors.every((factor) => modPow(candidate, (prime - 1n) / factor, prime) !== 1n),
+    (candidate) => jacobi(candidate, prime) === -1 && hasFullOrder(candidate, prime, factors),
   );
   return base === undefined ? undefined : { prime, base, factors };
 }

@@ -52,7 +52,7 @@ export function findFactor(n: bigint, budget: Budget): bigint | undefined {
   return undefined;
 }
 
-/** One run over x² + c: a factor, n itself when all of them came at once, or undefined at the budget's end. */
+/** One run over x² + c: a factor, or n itself when all came in one batch, or undefined at the budget's end. */
 function runRho(n: bigint, c: bigint, budget: Budget): bigint | undefined {
   const cost = 2 * Math.max(1, (bitLength(n) / 128) ** 1.25);
   const next = (x: bigint) => (x * x + c) % n;
@@ -62,7 +62,6 @@ function runRho(n: bigint, c: bigint, budget: Budget): bigint | undefined {
     for (let i = 0; i < length; i++) y = next(y);
     budget.left -= (cost / 2) * length;
     for (let done = 0; done < length && budget.left > 0; done += BATCH) {
-      const start = y;
       let product = 1n;
       const count = Math.min(BATCH, length - done);
       for (let i = 0; i < count; i++) {
@@ -72,18 +71,10 @@ function runRho(n: bigint, c: bigint, budget: Budget): bigint | undefined {
       budget.left -= cost * count;
       const divisor = gcd(product, n);
       if (divisor === 1n) continue;
-      return divisor === n ? stepByStep(n, x, start, next) : divisor;
+      return divisor;
     }
   }
   return undefined;
-}
-
-/** As the batch went past it: the first divisor that a single difference has. */
-function stepByStep(n: bigint, x: bigint, start: bigint, next: (x: bigint) => bigint): bigint {
-  for (let y = next(start); ; y = next(y)) {
-    const divisor = gcd(distance(x, y), n);
-    if (divisor !== 1n) return divisor;
-  }
 }
 
 function distance(a: bigint, b: bigint): bigint {
