@@ -8,6 +8,8 @@ let server: TestAuthServer;
 let admin: TestAdmin;
 let kid: string;
 let keyKid: string;
+let apiKey: string;
+let signatureKey: string;
 beforeAll(async () => {
   server = await startAuthServer();
   admin = await createTestAdmin(server);
@@ -18,6 +20,10 @@ beforeAll(async () => {
     jwk: publicKey.export({ format: "jwk" }),
   });
   keyKid = key.body.kid;
+  const accessKey = { name: "x" };
+  apiKey = (await admin.post("/clients/target/api-keys", accessKey)).body.id;
+  const symmetric = { ...accessKey, algorithm: "hmac-sha256" };
+  signatureKey = (await admin.post("/clients/target/signature-keys", symmetric)).body.id;
   await admin.create({ client_id: "off" });
   await admin.post("/clients/off/disable");
   await admin.post("/resources", { uri: "https://idle.example.test", name: "i", scopes: ["a"] });
@@ -43,6 +49,9 @@ const CHANGES: [action: string, method: string, path: () => string, body?: objec
   ["secret.revoke", "POST", () => `/clients/target/secrets/${kid}/revoke`],
   ["client_key.add", "POST", () => "/clients/target/keys", { jwk: OTHER_KEY }],
   ["client_key.revoke", "POST", () => `/clients/target/keys/${keyKid}/revoke`],
+  ["api_key.create", "POST", () => "/clients/target/api-keys", { name: "y" }],
+  ["api_key.rotate", "POST", () => `/clients/target/api-keys/${apiKey}/rotate`],
+  ["signature_key.revoke", "POST", () => `/clients/target/signature-keys/${signatureKey}/revoke`],
   [
     "resource.create",
     "POST",
@@ -62,6 +71,7 @@ async function everything(): Promise<string> {
     "clients",
     "secrets",
     "client_keys",
+    "access_keys",
     "resources",
     "keys",
     "grants",

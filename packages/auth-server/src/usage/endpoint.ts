@@ -15,7 +15,7 @@ import type { BearerAuthorizer } from "../revocation/bearer.ts";
 import type { UsageStore } from "./usage-store.ts";
 
 const REPORT_SCOPE = "introspect";
-const BODY_BYTES = 262_144;
+const BODY_BYTES = 524_288;
 const MAX_COUNTS = 1000;
 
 const whole = z.bigint().min(0n).max(BigInt(1e12)).transform(Number);
