@@ -76,21 +76,29 @@ export function parseJson(
  * @throws {TypeError} for what JSON cannot hold: undefined, NaN, an infinity, a function
  */
 export function stringifyJson(value: JsonValue): string {
-  if (typeof value === "bigint") return value.toString();
+  switch (typeof value) {
+    case "string":
+    case "boolean":
+      return JSON.stringify(value);
+    case "bigint":
+      return value.toString();
+    case "number":
+      if (!Number.isFinite(value)) throw new TypeError("stringifyJson: JSON has no such number");
+      return JSON.stringify(value);
+    case "object":
+      return value === null ? "null" : stringifyMembers(value);
+    default:
+      throw new TypeError("stringifyJson: JSON has no such type");
+  }
+}
+
+function stringifyMembers(value: readonly JsonValue[] | JsonObject): string {
   if (Array.isArray(value)) return `[${value.map(stringifyJson).join(",")}]`;
-  if (typeof value === "object" && value !== null) {
-    const members = Object.entries(value).map(
-      ([name, member]) => `${JSON.stringify(name)}:${stringifyJson(member)}`,
-    );
-    return `{${members.join(",")}}`;
+  let members = "";
+  for (const [name, member] of Object.entries(value)) {
+    members += `${members === "" ? "" : ","}${JSON.stringify(name)}:${stringifyJson(member)}`;
   }
-  if (value !== null && !["boolean", "number", "string"].includes(typeof value)) {
-    throw new TypeError("stringifyJson: JSON has no such type");
-  }
-  if (typeof value === "number" && !Number.isFinite(value)) {
-    throw new TypeError("stringifyJson: JSON has no such number");
-  }
-  return JSON.stringify(value);
+  return `{${members}}`;
 }
 
 function readValue(reader: Reader, depth: number): JsonValue {
