@@ -20,8 +20,7 @@ export async function serveRouters(...routers: AppRouter[]): Promise<RouterServe
   const { log, lines } = createTestLog();
   const trustedProxies = createTrustedProxies([]);
   const app = createApp({ log, trustedProxies, errorFormat: "problem", routers });
-  const handle = app.callback();
-  const server = createServer((req, res) => void handle(req, res)).listen(0, "127.0.0.1");
+  const server = createServer((req, res) => void app(req, res)).listen(0, "127.0.0.1");
   await once(server, "listening");
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

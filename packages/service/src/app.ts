@@ -4,6 +4,7 @@
  * fifth of an answer. Koa's own error answers are switched off (H8).
  */
 import { randomUUID } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { BlockList } from "node:net";
 
 import Koa from "koa";
@@ -19,8 +20,10 @@ import { logRequest } from "./request-log.ts";
 import { checkRequest, drainAfterError, drainRequest } from "./request-rules.ts";
 import { createRoutes } from "./routes.ts";
 import { allowedMethods, type AppContext, type AppRouter, type AppState } from "./router.ts";
+import { send } from "./send.ts";
 
-export type App = Koa<AppState>;
+/** Answers one request; never rejects. */
+export type App = (req: IncomingMessage, res: ServerResponse) => Promise<void>;
 
 export function createApp({
   log,
@@ -43,12 +46,12 @@ export function createApp({
   finish?: (ctx: AppContext) => Promise<void> | undefined;
   routers: readonly AppRouter[];
 }): App {
-  const app: App = new Koa<AppState>();
+  const koa = new Koa<AppState>();
   const format = errorFormat;
   const limitAddress = createAddressLimit(requestsPerAddress);
   const answerRoute = createRoutes(routers, unmatched);
 
-  app.use(async (ctx) => {
+  async function answer(ctx: AppContext): Promise<void> {
     const startedAt = performance.now();
     begin(ctx, clientAddress(ctx.req, trustedProxies));
     try {
@@ -69,12 +72,15 @@ export function createApp({
     const seconds = (performance.now() - startedAt) / 1000;
     logRequest(log, ctx, seconds);
     metrics?.observe(ctx, seconds);
-  });
+    send(ctx);
+  }
 
-  app.context.onerror = lastResort({ log, format });
-  // `onerror` has dealt with it; Koa would print it.
-  app.on("error", () => {});
-  return app;
+  koa.context.onerror = lastResort({ log, format });
+  return async (req, res) => {
+    res.statusCode = 404;
+    const ctx = koa.createContext<AppState>(req, res);
+    await answer(ctx).catch((error: unknown) => ctx.onerror(error as Error));
+  };
 }
 
 /** Gives the request its id and its state, and its answer the headers that all answers have (H11). */

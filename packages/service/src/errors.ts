@@ -105,7 +105,7 @@ function problemBody(error: KnownError): [type: string, body: object] {
  */
 export function lastResort({ log, format }: { log: Log; format: ErrorFormat }) {
   return function onerror(this: unknown, error: unknown): void {
-    // Koa calls this at the end of every answer too.
+    // Koa calls this at the end of every stream too.
     if (error === undefined || error === null) return;
     const ctx = this as AppContext;
     const { requestId } = ctx.state;

@@ -54,18 +54,14 @@ export function createHttpServer(
     // The application refuses a missing Host itself, in the listener's error format.
     requireHostHeader: false,
   });
-  const handle = app.callback();
-  const answers = new Set<ServerResponse>();
   const sockets = new Set<Socket>();
   let isStopping = false;
 
   server.on("request", (req, res) => {
-    answers.add(res);
-    res.once("close", () => answers.delete(res));
     if (isStopping) res.setHeader("Connection", "close");
-    void handle(req, res);
+    void app(req, res);
   });
-  server.on("checkExpectation", (req, res) => void handle(req, res));
+  server.on("checkExpectation", (req, res) => void app(req, res));
   server.on("clientError", refuse);
   server.on("connection", (socket) => {
     sockets.add(socket);
@@ -77,7 +73,9 @@ export function createHttpServer(
     server,
     async stop(delaySeconds = 0) {
       isStopping = true;
-      for (const res of answers) if (!res.headersSent) res.setHeader("Connection", "close");
+      for (const res of [...sockets].map(answerInProgress)) {
+        if (res?.headersSent === false) res.setHeader("Connection", "close");
+      }
       // Closed at once, a connection that seems idle may have a request on its way.
       if (delaySeconds > 0) await sleep(delaySeconds * 1000);
       const closed = Promise.withResolvers<void>();
@@ -100,7 +98,8 @@ export function createHttpServer(
 
 /** Node's parser or clock gave a connection up. Its reasons are not told. */
 function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (!socket.writable || answerHasBegun(socket)) {
+  // A second head would be read as the body of an answer that has begun.
+  if (!socket.writable || answerInProgress(socket)?.headersSent === true) {
     socket.destroy();
     return;
   }
@@ -113,10 +112,10 @@ function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
   );
 }
 
-/** Node keeps the answer in progress on its socket; a second head would be read as its body. */
-function answerHasBegun(socket: Duplex): boolean {
-  const { _httpMessage: res } = socket as { _httpMessage?: ServerResponse };
-  return res?.headersSent === true;
+/** Node keeps the answer in progress on its socket. */
+function answerInProgress(socket: Duplex): ServerResponse | undefined {
+  const { _httpMessage: res } = socket as { _httpMessage?: ServerResponse | null };
+  return res ?? undefined;
 }
 
 function limitConnections(limit: number, trustedProxies: BlockList) {
