@@ -1,7 +1,7 @@
 /** The API page of `npm start` in a browser: a person opens it, authorizes, and asks for the time. */
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { machineTool } from "@daykey/service/test/machine-tool";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { machineTool } from "../test/machine-tool.ts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type CredentialFile, startStack } from "../test/stack.ts";
 
 /** Nothing of Chromium's own goes to the network either. */

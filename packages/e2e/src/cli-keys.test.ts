@@ -65,6 +65,22 @@ test("an API key is printed once, opens its resource, is rotated into its file a
   expect(await statusWith(successor.trim())).toBe(200);
 });
 
+test("V11: a client's quota holds for its key, and what it used is told within seconds", async () => {
+  const what = `--resource ${line.resource} --scope time:read`;
+  await result(`clients create limited --name limited ${what} --quota 2/day --save limited.json`);
+  const key = (await result("api-keys create limited --name any --life 90d")).trim();
+  const statuses = [];
+  for (let call = 1; call <= 5; call++) statuses.push(await statusWith(key));
+  expect(statuses).toEqual([200, 200, 429, 429, 429]);
+  const usage = async () =>
+    (JSON.parse(await result("usage --client limited --json")) as { items: object[] }).items;
+  await expect
+    .poll(usage, { timeout: 20_000, interval: 1000 })
+    .toEqual([
+      expect.objectContaining({ client_id: "limited", scope: "time:read", served: 2, refused: 3 }),
+    ]);
+});
+
 test("a signature key is a file that the SDK takes; of a pair the server gets the public half", async () => {
   await result("signature-keys create billing --name pair --save pair.json");
   const pair = JSON.parse(await read("pair.json")) as Record<string, unknown>;

@@ -167,9 +167,14 @@ const IMPORTS: readonly Plant[] = [
     reason: SQL,
     allowed: ["./grants-store.ts"],
   },
-  ...["src/grants/grants-store.ts", "migrations/0001-initial.ts", "src/migrate.ts"].map((file) => ({
+  ...[
+    "auth-server/src/grants/grants-store.ts",
+    "auth-server/migrations/0001-initial.ts",
+    "auth-server/src/migrate.ts",
+    "resource-server/src/own-store.ts",
+  ].map((file) => ({
     rule: `House rule 3: SQL, but no Koa, in ${file}`,
-    file: `packages/auth-server/${file}`,
+    file: `packages/${file}`,
     refused: ["koa", "@daykey/service/router"],
     reason: KOA,
     allowed: ["pg", "knex", "@daykey/service/database"],
