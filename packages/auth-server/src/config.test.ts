@@ -31,6 +31,7 @@ test("three settings are enough; the rest have defaults", () => {
     databaseDirectUrl: ENV.DATABASE_URL,
     databasePool: 10,
     preparedStatements: true,
+    redisUrl: undefined,
     masterKey: MASTER_KEY,
     masterKeyPrevious: undefined,
     public: { host: "0.0.0.0", port: 4000 },

@@ -45,6 +45,12 @@ const DEFINITIONS = {
     default: "on",
     description: "Off behind a pooler that does not carry them, such as PgBouncer before 1.21",
   }),
+  REDIS_URL: secret({
+    optional: true,
+    pattern: /^rediss?:\/\/./,
+    form: "a URL that begins with redis:// or rediss://",
+    description: "Redis or Valkey, for used one-time hashes in place of PostgreSQL",
+  }),
   MASTER_KEY: judged(
     "MASTER_KEY",
     secret({ description: "Seals the keys in the database: 64 hex digits, or passphrase:<text>" }),
@@ -165,6 +171,7 @@ export interface AuthServerConfig extends ListenerConfig {
   databaseDirectUrl: string;
   databasePool: number;
   preparedStatements: boolean;
+  redisUrl: string | undefined;
   masterKey: string;
   masterKeyPrevious: string | undefined;
   adminCredentialFile: string | undefined;
@@ -208,6 +215,7 @@ export function readConfig(env: Record<string, string | undefined>): AuthServerC
     databaseDirectUrl: settings.DATABASE_DIRECT_URL ?? settings.DATABASE_URL,
     databasePool: settings.DATABASE_POOL,
     preparedStatements: settings.PREPARED_STATEMENTS === "on",
+    redisUrl: settings.REDIS_URL,
     masterKey: settings.MASTER_KEY,
     masterKeyPrevious: settings.MASTER_KEY_PREVIOUS,
     ...listenerConfig(settings),

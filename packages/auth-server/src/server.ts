@@ -35,7 +35,7 @@ import { createEndingSecrets } from "./clients/ending-secrets.ts";
 import { createKeySetFetch } from "./clients/jwks-fetch.ts";
 import { createLastUsed } from "./clients/last-used.ts";
 import { createLastUsedStore } from "./clients/last-used-store.ts";
-import { createReplayStore } from "./clients/replay-store.ts";
+import { openReplayStore } from "./clients/open-replay-store.ts";
 import { createSecretMaker } from "./clients/secrets.ts";
 import { createSecretsStore } from "./clients/secrets-store.ts";
 import type { AuthServerConfig } from "./config.ts";
@@ -139,6 +139,14 @@ async function composeAuthServer(
     await ensureFirstAdmin({ path, clients, registrar, issuer, log });
   }
 
+  const restorations = createRestoreStore(database, { newsSeconds });
+  const replays = await openReplayStore({
+    ...config,
+    database,
+    readRestoredAt: restorations.restoredAt,
+    clock,
+    log,
+  });
   const cache = createClientCache({
     store: clients,
     clock,
@@ -155,7 +163,7 @@ async function composeAuthServer(
       everythingChanged: cache.forgetAll,
       everyLook: liveSet.reload,
       async reload() {
-        await Promise.all([keys.reload(), directory.reload()]);
+        await Promise.all([keys.reload(), directory.reload(), replays.reload()]);
       },
     },
     clock,
@@ -164,7 +172,6 @@ async function composeAuthServer(
   });
 
   const grants = createGrantsStore(database, { newsSeconds });
-  const replays = createReplayStore(database);
   const lastUsed = createLastUsed({ store: createLastUsedStore(database), clock });
   const readAuthenticated = createReadAuthenticated(
     createClientAuthenticator({
@@ -217,7 +224,7 @@ async function composeAuthServer(
     keys,
     grants,
     revocations,
-    restorations: createRestoreStore(database, { newsSeconds }),
+    restorations,
     usage,
     audit,
   });
@@ -297,8 +304,9 @@ async function composeAuthServer(
     stopDelaySeconds: config.stopDelaySeconds,
     peers,
   }).catch((error: unknown) => {
-    // Its timer would keep a process alive that could not start.
+    // They would keep a process alive that could not start.
     watcher.stop();
+    replays.close();
     throw error;
   });
 
@@ -328,6 +336,7 @@ async function composeAuthServer(
     async stop() {
       await listeners.stop();
       watcher.stop();
+      replays.close();
       await Promise.all([chores.stop(), notifications.close()]);
       await lastUsed.write().catch((error: unknown) => {
         log.warn({ event: "last_used_unwritten", err: error }, "cannot record the last uses");

@@ -71,6 +71,7 @@ export async function startAuthServer(
     databaseDirectUrl: database.appUrl,
     databasePool: 10,
     preparedStatements: true,
+    redisUrl: undefined,
     masterKey: createHash("sha256").update("a master key for tests").digest("hex"),
     masterKeyPrevious: undefined,
     public: { host: "127.0.0.1", port: 0 },

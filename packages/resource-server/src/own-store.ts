@@ -16,7 +16,7 @@ import { requireMigrated } from "./migrate.ts";
 import { createMemoryQuota } from "./quota/memory-quota.ts";
 import { createPostgresQuotaStore, type QuotaStore } from "./quota/quota-store.ts";
 import { createRedisQuotaStore } from "./quota/redis-quota.ts";
-import { connectRedis } from "./redis.ts";
+import { connectRedis } from "@daykey/service/redis";
 
 export type OwnStoreConfig =
   | { kind: "memory" }

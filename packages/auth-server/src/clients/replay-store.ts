@@ -1,6 +1,9 @@
+import type { Clock } from "@daykey/common/clock";
 import type { Database } from "@daykey/service/database";
+import { DatabaseUnavailable } from "@daykey/service/database-unavailable";
 import { deleteExpired } from "@daykey/service/delete-expired";
 import { createGroupCommit } from "@daykey/service/group-commit";
+import type { Redis } from "@daykey/service/redis";
 
 /** Something that works once: a one-time hash's nonce, or an assertion's jti. */
 export interface Nonce {
@@ -61,5 +64,26 @@ export function createReplayStore(database: Database): ReplayStore {
   return {
     use,
     clean: () => deleteExpired(database, "daykey.nonces", "now()"),
+  };
+}
+
+/**
+ * The same in Redis or Valkey, where inserts are many (docs/scaling.md). It is as durable as Redis is
+ * told to be.
+ * @param options.restoredAt epoch seconds at which the database was last restored, 0 for never
+ */
+export function createRedisReplayStore(
+  redis: Redis,
+  { restoredAt, clock }: { restoredAt: () => number; clock: Clock },
+): ReplayStore {
+  return {
+    async use({ issuedAt, expiresAt, ...nonce }) {
+      if (issuedAt <= restoredAt()) return false;
+      const seconds = Math.max(1, Math.ceil(expiresAt - clock()));
+      return redis
+        .useOnce(`daykey:once:${keyOf(nonce)}`, seconds)
+        .catch((cause: unknown) => Promise.reject(new DatabaseUnavailable({ cause })));
+    },
+    clean: () => Promise.resolve(),
   };
 }

@@ -8,6 +8,8 @@ export interface Restoration {
 }
 
 export interface RestoreStore {
+  /** Epoch seconds at which that was last said; 0 for never. */
+  restoredAt(): Promise<number>;
   /**
    * Ends everything from before: a restored backup has forgotten revocations, rotations and used
    * nonces. Every client's epoch is raised past any it can have had, which kills its tokens, and
@@ -26,6 +28,13 @@ export function createRestoreStore(
   { newsSeconds }: { newsSeconds: number },
 ): RestoreStore {
   return {
+    async restoredAt() {
+      const { rows } = await database.query<{ value: number }>({
+        text: "select value::float8 as value from daykey.settings where name = 'restored_at'",
+      });
+      return rows[0]?.value ?? 0;
+    },
+
     async markRestored(record) {
       return database.transaction(async (tx) => {
         // One statement touches every client: who changes one meanwhile waits here, not in a deadlock.

@@ -4,8 +4,8 @@ import { createTestDatabase } from "@daykey/service/test/database";
 import { createTestLog } from "@daykey/service/test/log";
 import { machineTool } from "@daykey/service/test/machine-tool";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { startRedis } from "../../test/redis-server.ts";
-import { connectRedis } from "../redis.ts";
+import { startRedis } from "@daykey/service/test/redis-server";
+import { connectRedis } from "@daykey/service/redis";
 import {
   createMemoryNonceStore,
   createPostgresNonceStore,

@@ -7,7 +7,7 @@ import type { Database } from "@daykey/service/database";
 import { deleteExpired } from "@daykey/service/delete-expired";
 import { createGroupCommit } from "@daykey/service/group-commit";
 import { OWN_MESSAGE } from "@daykey/service/own-message";
-import type { Redis } from "../redis.ts";
+import type { Redis } from "@daykey/service/redis";
 
 export interface NonceStore {
   /**
@@ -74,14 +74,11 @@ export function createPostgresNonceStore(database: Database): NonceStore {
   };
 }
 
-const USE = `return redis.call('SET', KEYS[1], '', 'NX', 'EX', ARGV[1]) and 1 or 0`;
-
 export function createRedisNonceStore(redis: Redis, clock: Clock): NonceStore {
   return {
-    async use(keyId, nonce, expiresAt) {
+    use(keyId, nonce, expiresAt) {
       const seconds = Math.max(1, Math.ceil(expiresAt - clock())) + MARGIN_SECONDS;
-      const input = { keys: [`daykey:nonce:${keyId}:${nonce}`], values: [String(seconds)] };
-      return (await redis.run<number>(USE, input).catch(unavailable)) === 1;
+      return redis.useOnce(`daykey:nonce:${keyId}:${nonce}`, seconds).catch(unavailable);
     },
     clean: () => Promise.resolve(),
   };

@@ -1,8 +1,8 @@
 /** The connection to Redis or Valkey: one, made again when it is lost; nothing waits for it long. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Log } from "@daykey/service/log";
-import { OWN_MESSAGE } from "@daykey/service/own-message";
 import { createClient } from "@redis/client";
+import type { Log } from "./log.ts";
+import { OWN_MESSAGE } from "./own-message.ts";
 
 export interface Redis {
   /**
@@ -10,6 +10,11 @@ export interface Redis {
    * @throws {RedisUnavailable}
    */
   run<T>(script: string, input: { keys: string[]; values: string[] }): Promise<T>;
+  /**
+   * Whether nobody has used this key up before; it stays used for so long.
+   * @throws {RedisUnavailable}
+   */
+  useOnce(key: string, seconds: number): Promise<boolean>;
   close(): void;
 }
 
@@ -58,17 +63,23 @@ export async function connectRedis({ url, log }: { url: string; log: Log }): Pro
   });
   isConnected = true;
 
+  async function inTime<T>(answer: Promise<T>): Promise<T> {
+    const late = new AbortController();
+    try {
+      return await Promise.race([answer, tooLate(late.signal)]);
+    } catch (error) {
+      throw new RedisUnavailable({ cause: error });
+    } finally {
+      late.abort();
+    }
+  }
+
   return {
-    async run<T>(script: string, { keys, values }: { keys: string[]; values: string[] }) {
-      const late = new AbortController();
-      const answer = client.eval(script, { keys, arguments: values });
-      try {
-        return (await Promise.race([answer, tooLate(late.signal)])) as T;
-      } catch (error) {
-        throw new RedisUnavailable({ cause: error });
-      } finally {
-        late.abort();
-      }
+    run: async <T>(script: string, { keys, values }: { keys: string[]; values: string[] }) =>
+      (await inTime(client.eval(script, { keys, arguments: values }))) as T,
+    async useOnce(key, seconds) {
+      const options = { condition: "NX", expiration: { type: "EX", value: seconds } } as const;
+      return (await inTime(client.set(key, "", options))) === "OK";
     },
     close: () => client.destroy(),
   };
