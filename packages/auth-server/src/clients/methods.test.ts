@@ -1,5 +1,8 @@
 /** How a client may prove itself, and how the proof travels: RFC 6749 §2.3, protocol §1. */
+import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { formatDate } from "@daykey/common/clock";
+import { seedHashMessage } from "@daykey/common/secret-hash";
 import { AUTH_METHODS, type AuthMethod, GRANT_TYPES } from "@daykey/common/protocol";
 import {
   type Answer,
@@ -13,7 +16,7 @@ import { assertionOf, createKey, present, registerKeys } from "../../test/assert
 let server: TestAuthServer;
 let client: TestClient;
 beforeAll(async () => {
-  server = await startAuthServer();
+  server = await startAuthServer({ config: { seedHash: true } });
   client = await server.createClient();
 });
 afterAll(() => server.stop());
@@ -69,6 +72,15 @@ const PRESENTATIONS: [
     "the one-time form",
     ["client_secret_hash_once"],
     async (of) => request({ client_id: of.clientId, client_secret_hash: await server.oneTime(of) }),
+  ],
+  [
+    "the seed-compatible hash",
+    ["client_secret_hash_seed"],
+    (of) => {
+      const message = seedHashMessage(formatDate(server.now()), of.salt);
+      const hash = createHmac("sha1", of.clientSecret).update(message).digest("hex");
+      return request({ client_id: of.clientId, client_secret_hash: hash });
+    },
   ],
   [
     "an assertion",
