@@ -89,6 +89,24 @@ describe.skipIf(!hasRequests)("in Python", () => {
     expect(await run("2-check-prime.py", wrong)).toBe("{'error': 'Unauthorized'}\n");
   });
 
+  test("3: Flask-HMAC's signature, and the one of RFC 9421", async () => {
+    const key = await make("signature-keys", { name: "a service", algorithm: "hmac-sha256" });
+    const env = { SERVICE: key["id"] ?? "", HMAC_KEY: key["secret"] ?? "" };
+    expect((await run("3-flask-hmac.py", env)).split("\n")).toEqual([
+      "without payload: 200",
+      "with payload: 200",
+      "with another payload: 401",
+      "",
+    ]);
+    expect((await run("3-http-signature.py", env)).split("\n")).toEqual([
+      "without payload: 200",
+      "again: 401",
+      "with another payload: 401",
+      "with payload: 200 True",
+      "",
+    ]);
+  });
+
   test("4: the tour of ways", async () => {
     const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
     await make("keys", { jwk: publicKey.export({ format: "jwk" }) });

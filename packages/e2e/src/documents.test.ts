@@ -14,6 +14,7 @@ const DOCUMENTS = [
   "docs/protocol.md",
   "docs/security.md",
   "docs/storage-schema.md",
+  "docs/ways-in.md",
 ];
 
 /** How each kind of program is run; it reads the demo client's file in DAYKEY_HOME. */
@@ -36,14 +37,17 @@ interface Program {
 const programs: Program[] = DOCUMENTS.flatMap((document) => {
   const text = readFileSync(join(ROOT, document), "utf8");
   const blocks = text.matchAll(
-    /<!-- test: (\w+)(?: prints "([^"]+)")? -->\n+```\w+\n([^]*?)\n```/g,
+    /<!-- test: (\w+)(, continued)?(?: prints "([^"]+)")? -->\n+```\w+\n([^]*?)\n```/g,
   );
-  return [...blocks].map(([, kind = "", line, source = ""], index) => ({
-    title: `${document}, program ${index + 1} (${kind})`,
-    kind,
-    expected: line === undefined ? SUCCESS : new RegExp(`^${line}$`, "m"),
-    source,
-  }));
+  const found: Program[] = [];
+  for (const [, kind = "", continued, line, source = ""] of blocks) {
+    const title = `${document}, program ${found.length + 1} (${kind})`;
+    const expected = line === undefined ? SUCCESS : new RegExp(`^${line}$`, "m");
+    const previous = found.at(-1);
+    if (continued === undefined || !previous) found.push({ title, kind, expected, source });
+    else previous.source += `\n${source}`;
+  }
+  return found;
 });
 
 const hasPython = spawnSync("python3", ["--version"]).status === 0;

@@ -78,6 +78,7 @@ async function start(config: LocalConfig): Promise<Home> {
     ISSUER: issuer,
     RESOURCE_CREDENTIAL_FILE: home.resourceServerFile,
     DATABASE_URL: cluster.url(DATABASE, "daykey_resource"),
+    SIMPLE_SIGNATURES: "true",
     // Here one stops a server to see what the other does without it.
     STALE_POLICY: "allow:3600",
     HOST: host,
