@@ -8,8 +8,7 @@ let servers: TwoServers;
 let proxy: Server;
 beforeAll(async () => {
   servers = await startTwoServers({ WORKERS: "2", STOP_DELAY_SECONDS: "1" });
-  const ports = [0, 1].map((server) => Number(new URL(servers.url(server)).port));
-  proxy = createServer((client) => forward(client, ports)).listen(0, "127.0.0.1");
+  proxy = createServer((client) => void forward(client)).listen(0, "127.0.0.1");
   await once(proxy, "listening");
 });
 afterAll(async () => {
@@ -17,18 +16,23 @@ afterAll(async () => {
   await servers.stop();
 });
 
-/** To the first server that takes the connection. */
-function forward(client: Socket, [port = 0, ...others]: readonly number[]): void {
-  const server = connect(port, "127.0.0.1");
-  const endClient = () => void client.destroy();
-  const tryNext = () => (others.length > 0 ? forward(client, others) : endClient());
-  server.once("error", tryNext);
-  server.once("connect", () => {
-    server.off("error", tryNext).on("error", endClient);
-    client.pipe(server).pipe(client);
-    client.on("close", () => server.destroy());
-  });
+/** To the first server that says it is ready, as proxies with health checks do. */
+async function forward(client: Socket): Promise<void> {
   client.on("error", () => {});
+  const urls = [servers.url(0), servers.url(1)];
+  const url = (await isReady(urls[0])) ? urls[0] : urls[1];
+  const server = connect(Number(new URL(url ?? "").port), "127.0.0.1");
+  server.on("error", () => client.destroy());
+  client.on("close", () => server.destroy());
+  client.pipe(server).pipe(client);
+}
+
+async function isReady(url = ""): Promise<boolean> {
+  const answer = fetch(`${url}/readyz`, { headers: { Connection: "close" } });
+  return answer.then(
+    ({ ok }) => ok,
+    () => false,
+  );
 }
 
 test("a rolling restart fails no request", async () => {

@@ -25,7 +25,8 @@ export function closeUntakenConnections(worker: Worker): void {
     return send(message, handle, ...rest);
   };
   channel.on("internalMessage", ({ ack }) => void handed.delete(ack));
-  worker.on("exit", () => {
+  // At its exit what it said last may be unread still; a closed channel has been read to its end.
+  worker.on("disconnect", () => {
     for (const handle of handed.values()) handle.close();
   });
 }

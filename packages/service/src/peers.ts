@@ -19,16 +19,23 @@ export interface Peers {
   ask(question: string): Promise<ReadonlyMap<number, unknown>>;
   /** Tells the supervisor that this worker listens, and whether it is ready. */
   serving(isReady: boolean): void;
+  /**
+   * Before the end, when this worker listens no more: resolves once the supervisor knows that and has
+   * been given back every connection that it handed out meanwhile.
+   */
+  leave(): Promise<void>;
 }
 
 export type FromWorker =
   | { kind: "serving"; isReady: boolean }
   | { kind: "ask"; question: string }
+  | { kind: "leave" }
   | { kind: "answer"; id: number; answer: unknown };
 
 export type ToWorker =
   | { kind: "question"; id: number; question: string }
-  | { kind: "answers"; question: string; answers: [number, unknown][] };
+  | { kind: "answers"; question: string; answers: [number, unknown][] }
+  | { kind: "left" };
 
 /** The variables of a worker's environment that tell it its place. */
 export function workerEnvironment(number: number, patienceSeconds: number): Record<string, string> {
@@ -41,6 +48,7 @@ export function joinPeers(): Peers | undefined {
   const answers = new Map<string, () => unknown>();
   /** Asked and not answered yet: whoever asks the same meanwhile shares the answer. */
   const asked = new Map<string, PromiseWithResolvers<ReadonlyMap<number, unknown>>>();
+  const left = Promise.withResolvers<void>();
   const tell = (message: FromWorker): void => {
     if (process.connected) process.send?.(message);
   };
@@ -54,6 +62,8 @@ export function joinPeers(): Peers | undefined {
     } else if (message.kind === "answers") {
       asked.get(message.question)?.resolve(new Map(message.answers));
       asked.delete(message.question);
+    } else if (message.kind === "left") {
+      left.resolve();
     }
   });
 
@@ -70,5 +80,10 @@ export function joinPeers(): Peers | undefined {
       return answered.promise;
     },
     serving: (isReady) => tell({ kind: "serving", isReady }),
+    leave() {
+      // Messages keep their order, so what was handed out before this one's answer has been read.
+      tell({ kind: "leave" });
+      return left.promise;
+    },
   };
 }

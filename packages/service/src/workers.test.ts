@@ -100,6 +100,7 @@ const SLOW = { timeout: 15_000 };
 test("two workers share a port, and any of them answers for both", async () => {
   await start();
   await expect.poll(pids, SLOW).toHaveLength(2);
+  await expect.poll(workersInMetrics, SLOW).toEqual([1, 2]);
   for (let times = 0; times < 3; times++) expect(await workersInMetrics()).toEqual([1, 2]);
   const text = await (await fetch(`${privateUrl}/metrics`)).text();
   const heads = text.split("\n").filter((line) => line.startsWith("# TYPE "));

@@ -63,7 +63,11 @@ export async function runServer({
   try {
     const server = await start(peers);
     const signals = ["SIGINT", "SIGTERM", ...(peers ? [] : ["SIGHUP" as const])] as const;
-    runUntilSignal({ stop: server.stop, log, stopSeconds, signals });
+    const stop = async (): Promise<void> => {
+      await server.stop();
+      await peers?.leave();
+    };
+    runUntilSignal({ stop, log, stopSeconds, signals });
     peers?.serving(server.isReady());
   } catch (error) {
     // The channel would keep it alive.
@@ -123,6 +127,8 @@ async function supervise({
         void askAll(question).then((answers) =>
           tell(worker, { kind: "answers", question, answers }),
         );
+      } else if (message.kind === "leave") {
+        tell(worker, { kind: "left" });
       } else {
         questions.get(message.id)?.answered(message.answer);
       }

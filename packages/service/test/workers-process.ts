@@ -45,7 +45,7 @@ async function start(peers: Peers | undefined) {
     health,
     log,
     trustedProxies,
-    stopDelaySeconds: 0.3,
+    stopDelaySeconds: 1,
     peers,
   });
 }
