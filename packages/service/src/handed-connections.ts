@@ -15,6 +15,8 @@ interface Channel {
 
 type Fields = Partial<Record<"act" | "seq" | "ack", unknown>>;
 
+const UNREAD_MS = 100;
+
 /** Watches what is handed to a worker until it has said whether it takes it. */
 export function closeUntakenConnections(worker: Worker): void {
   const handed = new Map<unknown, Handle>();
@@ -25,8 +27,10 @@ export function closeUntakenConnections(worker: Worker): void {
     return send(message, handle, ...rest);
   };
   channel.on("internalMessage", ({ ack }) => void handed.delete(ack));
-  // At its exit what it said last may be unread still; a closed channel has been read to its end.
-  worker.on("disconnect", () => {
-    for (const handle of handed.values()) handle.close();
+  worker.on("exit", () => {
+    // What it said last may be unread still, and its channel may never be told closed.
+    setTimeout(() => {
+      for (const handle of handed.values()) handle.close();
+    }, UNREAD_MS);
   });
 }

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { Agent, get } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -52,25 +53,32 @@ async function start(): Promise<void> {
 }
 
 /** The worker that answered; on a connection of its own it is the next one. */
-async function pid({ query = "", isAlone = false } = {}): Promise<number> {
-  const headers = isAlone ? { Connection: "close" } : {};
-  const signal = AbortSignal.timeout(10_000);
-  const response = await fetch(`${url}/pid${query}`, { headers, signal });
-  return ((await response.json()) as { pid: number }).pid;
+function pid({ query = "", agent = new Agent() } = {}): Promise<number> {
+  return new Promise((resolve, reject) => {
+    get(`${url}/pid${query}`, { agent, timeout: 10_000 }, (res) => {
+      let text = "";
+      res.on("data", (part: Buffer) => (text += part.toString()));
+      res.on("end", () => resolve((JSON.parse(text) as { pid: number }).pid));
+      res.on("error", reject);
+    })
+      .on("timeout", () => reject(new Error("no answer")))
+      .on("error", reject);
+  });
 }
 
 async function pids(): Promise<number[]> {
-  const all = await Promise.all(Array.from({ length: 6 }, () => pid({ isAlone: true })));
+  const all = await Promise.all(Array.from({ length: 6 }, () => pid()));
   return [...new Set(all)].toSorted((a, b) => a - b);
 }
 
-/** Sends requests until told to stop, some on connections of their own; what became of them. */
+/** Sends requests until told to stop, half of them on connections of their own; what became of them. */
 function startLoad(parallel: number) {
   let isOver = false;
   const result = { answered: 0, failures: [] as unknown[] };
   const loops = Array.from({ length: parallel }, async (_, number) => {
+    const agent = new Agent({ keepAlive: number % 2 === 0, maxSockets: 1 });
     while (!isOver) {
-      await pid({ isAlone: number % 2 === 0 }).then(
+      await pid({ agent }).then(
         () => (result.answered += 1),
         (error: unknown) => result.failures.push(error),
       );
@@ -89,7 +97,7 @@ const workersInMetrics = async (): Promise<number[]> => {
   const starts = (await scrape(privateUrl)).values("process_start_time_seconds");
   return Object.keys(starts).map((labels) => Number(/worker="(\d)"/.exec(labels)?.[1]));
 };
-const get = async (path: string) => {
+const getPrivate = async (path: string) => {
   const headers = { Connection: "close" };
   const response = await fetch(privateUrl + path, { headers, signal: AbortSignal.timeout(3000) });
   return [response.status, await response.json()];
@@ -105,8 +113,8 @@ test("two workers share a port, and any of them answers for both", async () => {
   const text = await (await fetch(`${privateUrl}/metrics`)).text();
   const heads = text.split("\n").filter((line) => line.startsWith("# TYPE "));
   expect(new Set(heads).size).toBe(heads.length);
-  expect(await get("/readyz")).toEqual([200, { status: "ready" }]);
-  expect(await get("/livez")).toEqual([200, { status: "alive" }]);
+  expect(await getPrivate("/readyz")).toEqual([200, { status: "ready" }]);
+  expect(await getPrivate("/livez")).toEqual([200, { status: "alive" }]);
 });
 
 test("a worker that is killed takes its own requests with it and no other, and is replaced", async () => {
@@ -159,7 +167,7 @@ test("SIGTERM drains both workers, and the instance ends with 0", async () => {
   child.kill("SIGTERM");
   await expect.poll(() => output).toContain('"cause":"SIGTERM"');
   const stopping = { status: "not ready", faults: { server: "stopping" } };
-  expect(await get("/readyz")).toEqual([503, stopping]);
+  expect(await getPrivate("/readyz")).toEqual([503, stopping]);
   expect(await slow).toHaveLength(2);
   expect(await ended).toBe(0);
 });
@@ -170,7 +178,7 @@ test("an instance with a worker that does not answer is neither alive nor ready;
   const workers = await pids();
   void fetch(`${url}/hang`, { method: "POST" }).catch(() => {});
   // Every other connection is for the one that hangs.
-  const untilAnswered = (path: string) => get(path).catch(() => get(path));
+  const untilAnswered = (path: string) => getPrivate(path).catch(() => getPrivate(path));
   const lives = { status: "a worker does not answer" };
   await expect.poll(() => untilAnswered("/livez"), SLOW).toEqual([503, lives]);
   const [status, body] = await untilAnswered("/readyz");
