@@ -1,8 +1,6 @@
 /** The auth-server's entry. */
 import { runCommandLine } from "@daykey/service/command-line";
-import { STOP_SECONDS } from "@daykey/service/lifecycle";
-import { createLog } from "@daykey/service/log";
-import { runServer } from "@daykey/service/workers";
+import { runServer, type Surroundings } from "@daykey/service/workers";
 import { describeConfig, readConfig, readMigrateConfig } from "./config.ts";
 import { migrateAuthServer } from "./migrate.ts";
 import { createAuthServer } from "./server.ts";
@@ -19,15 +17,9 @@ ${describeConfig()}
 
 async function serve(): Promise<void> {
   const config = readConfig(process.env);
-  const { workers, logLevel, stopDelaySeconds } = config;
-  const log = createLog({ name: "auth-server", level: logLevel, isShared: workers > 1 });
   const clock = (): number => Date.now() / 1000;
-  await runServer({
-    workers,
-    log,
-    stopSeconds: stopDelaySeconds + STOP_SECONDS,
-    start: (peers) => createAuthServer(config, { clock, log, peers }),
-  });
+  const start = (surroundings: Surroundings) => createAuthServer(config, surroundings);
+  await runServer({ name: "auth-server", config, clock, start });
 }
 
 async function migrate(): Promise<void> {

@@ -1,5 +1,4 @@
 /** The composition root: from settings to two listeners. Tests call it with a clock of their own. */
-import type { Clock } from "@daykey/common/clock";
 import { PATHS } from "@daykey/common/protocol";
 import { createTrustedProxies } from "@daykey/service/address";
 import { createApp } from "@daykey/service/app";
@@ -8,10 +7,9 @@ import { createDatabase, type Database } from "@daykey/service/database";
 import { createHealth } from "@daykey/service/health";
 import { type Listeners, startListeners } from "@daykey/service/lifecycle";
 import { createListener } from "@daykey/service/listen";
-import type { Log } from "@daykey/service/log";
 import { measureHealth, measurePool } from "@daykey/service/measure";
 import { createMetrics } from "@daykey/service/metrics";
-import type { Peers } from "@daykey/service/peers";
+import type { Surroundings } from "@daykey/service/workers";
 import { createAccessKeysStore } from "./access-keys/access-keys-store.ts";
 import { createSignatureKeyEndpoint } from "./access-keys/endpoint.ts";
 import { createPresentedKeys } from "./access-keys/present.ts";
@@ -84,16 +82,18 @@ const NEWS_MARGIN_SECONDS = 300;
  */
 export async function createAuthServer(
   config: AuthServerConfig,
-  { clock, log, peers }: { clock: Clock; log: Log; peers?: Peers | undefined },
+  surroundings: Surroundings,
 ): Promise<AuthServer> {
+  const { log, tracing } = surroundings;
   const database = createDatabase({
     connectionString: config.databaseUrl,
     max: config.databasePool,
     preparedStatements: config.preparedStatements,
     log,
+    tracing,
   });
   try {
-    return await composeAuthServer(config, { clock, log, peers, database });
+    return await composeAuthServer(config, { ...surroundings, database });
   } catch (error) {
     await database.close();
     throw error;
@@ -102,12 +102,7 @@ export async function createAuthServer(
 
 async function composeAuthServer(
   config: AuthServerConfig,
-  {
-    clock,
-    log,
-    peers,
-    database,
-  }: { clock: Clock; log: Log; peers: Peers | undefined; database: Database },
+  { clock, log, peers, tracing, database }: Surroundings & { database: Database },
 ): Promise<AuthServer> {
   const { issuer } = config;
   await requireMigrated(database);
@@ -263,6 +258,7 @@ async function composeAuthServer(
         log,
         trustedProxies,
         metrics,
+        tracing,
         requestsPerAddress: config.requestsPerAddress,
         errorFormat: "oauth",
         routers: [
@@ -294,6 +290,7 @@ async function composeAuthServer(
       app: createApp({
         log,
         trustedProxies,
+        tracing,
         errorFormat: "problem",
         routers: [admin, metrics.router, health.router],
       }),

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { createDatabase } from "@daykey/service/database";
 import { createTestDatabase, type TestDatabase } from "@daykey/service/test/database";
 import { createTestLog } from "@daykey/service/test/log";
+import type { Tracing } from "@daykey/service/tracing";
 import { dayFormHash, oneTimeHash } from "@daykey/common/secret-hash";
 import { createClientsStore } from "../src/clients/clients-store.ts";
 import type { ClientRegistration } from "../src/clients/client.ts";
@@ -62,7 +63,12 @@ export interface TestAuthServer {
 
 /** @param options.database another server's, to have two over one database */
 export async function startAuthServer(
-  options: { config?: Partial<AuthServerConfig>; database?: TestDatabase; offset?: number } = {},
+  options: {
+    config?: Partial<AuthServerConfig>;
+    database?: TestDatabase;
+    offset?: number;
+    tracing?: Tracing;
+  } = {},
 ): Promise<TestAuthServer> {
   const database = options.database ?? (await createTestDatabase());
   const config: AuthServerConfig = {
@@ -80,6 +86,7 @@ export async function startAuthServer(
     requestsPerAddress: 0,
     workers: 1,
     stopDelaySeconds: 0,
+    traces: undefined,
     adminCredentialFile: undefined,
     signingAlgorithm: "ES256",
     keyRotationSeconds: 30 * 86_400,
@@ -102,8 +109,9 @@ export async function startAuthServer(
   };
   let offset = options.offset ?? 0;
   const now = (): number => Date.now() / 1000 + offset;
-  const { log, lines } = createTestLog();
-  const server = await createAuthServer(config, { clock: now, log });
+  const { tracing } = options;
+  const { log, lines } = createTestLog("debug", tracing?.logFields);
+  const server = await createAuthServer(config, { clock: now, log, tracing });
   const url = `http://127.0.0.1:${server.publicPort}`;
 
   const admin = createDatabase({ connectionString: database.appUrl, max: 2, log });

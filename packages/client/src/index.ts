@@ -31,4 +31,5 @@ export {
   verifyPrimeAnswer,
 } from "@daykey/common/prime-answer";
 export { createTokenSource, type TokenSource, type TokenSourceOptions } from "./token-source.ts";
+export { fetchWithTrace, type TraceContext } from "./trace-context.ts";
 export { verifiedFetch, type VerifiedFetchOptions } from "./verified-fetch.ts";

@@ -134,6 +134,7 @@ test("what is exported is this", async () => {
     "createTokenSource",
     "dayForm",
     "discovery",
+    "fetchWithTrace",
     "fromCredentialFile",
     "oneTimeForm",
     "privateKeyJwt",

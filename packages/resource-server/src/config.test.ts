@@ -1,6 +1,6 @@
 import { generateKeyPairSync, type JsonWebKey } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConfigError } from "@daykey/service/config";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -59,8 +59,9 @@ test("three settings are enough", () => {
     private: { host: "127.0.0.1", port: 5001 },
     trustedProxies: [],
     requestsPerAddress: 5000,
-    workers: Math.min(availableParallelism(), 4),
+    workers: 1,
     stopDelaySeconds: 1,
+    traces: undefined,
     tokenCacheSize: 10_000,
     seedDailyLimit: 5,
     primes: { threads: 2, maxQueue: 100 },
@@ -96,6 +97,8 @@ test("every setting is read", () => {
     REQUESTS_PER_ADDRESS: "0",
     WORKERS: "3",
     STOP_DELAY_SECONDS: "10",
+    OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318",
+    OTEL_TRACES_SAMPLER_ARG: "0.25",
     TOKEN_CACHE: "1",
     PRIME_THREADS: "4",
     PRIME_QUEUE: "0",
@@ -122,6 +125,7 @@ test("every setting is read", () => {
     requestsPerAddress: 0,
     workers: 3,
     stopDelaySeconds: 10,
+    traces: { endpoint: "http://collector:4318", ratio: 0.25 },
     tokenCacheSize: 1,
     seedDailyLimit: 0,
     primes: { threads: 4, maxQueue: 0 },
@@ -140,6 +144,14 @@ test("quotas and nonces have one store", () => {
   expect(() => readConfig({ ...redis, DATABASE_URL: "postgresql://a" })).toThrow(
     "DATABASE_URL and REDIS_URL are both set; set one of them",
   );
+});
+
+test("several workers need what they share, and are not the default without it", () => {
+  const fault = "WORKERS above 1 needs DATABASE_URL or REDIS_URL";
+  const WORKERS = "2";
+  expect(() => readConfig({ ...REQUIRED, WORKERS })).toThrow(fault);
+  expect(readConfig({ ...REQUIRED, WORKERS, DATABASE_URL: "postgresql://a" }).workers).toBe(2);
+  expect(readConfig({ ...REQUIRED, WORKERS: "1" }).workers).toBe(1);
 });
 
 test("missing settings are told together", () => {

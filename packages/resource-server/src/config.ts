@@ -189,6 +189,12 @@ export function readConfig(env: Record<string, string | undefined>): ResourceSer
   if (databaseUrl !== undefined && redisUrl !== undefined) {
     throw new ConfigError(["DATABASE_URL and REDIS_URL are both set; set one of them"]);
   }
+  // Nonces and counters in memory would be each worker's own.
+  const isShared = databaseUrl !== undefined || redisUrl !== undefined;
+  if ((settings.WORKERS ?? 1) > 1 && !isShared) {
+    throw new ConfigError(["WORKERS above 1 needs DATABASE_URL or REDIS_URL"]);
+  }
+  const listeners = listenerConfig(settings);
   const authServerUrl = settings.AUTH_SERVER_URL ?? settings.ISSUER;
   return {
     resource: settings.RESOURCE,
@@ -203,7 +209,8 @@ export function readConfig(env: Record<string, string | undefined>): ResourceSer
       ? { defaultKeyId: settings.SIMPLE_SIGNATURE_KEY }
       : undefined,
     answerKeys: settings.ANSWER_KEY ?? deriveAnswerKeys(credential.clientSecret, settings.RESOURCE),
-    ...listenerConfig(settings),
+    ...listeners,
+    workers: isShared ? listeners.workers : 1,
     tokenCacheSize: settings.TOKEN_CACHE,
     seedDailyLimit: settings.SEED_DAILY_LIMIT,
     primes: { threads: settings.PRIME_THREADS, maxQueue: settings.PRIME_QUEUE },

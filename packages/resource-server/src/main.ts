@@ -1,8 +1,6 @@
 /** The resource-server's entry. */
 import { runCommandLine } from "@daykey/service/command-line";
-import { STOP_SECONDS } from "@daykey/service/lifecycle";
-import { createLog } from "@daykey/service/log";
-import { runServer } from "@daykey/service/workers";
+import { runServer, type Surroundings } from "@daykey/service/workers";
 import { describeConfig, readConfig, readMigrateConfig } from "./config.ts";
 import { migrateResourceServer } from "./migrate.ts";
 import { createResourceServer } from "./server.ts";
@@ -19,15 +17,9 @@ ${describeConfig()}
 
 async function serve(): Promise<void> {
   const config = readConfig(process.env);
-  const { workers, logLevel, stopDelaySeconds } = config;
-  const log = createLog({ name: "resource-server", level: logLevel, isShared: workers > 1 });
   const clock = (): number => Date.now() / 1000;
-  await runServer({
-    workers,
-    log,
-    stopSeconds: stopDelaySeconds + STOP_SECONDS,
-    start: (peers) => createResourceServer(config, { clock, log, peers }),
-  });
+  const start = (surroundings: Surroundings) => createResourceServer(config, surroundings);
+  await runServer({ name: "resource-server", config, clock, start });
 }
 
 async function migrate(): Promise<void> {

@@ -6,6 +6,7 @@
 import type { Clock } from "@daykey/common/clock";
 import { createDatabase, type PoolState } from "@daykey/service/database";
 import type { Log } from "@daykey/service/log";
+import type { Tracing } from "@daykey/service/tracing";
 import {
   createMemoryNonceStore,
   createPostgresNonceStore,
@@ -40,9 +41,9 @@ const TIMEOUTS = { statementSeconds: 1, lockSeconds: 1, silenceSeconds: 2 };
  */
 export async function openOwnStore(
   config: OwnStoreConfig,
-  { clock, log }: { clock: Clock; log: Log },
+  { clock, log, tracing }: { clock: Clock; log: Log; tracing?: Tracing | undefined },
 ): Promise<OwnStore> {
-  if (config.kind === "postgresql") return openPostgres(config, log);
+  if (config.kind === "postgresql") return openPostgres(config, log, tracing);
   if (config.kind === "redis") {
     const redis = await connectRedis({ url: config.url, log });
     return {
@@ -65,6 +66,7 @@ export async function openOwnStore(
 async function openPostgres(
   { url, pool, preparedStatements }: OwnStoreConfig & { kind: "postgresql" },
   log: Log,
+  tracing: Tracing | undefined,
 ): Promise<OwnStore> {
   const database = createDatabase({
     connectionString: url,
@@ -72,6 +74,7 @@ async function openPostgres(
     preparedStatements,
     timeouts: TIMEOUTS,
     log,
+    tracing,
   });
   try {
     await requireMigrated(database);

@@ -9,6 +9,7 @@ import type { Log } from "@daykey/service/log";
 import { measureHealth, measurePool } from "@daykey/service/measure";
 import { createMetrics } from "@daykey/service/metrics";
 import type { Peers } from "@daykey/service/peers";
+import type { Tracing } from "@daykey/service/tracing";
 import { createApiKeyAuthenticator } from "./access/api-key.ts";
 import type { AskDeps } from "./access/ask.ts";
 import { createApiKeyIntrospector, createIntrospector } from "./access/introspection.ts";
@@ -49,6 +50,7 @@ interface Deps {
   /** Between reports of usage. */
   usageSeconds?: number;
   peers?: Peers | undefined;
+  tracing?: Tracing | undefined;
 }
 
 /**
@@ -78,6 +80,7 @@ async function composeResourceServer(
     feedLimits,
     usageSeconds = USAGE_SECONDS,
     peers,
+    tracing,
   }: Deps,
   store: OwnStore,
 ): Promise<Listeners> {
@@ -91,10 +94,17 @@ async function composeResourceServer(
     log,
     limits: feedLimits,
   });
-  const asking: AskDeps = { authServerUrl, ownClient, clock, elapsed, log };
+  const fetch = tracing?.fetch ?? globalThis.fetch;
+  const asking: AskDeps = { authServerUrl, ownClient, fetch, clock, elapsed, log };
   const introspect = createIntrospector(asking);
   const isRevoked = createRevocationCheck({ feed, policy: config.stalePolicy, introspect });
-  const jwks = createJwks({ uri: config.jwksUri, algorithms: config.algorithms, clock, log });
+  const jwks = createJwks({
+    uri: config.jwksUri,
+    algorithms: config.algorithms,
+    fetch,
+    clock,
+    log,
+  });
   const whose = { issuer, audience: resource, clock };
   const validateOpaque = createOpaqueTokenValidator({ ...whose, introspect, feed });
   const validateJwt = createTokenValidator({
@@ -158,7 +168,7 @@ async function composeResourceServer(
   measureResourceServer(metrics, { feed });
   if (store.pool) measurePool(metrics, store.pool);
   const trustedProxies = createTrustedProxies(config.trustedProxies);
-  const shared = { log, trustedProxies, errorFormat: "problem" as const };
+  const shared = { log, trustedProxies, tracing, errorFormat: "problem" as const };
   const listeners = await startListeners({
     public: {
       ...config.public,

@@ -1,6 +1,7 @@
 /** A real resource server before an issuer of the test's own, with a clock that a test moves and its log in memory. */
 import { connect } from "node:net";
 import { createTestLog } from "@daykey/service/test/log";
+import type { Tracing } from "@daykey/service/tracing";
 import { expect } from "vitest";
 import type { FeedLimits } from "../src/access/revocations.ts";
 import type { ResourceServerConfig } from "../src/config.ts";
@@ -74,6 +75,7 @@ export interface Options {
   reach?: (url: string) => Promise<string>;
   /** The server is not waited for to hear of revocations. */
   isDeaf?: boolean;
+  tracing?: Tracing;
 }
 
 /** Unless told otherwise, it knows that nothing is revoked. */
@@ -85,7 +87,8 @@ export async function startResourceServer(options: Options = {}): Promise<TestRe
   issuer.publish(key.jwk);
   options.before?.(issuer, authServer);
   let passed = 0;
-  const { log, lines, text: logText } = createTestLog();
+  const { tracing } = options;
+  const { log, lines, text: logText } = createTestLog("debug", tracing?.logFields);
   const config: ResourceServerConfig = {
     resource: RESOURCE,
     issuer: ISSUER,
@@ -103,6 +106,7 @@ export async function startResourceServer(options: Options = {}): Promise<TestRe
     requestsPerAddress: 0,
     workers: 1,
     stopDelaySeconds: 0,
+    traces: undefined,
     tokenCacheSize: 1000,
     seedDailyLimit: 0,
     primes: { threads: 1, maxQueue: 10 },
@@ -114,6 +118,7 @@ export async function startResourceServer(options: Options = {}): Promise<TestRe
   const server = await createResourceServer(config, {
     clock: () => now,
     log,
+    tracing,
     elapsed: () => passed,
     feedLimits: options.feedLimits ?? {},
     usageSeconds: options.usageSeconds ?? 3600,

@@ -19,8 +19,15 @@ import { ProblemError } from "./problem-error.ts";
 import { logRequest } from "./request-log.ts";
 import { checkRequest, drainAfterError, drainRequest } from "./request-rules.ts";
 import { createRoutes } from "./routes.ts";
-import { allowedMethods, type AppContext, type AppRouter, type AppState } from "./router.ts";
+import {
+  allowedMethods,
+  type AppContext,
+  type AppRouter,
+  type AppState,
+  routePattern,
+} from "./router.ts";
 import { send } from "./send.ts";
+import type { Tracing } from "./tracing.ts";
 
 /** Answers one request; never rejects. */
 export type App = (req: IncomingMessage, res: ServerResponse) => Promise<void>;
@@ -32,6 +39,7 @@ export function createApp({
   metrics,
   requestsPerAddress = 0,
   finish,
+  tracing,
   routers,
 }: {
   log: Log;
@@ -44,6 +52,7 @@ export function createApp({
   requestsPerAddress?: number;
   /** Sees every answer whole, errors included, before it is sent. */
   finish?: (ctx: AppContext) => Promise<void> | undefined;
+  tracing?: Tracing | undefined;
   routers: readonly AppRouter[];
 }): App {
   const koa = new Koa<AppState>();
@@ -79,7 +88,15 @@ export function createApp({
   return async (req, res) => {
     res.statusCode = 404;
     const ctx = koa.createContext<AppState>(req, res);
-    await answer(ctx).catch((error: unknown) => ctx.onerror(error as Error));
+    const answered =
+      tracing === undefined
+        ? answer(ctx)
+        : tracing.request(
+            req.headers,
+            () => answer(ctx),
+            () => spanOf(ctx),
+          );
+    await answered.catch((error: unknown) => ctx.onerror(error as Error));
   };
 }
 
@@ -94,6 +111,22 @@ function begin({ state, res }: AppContext, address: string): void {
     .setHeader("X-Content-Type-Options", "nosniff")
     .setHeader("Referrer-Policy", "no-referrer")
     .setHeader("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+}
+
+/** Probes are not worth a span. */
+function spanOf(ctx: AppContext) {
+  if (ctx.state.quiet === true) return undefined;
+  const { status } = ctx;
+  const route = routePattern(ctx);
+  // The method of an unmatched request is whatever a stranger chose.
+  const method = route === "unmatched" ? "_OTHER" : ctx.method;
+  const attributes = {
+    "http.request.method": method,
+    "http.route": route,
+    "http.response.status_code": status,
+    "daykey.request_id": ctx.state.requestId,
+  };
+  return { name: `${method} ${route}`, attributes, isError: status >= 500 };
 }
 
 /**

@@ -13,6 +13,7 @@ import {
 } from "./database-unavailable.ts";
 import { createPrimary, NotThePrimary, type Primary, requirePrimary } from "./primary.ts";
 import type { Log } from "./log.ts";
+import type { Tracing } from "./tracing.ts";
 
 export interface Query {
   /** Makes it a prepared statement of this name; the text must then always be the same. */
@@ -70,10 +71,11 @@ export function createDatabase(options: {
   max?: number;
   preparedStatements?: boolean;
   timeouts?: Partial<DatabaseTimeouts>;
+  tracing?: Tracing | undefined;
 }): Database {
   const primary = createPrimary(options.connectionString);
   const pool = createPool(options, primary);
-  const { preparedStatements = true } = options;
+  const { preparedStatements = true, tracing } = options;
 
   async function connect(): Promise<pg.PoolClient> {
     const server = primary.current();
@@ -92,7 +94,8 @@ export function createDatabase(options: {
       try {
         const named = name === undefined || !preparedStatements ? {} : { name };
         const config = { ...named, text, values: values as unknown[] };
-        const result: pg.QueryResult<never> = await client.query(config);
+        const run = (): Promise<pg.QueryResult<never>> => client.query(config);
+        const result = await (tracing?.within(name ?? verbOf(text), SPAN, run) ?? run());
         return { rows: result.rows, rowCount: result.rowCount ?? 0, command: result.command };
       } catch (error) {
         lost ||= isConnectionLost(error);
@@ -135,6 +138,13 @@ export function createDatabase(options: {
 
     close: () => pool.end(),
   };
+}
+
+const SPAN = { "db.system.name": "postgresql" };
+
+/** What stands for a statement without a name: its first word. */
+function verbOf(text: string): string {
+  return /^\s*(\w+)/.exec(text)?.[1] ?? "statement";
 }
 
 interface Connection {

@@ -2,7 +2,7 @@
 import { availableParallelism } from "node:os";
 
 import { isNetwork } from "./address.ts";
-import { integer, list, seconds, type Settings, text } from "./config.ts";
+import { integer, list, seconds, type Settings, text, url } from "./config.ts";
 
 /** Each worker has a pool of database connections of its own; more than this is the operator's choice. */
 const MAX_DEFAULT_WORKERS = 4;
@@ -52,6 +52,17 @@ export function listenerSettings({
       max: 60,
       description: "After SIGTERM requests are taken for so long while /readyz says no",
     }),
+    OTEL_EXPORTER_OTLP_ENDPOINT: url({
+      optional: true,
+      path: true,
+      description: "A collector of OpenTelemetry's, to which traces go by OTLP/HTTP; none if unset",
+    }),
+    OTEL_TRACES_SAMPLER_ARG: text({
+      default: "1",
+      pattern: /^(?:0|1|0?\.\d{1,9})$/,
+      form: "a number from 0 to 1",
+      description: "Which part of the traces that begin here is kept",
+    }),
   };
 }
 
@@ -62,11 +73,14 @@ export interface ListenerConfig {
   requestsPerAddress: number;
   workers: number;
   stopDelaySeconds: number;
+  /** Undefined: no traces. */
+  traces: { endpoint: string; ratio: number } | undefined;
 }
 
 export function listenerConfig(
   settings: Settings<ReturnType<typeof listenerSettings>>,
 ): ListenerConfig {
+  const endpoint = settings.OTEL_EXPORTER_OTLP_ENDPOINT;
   return {
     public: { host: settings.HOST, port: settings.PORT },
     private: { host: settings.PRIVATE_HOST, port: settings.PRIVATE_PORT },
@@ -74,5 +88,9 @@ export function listenerConfig(
     requestsPerAddress: settings.REQUESTS_PER_ADDRESS,
     workers: settings.WORKERS ?? Math.min(availableParallelism(), MAX_DEFAULT_WORKERS),
     stopDelaySeconds: settings.STOP_DELAY_SECONDS,
+    traces:
+      endpoint === undefined
+        ? undefined
+        : { endpoint, ratio: Number(settings.OTEL_TRACES_SAMPLER_ARG) },
   };
 }

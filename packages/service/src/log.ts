@@ -30,19 +30,23 @@ export interface Log {
 /**
  * @param options.destination where lines go, standard output by default.
  * @param options.isShared other processes write there too
+ * @param options.fields for every line, asked as it is written
  */
 export function createLog(options: {
   name: string;
   level: LogLevel;
   destination?: LogDestination;
   isShared?: boolean;
+  fields?: (() => object) | undefined;
 }): Log {
+  const { fields } = options;
   const destination =
     options.destination ?? createLogDestination({ fd: 1, isShared: options.isShared ?? false });
   const logger = pino(
     {
       level: options.level,
       base: { name: options.name, pid: process.pid },
+      ...(fields && { mixin: fields }),
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (level) => ({ level }), log: serializeErrors },
       // The formatter has reduced the error; pino's own serializer would look for its message.

@@ -7,9 +7,13 @@
 import cluster, { type Worker as Process } from "node:cluster";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import type { Clock } from "@daykey/common/clock";
+
 import { closeUntakenConnections } from "./handed-connections.ts";
-import { runUntilSignal } from "./lifecycle.ts";
-import type { Log } from "./log.ts";
+import { runUntilSignal, STOP_SECONDS } from "./lifecycle.ts";
+import type { ListenerConfig } from "./listener-settings.ts";
+import { createLog, type Log, type LogLevel } from "./log.ts";
+import { createOtlpExporter } from "./otlp-exporter.ts";
 import {
   type FromWorker,
   joinPeers,
@@ -17,6 +21,7 @@ import {
   type ToWorker,
   workerEnvironment,
 } from "./peers.ts";
+import { createTracing, type Tracing } from "./tracing.ts";
 
 /** What a started server is to its process. */
 interface Server {
@@ -39,33 +44,54 @@ const ANSWER_SECONDS = 2;
 /** A worker that was told to stop and has not so long after its own limit is ended. */
 const STOP_MARGIN_SECONDS = 1;
 
+/** What a server is given by its process. */
+export interface Surroundings {
+  readonly log: Log;
+  readonly clock: Clock;
+  /** The workers of this instance, when there are several. */
+  readonly peers?: Peers | undefined;
+  readonly tracing?: Tracing | undefined;
+}
+
 /**
- * Runs a server until a signal ends it: here when `workers` is 1, otherwise as so many processes, each
- * of which runs this program anew and comes here as a worker.
- *
- * @param options.stopSeconds after which a `stop` that hangs is left
+ * Runs a server until a signal ends it: here when `config.workers` is 1, otherwise as so many
+ * processes, each of which runs this program anew and comes here as a worker.
  */
 export async function runServer({
-  workers,
-  log,
-  stopSeconds,
+  name,
+  config,
+  clock,
   start,
 }: {
-  workers: number;
-  log: Log;
-  stopSeconds: number;
-  start: (peers: Peers | undefined) => Promise<Server>;
+  name: string;
+  config: Pick<ListenerConfig, "workers" | "stopDelaySeconds" | "traces"> & { logLevel: LogLevel };
+  clock: Clock;
+  start: (surroundings: Surroundings) => Promise<Server>;
 }): Promise<void> {
+  const { workers, traces } = config;
+  let tracing: Tracing | undefined;
+  const log = createLog({
+    name,
+    level: config.logLevel,
+    isShared: workers > 1,
+    fields: traces && (() => tracing?.logFields() ?? {}),
+  });
+  const stopSeconds = config.stopDelaySeconds + STOP_SECONDS;
   if (workers > 1 && cluster.isPrimary) return supervise({ count: workers, log, stopSeconds });
+
   const peers = joinPeers();
   // A group's SIGHUP is for the supervisor; a process alone cannot be reloaded, so it ends in order.
   if (peers) process.on("SIGHUP", () => {});
+  if (traces) {
+    const exporter = createOtlpExporter({ endpoint: traces.endpoint, service: name, log });
+    tracing = createTracing({ clock, ratio: traces.ratio, exporter });
+  }
   try {
-    const server = await start(peers);
+    const server = await start({ log, clock, peers, tracing });
     const signals = ["SIGINT", "SIGTERM", ...(peers ? [] : ["SIGHUP" as const])] as const;
     const stop = async (): Promise<void> => {
       await server.stop();
-      await peers?.leave();
+      await Promise.all([peers?.leave(), tracing?.stop()]);
     };
     runUntilSignal({ stop, log, stopSeconds, signals });
     peers?.serving(server.isReady());

@@ -1,7 +1,10 @@
 import { createLog, type Log, type LogLevel } from "../src/log.ts";
 
 /** A log whose lines stay in memory, as text and parsed. */
-export function createTestLog(level: LogLevel = "debug"): {
+export function createTestLog(
+  level: LogLevel = "debug",
+  fields?: () => object,
+): {
   log: Log;
   lines: Record<string, unknown>[];
   text(): string;
@@ -15,5 +18,5 @@ export function createTestLog(level: LogLevel = "debug"): {
     },
     flush: () => Promise.resolve(true),
   };
-  return { log: createLog({ name: "test", level, destination }), lines, text: () => text };
+  return { log: createLog({ name: "test", level, destination, fields }), lines, text: () => text };
 }

@@ -10,16 +10,13 @@ import { runCommandLine } from "../src/command-line.ts";
 import { ConfigError } from "../src/config.ts";
 import { createHealth } from "../src/health.ts";
 import { startListeners } from "../src/lifecycle.ts";
-import { createLog } from "../src/log.ts";
 import { createMetrics } from "../src/metrics.ts";
-import type { Peers } from "../src/peers.ts";
 import { createRouter } from "../src/router.ts";
-import { runServer } from "../src/workers.ts";
+import { runServer, type Surroundings } from "../src/workers.ts";
 
-const log = createLog({ name: "test", level: "info", isShared: true });
 const filling = "x".repeat(2000);
 
-async function start(peers: Peers | undefined) {
+async function start({ log, peers }: Surroundings) {
   if (existsSync(process.env["WITH_FAULT"] ?? "")) throw new ConfigError(["a fault"]);
   const router = createRouter();
   router.get("/pid", async (ctx) => {
@@ -50,5 +47,12 @@ async function start(peers: Peers | undefined) {
   });
 }
 
-const serve = () => runServer({ workers: 2, log, stopSeconds: 3, start });
+const config = {
+  workers: 2,
+  stopDelaySeconds: 1,
+  traces: undefined,
+  logLevel: "info",
+} as const;
+const clock = (): number => Date.now() / 1000;
+const serve = () => runServer({ name: "test", config, clock, start });
 await runCommandLine({ argv: [], commands: { serve }, usage: "" });

@@ -5,6 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { boundedFetch } from "@daykey/client/bounded-fetch";
+import type { Fetch } from "@daykey/client/platform";
 import type { Clock } from "@daykey/common/clock";
 import { FORM_MEDIA_TYPE, JSON_MEDIA_TYPE } from "@daykey/common/protocol";
 import type { Log } from "@daykey/service/log";
@@ -27,6 +28,7 @@ export class AuthServerUnavailable extends Error {
 export interface AskDeps {
   authServerUrl: string;
   ownClient: Pick<OwnClient, "proof">;
+  fetch: Fetch;
   clock: Clock;
   /** Seconds of a clock that nobody sets. */
   elapsed: Clock;
@@ -42,6 +44,7 @@ const LOG_EVERY_SECONDS = 5;
 export function createAsk<T extends { exp?: number }>({
   authServerUrl,
   ownClient,
+  fetch,
   clock,
   elapsed,
   log,

@@ -3,6 +3,7 @@
  * are old serve on through an outage of the auth-server, and a flood of unknown kids costs one fetch
  * a cooldown. No token ever says where to fetch.
  */
+import type { Fetch } from "@daykey/client/platform";
 import { type CryptoKey, importJWK, type JWK } from "jose";
 import type { Clock } from "@daykey/common/clock";
 import type { SigningAlgorithm } from "@daykey/common/protocol";
@@ -44,12 +45,14 @@ const MIN_RSA_BITS = 2048;
 export function createJwks({
   uri,
   algorithms,
+  fetch,
   clock,
   log,
 }: {
   uri: string;
   /** Keys of other algorithms are passed over. */
   algorithms: readonly SigningAlgorithm[];
+  fetch: Fetch;
   clock: Clock;
   log: Log;
 }): Jwks {
@@ -64,7 +67,7 @@ export function createJwks({
       triedAt = clock();
       try {
         const askedAt = triedAt;
-        keys = await fetchKeys(uri, algorithms);
+        keys = await fetchKeys(fetch, uri, algorithms);
         fetchedAt = askedAt;
       } catch (error) {
         log.warn({ event: "jwks_unread", err: error }, "cannot fetch the issuer's keys");
@@ -111,6 +114,7 @@ export function createJwks({
 }
 
 async function fetchKeys(
+  fetch: Fetch,
   uri: string,
   algorithms: readonly SigningAlgorithm[],
 ): Promise<Map<string, VerificationKey>> {
