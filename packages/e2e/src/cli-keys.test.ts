@@ -123,6 +123,42 @@ test("a signature key is a file that the SDK takes; of a pair the server gets th
   expect(await result(`signature-keys revoke billing ${id.trim()} --yes`)).toContain("revoked");
 });
 
+test("calls are signed with a key's file, and answers verified", async () => {
+  await result("signature-keys create billing --name mac --algorithm hmac-sha256 --save mac.json");
+  for (const file of ["pair.json", "mac.json"]) {
+    expect(await result(`time --key-file ${file} --signed`)).toMatch(/^\d{4}-.* UTC\n$/);
+    const prime = await result(`prime 97 --verify --signed --key-file ${file}`);
+    expect(prime).toContain("97 is prime (proven)");
+  }
+  expect(await result("prime 7 --signed --credential billing.json")).toContain("7 is prime");
+  const away = await daykey(`time --key-file mac.json --resource ${line.issuer}`);
+  expect([away.code, away.stdout]).toEqual([1, ""]);
+  expect((await daykey("time --key-file billing.json")).code).toBe(5);
+  expect((await daykey("time --key-file nothing.json")).code).toBe(5);
+  expect((await daykey("time --key-file mac.json --token-file mac.json")).code).toBe(2);
+});
+
+test("a signed URL is good by itself", async () => {
+  const url = (await result("sign-url /time?zone=Asia/Tokyo --key-file pair.json")).trim();
+  const response = await fetch(url);
+  expect([response.status, await response.json()]).toEqual([
+    200,
+    expect.objectContaining({ zone: "Asia/Tokyo" }),
+  ]);
+  const [, query] = url.split("?");
+  expect((await fetch(`${line.resource}/primes/7?${query}`)).status).toBe(401);
+  const shown = JSON.parse(await result("sign-url /time --key-file pair.json --seconds 9 --json"));
+  expect(shown).toEqual({
+    url: expect.stringContaining("dk-key="),
+    expires_at: expect.any(Number),
+  });
+  for (const options of ["--seconds 0", "--seconds 86401", "--method get"]) {
+    expect((await daykey(`sign-url /time --key-file pair.json ${options}`)).code, options).toBe(2);
+  }
+  expect((await daykey("sign-url https://other.example/ --key-file pair.json")).code).toBe(1);
+  expect((await daykey("sign-url /time")).code).toBe(2);
+});
+
 test("usage is a table, or what the server answered", async () => {
   expect(await result("usage --client nobody")).toMatch(/^DAY +CLIENT +RESOURCE +SCOPE +SERVED/);
   const answer = await result("usage --client nobody --from 2026-01-01 --to 2026-12-31 --json");
