@@ -1,11 +1,15 @@
 /** What the database and the log know after every way to authenticate: nothing that logs in. */
-import { argon2Sync } from "node:crypto";
+import { argon2Sync, createHmac } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { dayOf } from "@daykey/common/clock";
+import { dayOf, formatDate, formatDay } from "@daykey/common/clock";
+import { seedHashMessage } from "@daykey/common/secret-hash";
+import { AUTH_METHODS } from "@daykey/common/protocol";
 import { startAuthServer, type TestAuthServer, type TestClient } from "../../test/auth-server.ts";
 import { dayKeyOf } from "./secrets.ts";
 
 const CHOSEN = "canary horse battery staple";
+
+const METHODS = AUTH_METHODS.filter((method) => method !== "private_key_jwt");
 
 let server: TestAuthServer;
 let generated: TestClient;
@@ -14,8 +18,8 @@ let chosen: TestClient;
 const spoken: string[] = [];
 
 beforeAll(async () => {
-  server = await startAuthServer();
-  generated = await server.createClient();
+  server = await startAuthServer({ config: { seedHash: true } });
+  generated = await server.createClient({ authMethods: [...METHODS] });
   const issued = await server.createClient({}, { kind: "chosen", secret: CHOSEN });
   const cost = { memory: 19_456, passes: 2, parallelism: 1, tagLength: 32 };
   const root = argon2Sync("argon2id", { message: CHOSEN, nonce: issued.salt, ...cost });
@@ -29,6 +33,7 @@ async function useEveryMethod(): Promise<void> {
     const { clientId: client_id, clientSecret: client_secret } = client;
     await speak({ client_id, client_secret_hash: await server.dayForm(client) });
     await speak({ client_id, client_secret_hash: await server.oneTime(client) });
+    await speak({ client_id, client_secret_hash: seedHash(client, formatDate(server.now())) });
     await speak({ client_id, client_secret });
     await speak({ client_id, client_secret: await server.dayForm(client) });
     await speak({}, `${client_id}:${client_secret}`);
@@ -61,7 +66,7 @@ async function speak(form: Record<string, string>, userinfo?: string): Promise<v
   const { body } = await server.token({ grant_type: "client_credentials", ...form }, headers);
   if (userinfo !== undefined) spoken.push(authorization.slice("Basic ".length));
   const hash = form["client_secret_hash"] ?? "";
-  if (hash.length >= 64) spoken.push(hash);
+  if (hash.length >= 40) spoken.push(hash);
   const { access_token, refresh_token } = body;
   if (typeof access_token !== "string") return;
   spoken.push(access_token, String(refresh_token));
@@ -72,12 +77,19 @@ async function speak(form: Record<string, string>, userinfo?: string): Promise<v
   }
 }
 
-/** Every day key of a secret's life, and what it is made from. */
-function secretsOf({ clientSecret, root, salt }: TestClient): string[] {
+function seedHash({ clientSecret, salt }: TestClient, date: string): string {
+  return createHmac("sha1", clientSecret).update(seedHashMessage(date, salt)).digest("hex");
+}
+
+/** Every day key and seed-compatible hash of a secret's life, and what it is made from. */
+function secretsOf(client: TestClient): string[] {
+  const { clientSecret, root, salt } = client;
   const today = dayOf(server.now());
-  const days = Array.from({ length: 368 }, (_, i) => dayKeyOf(root, salt, today - 1 + i));
+  const days = Array.from({ length: 368 }, (_, i) => today - 1 + i);
+  const dayKeys = days.map((day) => dayKeyOf(root, salt, day).toString("hex"));
+  const seedHashes = days.map((day) => seedHash(client, formatDay(day)));
   const parts = [clientSecret, clientSecret.slice(13, 77), root];
-  return [...parts.filter((part) => part.length > 10), ...days.map((key) => key.toString("hex"))];
+  return [...parts.filter((part) => part.length > 10), ...seedHashes, ...dayKeys];
 }
 
 /** A text as it may stand in a column: itself, its bytes in hex or base64, or the bytes it is hex of. */
