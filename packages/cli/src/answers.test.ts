@@ -1,7 +1,7 @@
 /** What servers may answer, and how the program ends then. */
 import { createServer, type RequestListener, type Server } from "node:http";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -69,6 +69,23 @@ test.each<[number, Record<string, string>, string, Outcome]>([
       stderr:
         "daykey: Forbidden (403 from GET /time)\nThe token does not have the scope for this.\n",
     },
+  ],
+  [
+    404,
+    {},
+    '{"error":"invalid_request","error_description":"Not Found"}',
+    {
+      code: 1,
+      stdout: "",
+      stderr:
+        "daykey: invalid_request: Not Found (404 from GET /time)\nThere is no such path: is it that server's address?\n",
+    },
+  ],
+  [
+    404,
+    PROBLEM,
+    '{"title":"There is no such client"}',
+    { code: 1, stdout: "", stderr: "daykey: There is no such client (404 from GET /time)\n" },
   ],
   [
     503,
@@ -165,6 +182,18 @@ test("a clock that is off is corrected by the server's Date, and told", async ()
   expect(days.length).toBe(2);
 });
 
+test("doctor looks at the admin API that admin commands would use", async () => {
+  reply(404, {}, "");
+  const told = await readFile(join(desk.folder, "billing.json"), "utf8");
+  const admin = { ...(JSON.parse(told) as object), admin_url: "http://127.0.0.1:9" };
+  const options = { mode: 0o600 };
+  await mkdir(join(desk.folder, ".daykey"));
+  await writeFile(join(desk.folder, ".daykey/demo-client.json"), told, options);
+  await writeFile(join(desk.folder, ".daykey/admin-client.json"), JSON.stringify(admin), options);
+  const { stdout } = await desk.run(["doctor"]);
+  expect(stdout).toContain("skipped  admin API    http://127.0.0.1:9 cannot be reached");
+});
+
 test("neither secret nor token is shown in any of it", async () => {
   answer = ({ headers, url: path }, response) => {
     const echo = JSON.stringify({ path, authorization: headers.authorization });
@@ -196,6 +225,12 @@ test.each([
     "nobody to ask",
     ["clients", "delete", "billing"],
     "daykey: This cannot be undone, and there is nobody to ask\nAdd --yes to do it.\n",
+  ],
+  ["no whole number", ["prime", "1e3"], 'daykey: "1e3" is not a whole number\n'],
+  [
+    "a number that is too large",
+    ["prime", "9".repeat(1300)],
+    "daykey: The number has more than 4096 bits\n",
   ],
   [
     "no token on standard input",

@@ -56,11 +56,15 @@ function refusal(what: string, answer: Answer): CliError {
   return new CliError(
     isPassing(status) ? EXIT.unreachable : EXIT.refused,
     reason === "" ? `${what} answered ${status}` : `${reason} (${status} from ${what})`,
-    { answer: json, hint: hintOf(answer, text("error")) },
+    { answer: json, hint: hintOf(answer, text("error"), reason) },
   );
 }
 
-function hintOf({ status, headers }: Answer, oauthError: string | undefined): string | undefined {
+function hintOf(
+  { status, headers }: Answer,
+  oauthError: string | undefined,
+  reason: string,
+): string | undefined {
   const seconds = headers.get("retry-after");
   if (isPassing(status))
     return seconds === null ? "Try again later." : `Try again in ${seconds} s.`;
@@ -69,6 +73,9 @@ function hintOf({ status, headers }: Answer, oauthError: string | undefined): st
   if (status === 401)
     return "The token is not accepted: it has ended, was revoked, or is for another server.";
   if (status === 403) return "The token does not have the scope for this.";
+  // What either server says of a path that it does not have; of a client it would say more.
+  if (status === 404 && reason.endsWith("Not Found"))
+    return "There is no such path: is it that server's address?";
   if (status === 412) return "Someone else changed it meanwhile: run the command again.";
   return undefined;
 }

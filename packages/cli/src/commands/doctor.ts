@@ -15,7 +15,10 @@ export function doctorCommand(cli: Cli): AnyCommand {
     )
     .action(async () => {
       const found = await find(cli, "app");
-      const checks = await cli.terminal.during("Checking", () => runChecks(cli, found));
+      const { adminUrl } = await find(cli, "admin").catch(() => found);
+      const checks = await cli.terminal.during("Checking", () =>
+        runChecks(cli, { ...found, adminUrl }),
+      );
       const faults = checks.filter(({ status }) => status === "fault");
       const isJson = cli.globals().json === true;
       cli.terminal.print(isJson ? json({ ok: faults.length === 0, checks }) : lines(cli, checks));

@@ -9,6 +9,9 @@ import { callResource, KEY_FILE, RESOURCE, SIGNED, text, TOKEN_FILE } from "./ca
 type Said = Record<string, unknown>;
 type Direction = "next" | "previous";
 
+/** Of 4096 bits in decimal digits, and a minus. */
+const MAX_LENGTH = 1 + 1234;
+
 export function primeCommand(cli: Cli): AnyCommand {
   return command("prime", "ask the resource-server whether a number is prime")
     .argument("<number>", "up to 4096 bits")
@@ -28,7 +31,8 @@ export function primeCommand(cli: Cli): AnyCommand {
       ),
     )
     .action(async (number, { next, previous, verify, ...options }) => {
-      if (!/^-?\d{1,1300}$/.test(number)) throw usageError(`"${number}" is not a whole number`);
+      if (!/^-?\d+$/.test(number)) throw usageError(`"${number}" is not a whole number`);
+      if (number.length > MAX_LENGTH) throw usageError("The number has more than 4096 bits");
       const direction = next ? "next" : previous ? "previous" : undefined;
       const path = ["", "primes", number, ...(direction ? [direction] : [])].join("/");
       const said = await callResource(cli, verify ? `${path}?certificate=true` : path, options);
