@@ -63,6 +63,7 @@ test("every fault is reported at once and by name, and no value is quoted", () =
     ISSUER: "https://auth.example.test/path",
     MASTER_KEY: "00".repeat(32),
     MASTER_KEY_PREVIOUS: "passphrase:canary",
+    DATABASE_DIRECT_URL: "canary",
     PORT: "canary",
     SIGNING_ALGORITHM: "HS256",
     KEY_ROTATION_SECONDS: "1",
@@ -72,6 +73,7 @@ test("every fault is reported at once and by name, and no value is quoted", () =
   expect(faults.map((fault) => fault.split(" ")[0])).toEqual([
     "ISSUER",
     "DATABASE_URL",
+    "DATABASE_DIRECT_URL",
     "MASTER_KEY",
     "MASTER_KEY_PREVIOUS",
     "PORT",

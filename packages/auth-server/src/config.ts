@@ -8,6 +8,7 @@ import {
   integer,
   isOrigin,
   list,
+  postgresUrl,
   readSettings,
   seconds,
   secret,
@@ -27,11 +28,11 @@ const DAY = 86_400;
 
 const DEFINITIONS = {
   ISSUER: url({ description: "This server's public address, the issuer of its tokens" }),
-  DATABASE_URL: secret({
+  DATABASE_URL: postgresUrl({
     description:
       "PostgreSQL, as the role that serves (daykey_app); of several hosts (`//daykey_app@a,b/daykey`) the primary",
   }),
-  DATABASE_DIRECT_URL: secret({
+  DATABASE_DIRECT_URL: postgresUrl({
     optional: true,
     description: "The same without a pooler between, for LISTEN; DATABASE_URL if unset",
   }),
@@ -257,7 +258,7 @@ function judged<T>(
 }
 
 const MIGRATE_DEFINITIONS = {
-  MIGRATE_DATABASE_URL: secret({
+  MIGRATE_DATABASE_URL: postgresUrl({
     description: "For `migrate`: PostgreSQL, as the role that owns the schema (daykey_owner)",
   }),
 };

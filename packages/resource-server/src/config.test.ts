@@ -165,6 +165,7 @@ test.each([
     "RESOURCE",
     ["https://api.example/", "https://api.example/v1", "api.example", "ftp://a.example"],
   ],
+  ["DATABASE_URL", ["db.example:5432", "http://db.example", "host=db.example", "postgresql://"]],
   ["REDIS_URL", ["redis.example:6379", "http://redis.example", "redis://"]],
   ["ISSUER", ["https://auth.example/", "https://AUTH.example", "https://u:p@auth.example", "x"]],
   ["JWKS_URI", ["/jwks.json", "file:///etc/keys.json", "https://a.example/jwks.json?a=b"]],

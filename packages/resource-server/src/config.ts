@@ -13,6 +13,7 @@ import {
   flag,
   integer,
   list,
+  postgresUrl,
   readSettings,
   seconds,
   secret,
@@ -104,7 +105,7 @@ const DEFINITIONS = {
     form: "the id of a signature key",
     description: "The key of such a signature where it names none",
   }),
-  DATABASE_URL: secret({
+  DATABASE_URL: postgresUrl({
     optional: true,
     description:
       "PostgreSQL, as the role daykey_resource: quotas and nonces are shared by all instances and outlive them",
@@ -221,7 +222,7 @@ export function readConfig(env: Record<string, string | undefined>): ResourceSer
 }
 
 const MIGRATE_DEFINITIONS = {
-  MIGRATE_DATABASE_URL: secret({
+  MIGRATE_DATABASE_URL: postgresUrl({
     description: "For `migrate`: PostgreSQL, as the role that owns the schema (daykey_owner)",
   }),
 };

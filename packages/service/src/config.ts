@@ -125,6 +125,12 @@ export function secret<
   return { ...text(options), secret: true };
 }
 
+/** A connection string of PostgreSQL's; a secret, as it may hold a password. */
+export function postgresUrl<const O extends Common<string>>(options: O): Setting<Value<string, O>> {
+  const form = "a URL that begins with postgresql://";
+  return secret({ ...options, pattern: /^postgres(?:ql)?:\/\/./, form });
+}
+
 /** @throws {ConfigError} with every fault of every setting. Variables without a definition are ignored. */
 export function readSettings<const D extends Definitions>(
   definitions: D,

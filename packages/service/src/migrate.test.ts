@@ -77,6 +77,15 @@ test("a database that a newer version migrated is refused in one sentence", asyn
   );
 });
 
+test("a database that is not there is told in one sentence", async () => {
+  for (const hosts of ["127.0.0.1:1", "127.0.0.1:1,127.0.0.1:2"]) {
+    const connectionString = `postgresql://daykey_owner@${hosts}/daykey`;
+    await expect(migrate({ connectionString, migrations: [], schema: SCHEMA })).rejects.toThrow(
+      "The database cannot be reached, or does not answer in time.",
+    );
+  }
+});
+
 test("tables are analyzed after a migration", async () => {
   const filled: Migration = {
     name: "0001-filled",

@@ -6,6 +6,7 @@ import knex, { type Knex } from "knex";
 import pg from "pg";
 
 import type { Queryable } from "./database.ts";
+import { DatabaseUnavailable, isDatabaseUnavailable } from "./database-unavailable.ts";
 import { OWN_MESSAGE } from "./own-message.ts";
 import { findPrimary } from "./primary.ts";
 
@@ -42,6 +43,7 @@ const UNDEFINED_TABLE = "42P01";
  *   not of a pooler
  * @param options.schema holds the table of what was applied; created when absent
  * @throws {MigrationError} when the database holds migrations this version does not know
+ * @throws {DatabaseUnavailable} when it cannot be reached
  */
 export async function migrate({
   connectionString: servers,
@@ -52,11 +54,11 @@ export async function migrate({
   migrations: readonly Migration[];
   schema: string;
 }): Promise<string[]> {
-  const connectionString = await findPrimary(servers);
+  const connectionString = await findPrimary(servers).catch(unavailable);
   const lock = new pg.Client({ connectionString, keepAlive: true });
   // Lost in mid-migration, it fails the next query on it.
   lock.on("error", () => {});
-  await lock.connect();
+  await lock.connect().catch(unavailable);
   const runner = knex({
     client: "pg",
     connection: connectionString,
@@ -102,6 +104,11 @@ export async function pendingMigrations(
     applied = new Set();
   }
   return migrations.filter((migration) => !applied.has(migration.name)).map(({ name }) => name);
+}
+
+/** @throws {DatabaseUnavailable} for a server that is not there, else the error itself */
+function unavailable(error: unknown): never {
+  throw isDatabaseUnavailable(error) ? new DatabaseUnavailable({ cause: error }) : error;
 }
 
 /** An older version cannot know what a newer one made of the data. */
