@@ -1,33 +1,41 @@
 /**
- * Traces in OpenTelemetry's model: a span for each request, and in it one for each statement and each
- * call of another server. The context comes and goes by `traceparent` (W3C Trace Context). Without the
- * setting nothing here runs. No span holds a URL, a header or a value of a statement.
+ * Traces by OpenTelemetry's SDK: a span for each request, and in it one for each statement and each
+ * call of another server, made where those are made. The context comes and goes by `traceparent` (W3C
+ * Trace Context). No span holds a URL, a header or a value of a statement. Loaded only with the setting.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
-import { randomBytes } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 
-import type { Clock } from "@daykey/common/clock";
+import {
+  type Context,
+  createContextKey,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type TraceState,
+} from "@opentelemetry/api";
+import { setGlobalErrorHandler, W3CTraceContextPropagator } from "@opentelemetry/core";
+import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
+import { resourceFromAttributes } from "@opentelemetry/resources";
+import {
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+} from "@opentelemetry/sdk-trace";
 
-import type { SpanExporter } from "./otlp-exporter.ts";
+import type { Log } from "./log.ts";
 
 export type Attributes = Readonly<Record<string, string | number>>;
 
-export interface Span {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId: string | undefined;
-  readonly name: string;
-  /** Of a request here, or of something asked of another. */
-  readonly kind: "server" | "client";
-  /** Epoch seconds. */
-  readonly startedAt: number;
-  readonly endedAt: number;
-  readonly attributes: Attributes;
-  readonly isError: boolean;
+interface Told {
+  name: string;
+  attributes: Attributes;
+  isError: boolean;
 }
-
-type Told = Pick<Span, "name" | "attributes" | "isError">;
 
 export interface Tracing {
   /** Answers a request in a span of its own; `tell` names it afterwards, or not, and then it is not kept. */
@@ -46,74 +54,67 @@ export interface Tracing {
   stop(): Promise<void>;
 }
 
-interface Context {
-  traceId: string;
-  spanId: string;
-  isSampled: boolean;
-  /** The other vendors' part, passed on as it came. */
-  state: string | undefined;
-}
+const LAST_SECONDS = 1;
+const LOG_EVERY_SECONDS = 60;
 
-const TRACEPARENT =
-  /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
-const TRACESTATE = /^[\x20-\x7e]{1,512}$/;
-
-/** @param options.ratio which part of the traces that begin here is kept; a caller's choice stands */
+/**
+ * Nothing of it is registered as OpenTelemetry's global but the handler of failures to send.
+ * @param options.endpoint the collector's, without `/v1/traces`
+ * @param options.ratio which part of the traces that begin here is kept; a caller's choice stands
+ */
 export function createTracing({
-  clock,
+  endpoint,
   ratio,
-  exporter,
+  service,
+  log,
 }: {
-  clock: Clock;
+  endpoint: string;
   ratio: number;
-  exporter: SpanExporter;
+  service: string;
+  log: Log;
 }): Tracing {
   const current = new AsyncLocalStorage<Context>();
+  const active = (): Context => current.getStore() ?? ROOT_CONTEXT;
+  const exporter = new OTLPTraceExporter({ url: `${endpoint}/v1/traces` });
+  const provider = new TracerProvider({
+    resource: resourceFromAttributes({ "service.name": service }),
+    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(ratio) }),
+    spanProcessors: [new BatchSpanProcessor({ exporter })],
+  });
+  const tracer = provider.getTracer("daykey");
+  const unsent = createUnsentLog(log);
+  setGlobalErrorHandler(unsent);
 
   async function inSpan<T>(
-    context: Context,
-    parentSpanId: string | undefined,
-    kind: Span["kind"],
+    span: Span,
+    parent: Context,
     work: () => Promise<T>,
     tell: (isFailed: boolean) => Told | undefined,
   ): Promise<T> {
-    const startedAt = clock();
-    const began = performance.now();
     let isFailed = true;
     try {
-      const result = await current.run(context, work);
+      const result = await current.run(trace.setSpan(parent, span), work);
       isFailed = false;
       return result;
     } finally {
-      const told = context.isSampled ? tell(isFailed) : undefined;
-      // By the steady clock: the other may have been set meanwhile.
-      const endedAt = startedAt + (performance.now() - began) / 1000;
-      const { traceId, spanId } = context;
-      if (told) exporter.add({ traceId, spanId, parentSpanId, kind, startedAt, endedAt, ...told });
+      const told = span.isRecording() ? tell(isFailed) : undefined;
+      // A span that does not end is never sent. The timer that sends is to be in no request's context.
+      if (told) current.run(ROOT_CONTEXT, () => end(span, told));
     }
   }
 
   const within: Tracing["within"] = (name, attributes, work) => {
-    const parent = current.getStore();
-    if (!parent?.isSampled) return work();
-    const context = { ...parent, spanId: newId(8) };
-    return inSpan(context, parent.spanId, "client", work, (isError) => ({
-      name,
-      attributes,
-      isError,
-    }));
+    const parent = active();
+    if (trace.getSpan(parent)?.isRecording() !== true) return work();
+    const span = tracer.startSpan(name, { kind: SpanKind.CLIENT }, parent);
+    return inSpan(span, parent, work, (isError) => ({ name, attributes, isError }));
   };
 
   return {
     request(headers, answer, tell) {
       const parent = readContext(headers);
-      const context: Context = {
-        traceId: parent?.traceId ?? newId(16),
-        spanId: newId(8),
-        isSampled: parent?.isSampled ?? Math.random() < ratio,
-        state: parent?.state,
-      };
-      return inSpan(context, parent?.spanId, "server", answer, tell);
+      const span = tracer.startSpan("request", { kind: SpanKind.SERVER }, parent);
+      return inSpan(span, parent, answer, tell);
     },
     within,
     fetch(input, init) {
@@ -122,35 +123,63 @@ export function createTracing({
       const attributes = { "http.request.method": method, "server.address": hostname };
       return within(method, attributes, () => {
         const headers = new Headers(init?.headers);
-        const context = current.getStore();
-        if (context) writeContext(headers, context);
+        writeContext(headers, active());
         return fetch(input, { ...init, headers });
       });
     },
     logFields() {
-      const context = current.getStore();
+      const context = trace.getSpanContext(active());
       return context ? { traceId: context.traceId } : {};
     },
-    stop: () => exporter.stop(),
+    async stop() {
+      const late = sleep(LAST_SECONDS * 1000, undefined, { ref: false }).then(() => {
+        throw new Error("the collector took too long");
+      });
+      await Promise.race([provider.shutdown(), late]).catch(unsent);
+    },
   };
 }
 
-/** Undefined without a `traceparent`, or with one that is malformed: then a trace begins here. */
-function readContext({ traceparent, tracestate }: IncomingHttpHeaders): Context | undefined {
-  const found = typeof traceparent === "string" ? TRACEPARENT.exec(traceparent) : null;
-  const [, version, traceId = "", spanId = "", flags = "", more] = found ?? [];
-  // Later versions may say more than the first, which is read as far as it is known.
-  if (!found || (version === "00" && more !== undefined)) return undefined;
-  const state =
-    typeof tracestate === "string" && TRACESTATE.test(tracestate) ? tracestate : undefined;
-  return { traceId, spanId, isSampled: (Number.parseInt(flags, 16) & 1) === 1, state };
+function end(span: Span, { name, attributes, isError }: Told): void {
+  span.updateName(name).setAttributes(attributes);
+  if (isError) span.setStatus({ code: SpanStatusCode.ERROR });
+  span.end();
 }
 
-function writeContext(headers: Headers, { traceId, spanId, isSampled, state }: Context): void {
-  headers.set("traceparent", `00-${traceId}-${spanId}-${isSampled ? "01" : "00"}`);
-  if (state !== undefined) headers.set("tracestate", state);
+const propagator = new W3CTraceContextPropagator();
+
+/** The other vendors' part, passed on as it came; in a span context it would go to the collector too. */
+const STATE = createContextKey("tracestate");
+
+/** The root without a `traceparent`, or with one that is malformed: then a trace begins here. */
+function readContext(headers: IncomingHttpHeaders): Context {
+  const context = propagator.extract(ROOT_CONTEXT, headers, {
+    get: (from: IncomingHttpHeaders, name) => from[name],
+    keys: Object.keys,
+  });
+  const found = trace.getSpanContext(context);
+  if (!found) return ROOT_CONTEXT;
+  const { traceState, ...parent } = found;
+  return trace.setSpanContext(ROOT_CONTEXT, parent).setValue(STATE, traceState);
 }
 
-function newId(bytes: number): string {
-  return randomBytes(bytes).toString("hex");
+function writeContext(headers: Headers, context: Context): void {
+  const span = trace.getSpanContext(context);
+  if (!span) return;
+  const traceState = context.getValue(STATE) as TraceState | undefined;
+  const carried = traceState ? { ...span, traceState } : span;
+  propagator.inject(trace.setSpanContext(context, carried), headers, {
+    set: (to: Headers, name, value) => to.set(name, value),
+  });
+}
+
+/** While the collector is away this would be said every few seconds. */
+function createUnsentLog(log: Log): (error: unknown) => void {
+  let loggedAt = -Infinity;
+  return (error) => {
+    const now = performance.now() / 1000;
+    if (now - loggedAt < LOG_EVERY_SECONDS) return;
+    loggedAt = now;
+    log.warn({ event: "traces_unsent", err: error }, "cannot send traces");
+  };
 }

@@ -13,7 +13,6 @@ import { closeUntakenConnections } from "./handed-connections.ts";
 import { runUntilSignal, STOP_SECONDS } from "./lifecycle.ts";
 import type { ListenerConfig } from "./listener-settings.ts";
 import { createLog, type Log, type LogLevel } from "./log.ts";
-import { createOtlpExporter } from "./otlp-exporter.ts";
 import {
   type FromWorker,
   joinPeers,
@@ -21,7 +20,7 @@ import {
   type ToWorker,
   workerEnvironment,
 } from "./peers.ts";
-import { createTracing, type Tracing } from "./tracing.ts";
+import type { Tracing } from "./tracing.ts";
 
 /** What a started server is to its process. */
 interface Server {
@@ -83,8 +82,8 @@ export async function runServer({
   // A group's SIGHUP is for the supervisor; a process alone cannot be reloaded, so it ends in order.
   if (peers) process.on("SIGHUP", () => {});
   if (traces) {
-    const exporter = createOtlpExporter({ endpoint: traces.endpoint, service: name, log });
-    tracing = createTracing({ clock, ratio: traces.ratio, exporter });
+    const { createTracing } = await import("./tracing.ts");
+    tracing = createTracing({ ...traces, service: name, log });
   }
   try {
     const server = await start({ log, clock, peers, tracing });

@@ -1,6 +1,6 @@
 /** An OpenTelemetry collector that keeps what it is sent by OTLP/HTTP in JSON. */
 import { once } from "node:events";
-import { createServer } from "node:http";
+import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 
 export interface CollectedSpan {
@@ -11,7 +11,7 @@ export interface CollectedSpan {
   kind: number;
   startTimeUnixNano: string;
   endTimeUnixNano: string;
-  attributes: { key: string; value: Record<string, string> }[];
+  attributes: { key: string; value: Record<string, string | number> }[];
   status: { code?: number };
 }
 
@@ -21,6 +21,8 @@ export interface Collector {
   spans(service: string): CollectedSpan[];
   /** All that came, as text. */
   text(): string;
+  /** Of the last request. */
+  headers(): IncomingHttpHeaders;
   stop(): Promise<void>;
 }
 
@@ -33,9 +35,11 @@ interface Export {
 
 export async function startCollector(): Promise<Collector> {
   let text = "";
+  let headers: IncomingHttpHeaders = {};
   const exports: Export[] = [];
   const server = createServer((req, res) => {
     let body = "";
+    ({ headers } = req);
     req.setEncoding("utf8").on("data", (part: string) => (body += part));
     req.on("end", () => {
       text += body;
@@ -52,6 +56,7 @@ export async function startCollector(): Promise<Collector> {
         .filter(({ resource }) => resource.attributes[0]?.value.stringValue === service)
         .flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans)),
     text: () => text,
+    headers: () => headers,
     async stop() {
       server.closeAllConnections();
       await once(server.close(), "close");

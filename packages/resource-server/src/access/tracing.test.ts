@@ -1,4 +1,3 @@
-import { createOtlpExporter } from "@daykey/service/otlp-exporter";
 import { type Collector, startCollector } from "@daykey/service/test/collector";
 import { createTestLog } from "@daykey/service/test/log";
 import { createTracing, type Tracing } from "@daykey/service/tracing";
@@ -14,8 +13,7 @@ let api: TestResourceServer;
 beforeAll(async () => {
   collector = await startCollector();
   const { log } = createTestLog();
-  const exporter = createOtlpExporter({ endpoint: collector.url, service: "api", log });
-  tracing = createTracing({ clock: () => api.now(), ratio: 0, exporter });
+  tracing = createTracing({ endpoint: collector.url, ratio: 0, service: "api", log });
   api = await startResourceServer({ tracing });
 });
 afterAll(async () => {
@@ -40,5 +38,5 @@ test("a question to the auth-server is a span within the request's, and carries 
     traceparent: `00-${TRACE}-${call?.spanId}-01`,
     tracestate: "vendor=1",
   });
-  expect(collector.text()).not.toContain("c2VhbGVk");
+  expect(collector.text()).not.toMatch(/c2VhbGVk|vendor/);
 });
