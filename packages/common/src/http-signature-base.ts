@@ -48,6 +48,8 @@ export class HttpSignatureError extends Error {
 const FIELD_NAME = /^[a-z0-9!#$%&'*+\-.^_`|~]+$/;
 /** What a field's value may be to be signed: a line of visible ASCII, spaces and tabs. */
 const FIELD_VALUE = /^[\x20-\x7E\t]*$/;
+/** Looks behind, or each space of a long row within would be tried as the first of the last ones. */
+const SPACES_AROUND = /^[ \t]+|(?<![ \t])[ \t]+$/g;
 const TARGET = /^\/[\x21\x22\x24-\x7E]*$/;
 
 /** The request to a URL. @param url absolute; a fragment stays here */
@@ -63,17 +65,22 @@ export function requestMessage(url: URL, method: string, fields: FieldLines): Re
  */
 export function signatureBase(message: RequestMessage | ResponseMessage, input: InnerList): string {
   const lines = new Map<string, string>();
+  const readQuery = createQueryReader();
   for (const component of input.items) {
     const identifier = serializeItem(component);
     if (lines.has(identifier)) throw new HttpSignatureError("repeated_component");
-    lines.set(identifier, componentValue(message, component));
+    lines.set(identifier, componentValue(message, component, readQuery));
   }
   lines.set('"@signature-params"', serializeInnerList(input));
   return Array.from(lines, ([identifier, value]) => `${identifier}: ${value}`).join("\n");
 }
 
 /** @throws {HttpSignatureError} */
-function componentValue(message: RequestMessage | ResponseMessage, component: Item): string {
+function componentValue(
+  message: RequestMessage | ResponseMessage,
+  component: Item,
+  readQuery: QueryReader,
+): string {
   const { value: name } = component;
   const { req, name: parameter, ...others } = Object.fromEntries(component.parameters);
   const isAsked = req !== undefined && req !== true;
@@ -83,7 +90,7 @@ function componentValue(message: RequestMessage | ResponseMessage, component: It
   if (!name.startsWith("@")) return fieldValue(source, name);
   if (name === "@status" && "status" in source) return String(source.status);
   if ("status" in source) throw new HttpSignatureError("missing_component");
-  return derivedValue(source, name, parameter);
+  return derivedValue(source, name, { parameter, readQuery });
 }
 
 function requestOf(message: RequestMessage | ResponseMessage): RequestMessage {
@@ -97,7 +104,7 @@ function fieldValue({ fields }: { fields: FieldLines }, name: string): string {
   const lines = fields(name) ?? [];
   if (lines.length === 0) throw new HttpSignatureError("missing_component");
   const value = lines
-    .map((line) => line.replaceAll(/\r?\n[ \t]+/g, " ").replaceAll(/^[ \t]+|[ \t]+$/g, ""))
+    .map((line) => line.replaceAll(/\r?\n[ \t]+/g, " ").replaceAll(SPACES_AROUND, ""))
     .join(", ");
   if (!FIELD_VALUE.test(value)) throw unsupported();
   return value;
@@ -107,7 +114,7 @@ function fieldValue({ fields }: { fields: FieldLines }, name: string): string {
 function derivedValue(
   { method, scheme, authority, target }: RequestMessage,
   name: string,
-  parameter: BareItem | undefined,
+  { parameter, readQuery }: { parameter: BareItem | undefined; readQuery: QueryReader },
 ): string {
   if (!TARGET.test(target)) throw new HttpSignatureError("unsupported_target");
   const mark = target.indexOf("?");
@@ -129,20 +136,42 @@ function derivedValue(
       return query;
     case "@query-param":
       if (typeof parameter !== "string") throw unsupported();
-      return parameterValue(query, parameter);
+      return parameterValue(readQuery(query), parameter);
     default:
       throw unsupported();
   }
 }
 
-/** RFC 9421 §2.2.8: read as a form, written percent-encoded; it must be there once. */
-function parameterValue(query: string, name: string): string {
-  const values = Array.from(new URLSearchParams(query))
-    .filter(([key]) => percentEncode(key) === name)
-    .map(([, value]) => value);
-  if (values.length > 1) throw new HttpSignatureError("repeated_component");
-  if (values[0] === undefined) throw new HttpSignatureError("missing_component");
-  return percentEncode(values[0]);
+/** A query's values, by name, both percent-encoded. */
+type QueryReader = (query: string) => ReadonlyMap<string, readonly string[]>;
+
+/** RFC 9421 §2.2.8: read as a form, and once, for a signature may cover many of its parameters. */
+function createQueryReader(): QueryReader {
+  const known = new Map<string, ReadonlyMap<string, readonly string[]>>();
+  return (query) => {
+    const values = known.get(query) ?? readParameters(query);
+    known.set(query, values);
+    return values;
+  };
+}
+
+function readParameters(query: string): ReadonlyMap<string, readonly string[]> {
+  const values = new Map<string, string[]>();
+  for (const [name, value] of new URLSearchParams(query)) {
+    const encoded = percentEncode(name);
+    const others = values.get(encoded);
+    if (others) others.push(percentEncode(value));
+    else values.set(encoded, [percentEncode(value)]);
+  }
+  return values;
+}
+
+/** It must be there once. */
+function parameterValue(query: ReadonlyMap<string, readonly string[]>, name: string): string {
+  const [value, ...others] = query.get(name) ?? [];
+  if (others.length > 0) throw new HttpSignatureError("repeated_component");
+  if (value === undefined) throw new HttpSignatureError("missing_component");
+  return value;
 }
 
 /** By the set of forms (URL Standard §1.3), which leaves `*-._` and no other mark alone; a space is %20. */

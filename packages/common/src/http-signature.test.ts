@@ -82,6 +82,34 @@ test.each(vectors.refused_signatures)(
   },
 );
 
+/** Each of them took time in proportion to the square of what a stranger sends: more than a test has, at these sizes. */
+describe("no field makes its reader slow", () => {
+  const spaced = (length: number): string => `a${" ".repeat(length)}b`;
+
+  test("spaces within a dictionary", () => {
+    for (let time = 0; time < 200; time++) {
+      expect(parseDictionary(spaced(8000))).toBeUndefined();
+    }
+  });
+
+  test("spaces within a field that is covered", () => {
+    const value = spaced(80_000);
+    const message = requestMessage(new URL("https://a.example/"), "GET", () => [` ${value}\t`]);
+    expect(signatureBase(message, inputOf(["x-a"], {}))).toBe(
+      `"x-a": ${value}\n"@signature-params": ("x-a")`,
+    );
+  });
+
+  test("many parameters of a long query", () => {
+    const names = Array.from({ length: 64 }, (_, index) => `q${index}`);
+    const query = `${"a&".repeat(100_000)}${names.join("=1&")}=1`;
+    const message = requestMessage(new URL(`https://a.example/?${query}`), "GET", () => undefined);
+    const items = names.map((name) => `"@query-param";name="${name}"`);
+    const base = signatureBase(message, inputIn(`s=(${items.join(" ")})`));
+    expect(base.split("\n").slice(0, -1)).toEqual(items.map((item) => `${item}: 1`));
+  });
+});
+
 test("what is covered is told without components that only cover a part", () => {
   const input = inputIn('s=("@method" "@path";req "@query-param";name="a" "date";sf)');
   expect(coveredBy(input)).toEqual(new Set(["@method", "@path;req"]));

@@ -37,6 +37,8 @@ const TOKEN = /[A-Za-z*][\w!#$%&'*+\-.^`|~:/]*/y;
 const BYTES = /:([A-Za-z0-9+/=]*):/y;
 const BOOLEAN = /\?([01])/y;
 const SPACES = / */y;
+/** Looks behind, or each space of a long row within would be tried as the first of the last ones. */
+const SPACES_AROUND = /^ +|(?<! ) +$/g;
 const BETWEEN_MEMBERS = /[ \t]*,[ \t]*/y;
 
 /** What an inner list is told from an item by. */
@@ -50,7 +52,7 @@ export function isInnerList(member: Item | InnerList): member is InnerList {
  */
 export function parseDictionary(text: string): Dictionary | undefined {
   if (text.length > MAX_LENGTH) return undefined;
-  const trimmed = text.replace(/^ +/, "").replace(/ +$/, "");
+  const trimmed = text.replaceAll(SPACES_AROUND, "");
   const reader = { text: trimmed, offset: 0 };
   const dictionary = new Map<string, Item | InnerList>();
   while (reader.offset < trimmed.length) {
