@@ -85,6 +85,7 @@ describe("days", () => {
     "2026-02-30",
     "2026-13-01",
     "2026-11-21\n",
+    "0000-01-01",
     "2026-1-21",
     "21/11/2026",
   ])("%j is no day", (text) => expect(parseDay(text)).toBeUndefined());

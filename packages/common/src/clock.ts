@@ -11,7 +11,8 @@ export const CLOCK_SKEW_SECONDS = 300;
 
 export const DAY_SECONDS = 86_400;
 
-const DATE = /^\d{4}-\d{2}-\d{2}$/;
+/** There is no year 0 for PostgreSQL, nor for anyone who counts requests. */
+const DATE = /^(?!0000)\d{4}-\d{2}-\d{2}$/;
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/;
 
 /** `YYYY-MM-DD` in UTC. */

@@ -53,6 +53,8 @@ export interface UsageStore {
   clean(): Promise<void>;
 }
 
+/** A count stays one that JSON has exactly, whatever is reported. */
+const MOST = Number.MAX_SAFE_INTEGER;
 const DAYS_KEPT = 400;
 /** A report is tried again for no longer. */
 const REPORTER_DAYS = 7;
@@ -91,7 +93,8 @@ export function createUsageStore(database: Database, { issuer }: { issuer: strin
                    and exists (select from daykey.clients c where c.client_id = counted.client_id)
                  group by day, client_id, scope order by day, client_id, scope
                  on conflict (day, resource, client_id, scope) do update
-                   set served = u.served + excluded.served, refused = u.refused + excluded.refused`,
+                   set served = least(u.served + excluded.served, ${MOST}),
+                     refused = least(u.refused + excluded.refused, ${MOST})`,
           values: [
             toRowUri(resource, issuer),
             counts.map((count) => count.day),

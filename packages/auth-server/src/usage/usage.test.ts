@@ -87,6 +87,20 @@ test("what is of no client, or of a day that is not kept, is left out", async ()
   expect(await usageOf("nobody")).toEqual([]);
 });
 
+test("a count stops where JSON is no longer exact, and nothing overflows", async () => {
+  client = await bench.server.createClient();
+  await send(report({ counts: [count()] }));
+  await bench.server.database.query(
+    "update daykey.usage set served = $2, refused = $2 where client_id = $1",
+    [client.clientId, Number.MAX_SAFE_INTEGER - 1],
+  );
+  const most = Array.from({ length: 1000 }, () => count({ served: 1e12, refused: 1e12 }));
+  expect((await send(report({ counts: most }))).status).toBe(204);
+  expect(await usageOf(client.clientId)).toMatchObject([
+    { served: Number.MAX_SAFE_INTEGER, refused: Number.MAX_SAFE_INTEGER },
+  ]);
+});
+
 test("pages: the newest day first, by client, resource and days", async () => {
   client = await bench.server.createClient();
   const days = [0, 1, 2, 3].map((n) => formatDate(bench.server.now() - n * DAY_SECONDS));
@@ -155,6 +169,7 @@ test("a report that is none is 400, and leaves no trace", async () => {
       { client_id: "" },
       { client_id: "a b" },
       { day: "2026-02-30" },
+      { day: "0000-01-01" },
       { day: "x" },
       { scope: "" },
       { scope: "a b" },
