@@ -105,6 +105,19 @@ test("V13: a revoked key, and any key of a client whose epoch rose, is refused a
   expect(lastRequest()).toMatchObject({ reason: "revoked", kid: idOfApiKey(other) });
 });
 
+test("where the epoch rose it is asked anew, so a key that outlives that is not refused meanwhile", async () => {
+  const [key, ended] = [createApiKey(), createApiKey()];
+  expect([await statusOf(key), await statusOf(ended)]).toEqual([200, 200]);
+  await tell(api, { kind: "client", subject: CLIENT, epoch: 1, expires_at: null });
+  api.authServer.answerIntrospection((_req, res) =>
+    sendJson(res, asked() === key ? keyAnswer(key, { ep: 1 }) : { active: false }),
+  );
+  for (const _ of [1, 2, 3]) {
+    expect([await statusOf(key), await statusOf(ended)]).toEqual([200, 401]);
+  }
+  expect(questions()).toBe(4);
+});
+
 test("a key ends at its instant; one of another issuer, resource or id is refused", async () => {
   const key = createApiKey();
   api.authServer.answerIntrospection(active({ exp: api.now() + 2 }));

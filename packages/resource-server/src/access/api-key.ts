@@ -30,7 +30,8 @@ export function createApiKeyAuthenticator({
   return async (key) => {
     const id = idOfApiKey(key);
     if (id === undefined || !hasChecksum(key)) throw new InvalidCredential("malformed");
-    const claims = await ask(key);
+    // A client whose epoch rose still has its keys (docs/protocol.md §5.1).
+    const claims = await ask(key, (said) => feed.isRevoked(said, undefined));
     // An answer about another key, however that came about, does not help this one.
     if (claims?.cred !== id) throw new InvalidCredential("inactive");
     const access = accessOfKey(claims, { via: "api_key", issuer, audience, now: clock() });

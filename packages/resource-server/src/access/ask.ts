@@ -15,9 +15,10 @@ import type { OwnClient } from "./own-client.ts";
 
 /**
  * What the auth-server says of something, or undefined when it is not active or not for this server.
+ * @param isOutdated of what it said before: then it is asked anew
  * @throws {AuthServerUnavailable}
  */
-export type Ask<T> = (subject: string) => Promise<T | undefined>;
+export type Ask<T> = (subject: string, isOutdated?: (said: T) => boolean) => Promise<T | undefined>;
 
 /** The auth-server gave no answer that can be used. */
 export class AuthServerUnavailable extends Error {
@@ -109,11 +110,11 @@ export function createAsk<T extends { exp?: number }>({
     }
   }
 
-  return async (subject) => {
+  return async (subject, isOutdated = () => false) => {
     const digest = createHash("sha256").update(subject).digest("base64");
     const known = active.get(digest);
     if (known && elapsed() < known.until && clock() < (known.said.exp ?? Infinity)) {
-      return known.said;
+      if (!isOutdated(known.said)) return known.said;
     }
     if (elapsed() < (inactive.get(digest) ?? -Infinity)) return undefined;
     const asking = inFlight.get(digest);

@@ -64,7 +64,8 @@ export function createFindKey({
   clock: Clock;
 }): FindKey {
   return async (keyId, via) => {
-    const claims = await ask(keyId);
+    // A client whose epoch rose still has its keys (docs/protocol.md §5.1).
+    const claims = await ask(keyId, (said) => feed.isRevoked(said, undefined));
     // An answer about another key, however that came about, does not help this one.
     const key = claims?.cred === keyId ? toKey(claims) : undefined;
     if (!claims || !key) return undefined;
