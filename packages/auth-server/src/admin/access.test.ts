@@ -87,6 +87,24 @@ test("A7: an admin that is disabled has no say from then on, on this instance at
   expect((await other.get("/clients?limit=1")).status).toBe(401);
 });
 
+test.each([
+  ["/clients/-", "client_id"],
+  ["/clients/billing/api-keys/nope/revoke", "id"],
+  ["/clients/billing/secrets/%20/revoke", "kid"],
+  ["/resources/%C3%A9", "uri"],
+])("an id that cannot be is 404 and says so: %s", async (path, name) => {
+  const answer = await (path.endsWith("revoke") ? admin.post(path) : admin.get(path));
+  expect([answer.status, answer.body]).toEqual([
+    404,
+    {
+      type: "urn:daykey:problem:malformed-id",
+      title: "There is no such id",
+      status: 404,
+      detail: `The ${name} in the path has not the form of one.`,
+    },
+  ]);
+});
+
 test("what is no route is 404, another method 405, another spelling 404", async () => {
   expect((await admin.get("/nothing")).status).toBe(404);
   expect((await admin.get("/CLIENTS")).status).toBe(404);

@@ -138,7 +138,12 @@ function paramsOf(ctx: AppContext): Record<string, string> {
   const params = (ctx as unknown as { params: Record<string, string> }).params;
   for (const [name, value] of Object.entries(params)) {
     if (!PARAMETERS[name as ParameterName].safeParse(value).success) {
-      throw new ProblemError({ status: 404 });
+      throw new ProblemError({
+        status: 404,
+        code: "malformed-id",
+        title: "There is no such id",
+        detail: `The ${name} in the path has not the form of one.`,
+      });
     }
   }
   return params;
