@@ -1,4 +1,4 @@
-/** A URL that carries its own right to be asked for, until it ends (docs/protocol.md §5.4). */
+/** A URL that carries its own right to be asked for, until it ends (docs/protocol.md §5.5). */
 import { bytesToSign } from "@daykey/common/http-signature";
 import { requestMessage } from "@daykey/common/http-signature-base";
 import {

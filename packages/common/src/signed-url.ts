@@ -1,5 +1,5 @@
 /**
- * Signed URLs (docs/protocol.md §5.4): who has one may make this one request until it ends. The query
+ * Signed URLs (docs/protocol.md §5.5): who has one may make this one request until it ends. The query
  * ends with `dk-key`, `dk-expires` and `dk-signature`, in this order; the signature is that of a request
  * (RFC 9421) without the last of them.
  */

@@ -1,6 +1,6 @@
 /**
  * `POST /tokens`: the token request of the article that this product grew from, with its envelope and
- * its error codes (docs/protocol.md §4.7). Only the words are its own: the tokens come through the
+ * its error codes (docs/protocol.md §4.9). Only the words are its own: the tokens come through the
  * phases of `endpoint.ts`.
  */
 import type { IncomingMessage } from "node:http";

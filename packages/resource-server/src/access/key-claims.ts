@@ -1,4 +1,4 @@
-/** What the auth-server says of a key of a client, an API key or one that signs (docs/protocol.md §4.5). */
+/** What the auth-server says of a key of a client, an API key or one that signs (docs/protocol.md §5). */
 import { isKeyId } from "@daykey/common/api-key";
 import { type Quota, readQuotas } from "@daykey/common/quota";
 import { type Access, type CredentialKind, type Holder, InvalidCredential } from "./access.ts";

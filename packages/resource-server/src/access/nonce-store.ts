@@ -1,5 +1,5 @@
 /**
- * Nonces of signatures: each works once, at whatever instance (docs/protocol.md §4.3). What cannot be
+ * Nonces of signatures: each works once, at whatever instance (docs/protocol.md §5.4). What cannot be
  * remembered is refused: a store that is down or full lets nothing through.
  */
 import type { Clock } from "@daykey/common/clock";
