@@ -76,6 +76,17 @@ describe.each(here)("%s", (_name, open) => {
     ]);
   });
 
+  test("one that is sent again and again, even at once, takes no place from another", async () => {
+    const { stores } = await open();
+    const [store] = stores;
+    const flood = Promise.allSettled(
+      Array.from({ length: 5000 }, () => store.use("k", "n", now() + 60)),
+    );
+    expect(await store.use("k", "other", now() + 60)).toBe(true);
+    const isNew = (await flood).map((each) => each.status === "fulfilled" && each.value);
+    expect(isNew.filter((each) => each).length).toBe(1);
+  });
+
   test("cleaning forgets none that may still be used, within 300 s of its end", async () => {
     const { stores } = await open();
     const [store] = stores;

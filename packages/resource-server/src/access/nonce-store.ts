@@ -46,8 +46,7 @@ export function createPostgresNonceStore(database: Database): NonceStore {
     expiresAt: number;
   }
   const keyOf = (keyId: string, nonce: string): string => `${keyId} ${nonce}`;
-  const use = createGroupCommit<Nonce, boolean>({
-    keyOf: ({ keyId, nonce }) => keyOf(keyId, nonce),
+  const commit = createGroupCommit<Nonce, boolean>({
     async flush(batch) {
       const { rows } = await database.query<{ key_id: string; nonce: string }>({
         name: "use-signature-nonces",
@@ -68,8 +67,20 @@ export function createPostgresNonceStore(database: Database): NonceStore {
     },
   });
 
+  /** On their way. One that comes again meanwhile does not wait: a flood of it would keep others out. */
+  const using = new Map<string, Promise<boolean>>();
+
   return {
-    use: (keyId, nonce, expiresAt) => use({ keyId, nonce, expiresAt }).catch(unavailable),
+    use(keyId, nonce, expiresAt) {
+      const key = keyOf(keyId, nonce);
+      const first = using.get(key);
+      if (first) return first.then(() => false);
+      const used = commit({ keyId, nonce, expiresAt })
+        .catch(unavailable)
+        .finally(() => using.delete(key));
+      using.set(key, used);
+      return used;
+    },
     clean: () => deleteExpired(database, "daykey_resource.nonces", "now()"),
   };
 }
