@@ -1,8 +1,7 @@
 /** The composition root: from settings to two listeners. Tests call it with a clock of their own. */
-import { PATHS } from "@daykey/common/protocol";
 import { createTrustedProxies } from "@daykey/service/address";
 import { createApp } from "@daykey/service/app";
-import { createCors } from "@daykey/service/cors";
+import { startChores } from "@daykey/service/chores";
 import { createDatabase, type Database } from "@daykey/service/database";
 import { createHealth } from "@daykey/service/health";
 import { type Listeners, startListeners } from "@daykey/service/lifecycle";
@@ -11,14 +10,11 @@ import { measureHealth, measurePool } from "@daykey/service/measure";
 import { createMetrics } from "@daykey/service/metrics";
 import type { Surroundings } from "@daykey/service/workers";
 import { createAccessKeysStore } from "./access-keys/access-keys-store.ts";
-import { createSignatureKeyEndpoint } from "./access-keys/endpoint.ts";
-import { createPresentedKeys } from "./access-keys/present.ts";
 import { createAccessKeyRegistrar } from "./access-keys/register.ts";
 import { createAdminRouter } from "./admin/app.ts";
 import { createAuditStore } from "./audit/audit-store.ts";
 import { CHANGES_CHANNEL, createChangesStore } from "./changes/changes-store.ts";
 import { type ChangeWatcher, startChangeWatcher } from "./changes/watcher.ts";
-import { startChores } from "@daykey/service/chores";
 import { createAttempts } from "./clients/attempts.ts";
 import { createClientAuthenticator } from "./clients/authenticate.ts";
 import { createAssertionChecker } from "./clients/authenticate-private-key-jwt.ts";
@@ -38,32 +34,21 @@ import { createSecretMaker } from "./clients/secrets.ts";
 import { createSecretsStore } from "./clients/secrets-store.ts";
 import type { AuthServerConfig } from "./config.ts";
 import { createGrantsStore } from "./grants/grants-store.ts";
-import { createJwksEndpoint } from "./keys/endpoint.ts";
 import { createKeysStore } from "./keys/keys-store.ts";
 import { openKeyRing } from "./keys/open-key-ring.ts";
-import { createMetadataEndpoint } from "./metadata/endpoint.ts";
 import { measureAuthServer } from "./metrics.ts";
 import { requireMigrated } from "./migrate.ts";
+import { createPublicEndpoints } from "./public-endpoints.ts";
 import { createResourceDirectory } from "./resources/resource-directory.ts";
 import { createResourcesStore } from "./resources/resources-store.ts";
-import { createIntrospectionEndpoint } from "./introspection/endpoint.ts";
 import { createBearerAuthorizer } from "./revocation/bearer.ts";
-import { createRevocationEndpoint } from "./revocation/endpoint.ts";
-import { createFeedEndpoint } from "./revocation/feed-endpoint.ts";
 import { createLiveSet } from "./revocation/live-set.ts";
 import { createLiveness } from "./revocation/liveness.ts";
 import { createRestoreStore } from "./revocation/restore-store.ts";
 import { createRevocationsStore } from "./revocation/revocations-store.ts";
 import { createAccessTokenReader } from "./token/access-token-reader.ts";
 import { createReadAuthenticated } from "./token/client-endpoint.ts";
-import { createClientCredentials } from "./token/client-credentials.ts";
-import { createIssueTokens, createTokenEndpoint } from "./token/endpoint.ts";
-import { createTokenIssuer } from "./token/issuer.ts";
-import { createRefreshTokenReader } from "./token/refresh-token-reader.ts";
-import { createUsageEndpoint } from "./usage/endpoint.ts";
 import { createUsageStore } from "./usage/usage-store.ts";
-import { createSeedTokenEndpoint } from "./token/seed-endpoint.ts";
-import { createRefreshFault, createRefreshTokenGrant } from "./token/refresh-token.ts";
 
 export interface AuthServer extends Listeners {
   /** Reads what changed in the database now, rather than within two seconds. */
@@ -194,12 +179,8 @@ async function composeAuthServer(
     }),
   );
   const readAccessToken = createAccessTokenReader({ keys, issuer });
-  const readRefreshToken = createRefreshTokenReader({ keys, issuer });
-  const refreshFault = createRefreshFault({ ...config, clock });
   const isAlive = createLiveness({ cache, liveSet, clock });
   const bearer = createBearerAuthorizer({ readAccessToken, isAlive, issuer });
-  const presentedKeys = createPresentedKeys({ accessKeys, lastUsed, issuer });
-  const tokens = { readAuthenticated, readAccessToken, readRefreshToken };
 
   const secrets = createSecretsStore(database, { newsSeconds });
   const endingSecrets = createEndingSecrets({ store: secrets, clock });
@@ -224,25 +205,6 @@ async function composeAuthServer(
     audit,
   });
 
-  const issueTokens = createIssueTokens({
-    readAuthenticated,
-    grantTypes: {
-      client_credentials: createClientCredentials({ ...config, directory, clock }),
-      refresh_token: createRefreshTokenGrant({
-        grants,
-        read: readRefreshToken,
-        faultOf: refreshFault,
-        directory,
-        log,
-      }),
-    },
-    issue: createTokenIssuer({ ...config, keys, clock }),
-  });
-
-  const origins = config.corsOrigins;
-  const headers = ["authorization", "content-type", "x-requested-with"];
-  const cors = origins.length > 0 ? [createCors({ origins, path: PATHS.token, headers })] : [];
-
   const health = createHealth({ peers });
   health.addCheck("database", watcher.fault);
   const metrics = createMetrics({ name: "auth-server", peers });
@@ -262,24 +224,23 @@ async function composeAuthServer(
         requestsPerAddress: config.requestsPerAddress,
         errorFormat: "oauth",
         routers: [
-          ...cors,
-          createTokenEndpoint(issueTokens),
-          createSeedTokenEndpoint(issueTokens),
-          createRevocationEndpoint({ ...tokens, grants, revocations, limits: config }),
-          createIntrospectionEndpoint({
-            ...tokens,
-            presentedKeys,
-            isAlive,
-            grants,
+          ...createPublicEndpoints(config, {
+            accessKeys,
+            bearer,
+            clock,
             directory,
-            issuer,
-            refreshFault,
+            grants,
+            isAlive,
+            keys,
+            lastUsed,
+            liveSet,
+            log,
+            readAccessToken,
+            readAuthenticated,
+            revocations,
+            stopping: health.stopping,
+            usage,
           }),
-          createSignatureKeyEndpoint({ readAuthenticated, presentedKeys }),
-          createUsageEndpoint({ bearer, directory, usage }),
-          createFeedEndpoint({ bearer, liveSet, clock, stopping: health.stopping }),
-          createJwksEndpoint(keys),
-          createMetadataEndpoint({ issuer, keys, directory }),
           health.router,
         ],
       }),
