@@ -1,6 +1,6 @@
 /** The audit log in a database: what its writers cannot do, and what its reader finds (A6). */
 import { randomBytes } from "node:crypto";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createDatabase, type Database } from "@daykey/service/database";
 import { createTestDatabase, type TestDatabase } from "@daykey/service/test/database";
 import { createTestLog } from "@daykey/service/test/log";
@@ -15,14 +15,17 @@ let database: Database;
 let masterKey: MasterKey;
 let sealer: Sealer;
 let audit: AuditStore;
-beforeEach(async () => {
+beforeAll(async () => {
   admin = await createTestDatabase();
   database = createDatabase({ connectionString: admin.appUrl, log: createTestLog().log });
+});
+beforeEach(async () => {
+  await admin.query("truncate daykey.audit_log, daykey.audit_head");
   masterKey = await randomMasterKey();
   sealer = createSealer(masterKey);
   audit = createAuditStore(database, sealer);
 });
-afterEach(async () => {
+afterAll(async () => {
   await database.close();
   await admin.drop();
 });
@@ -148,7 +151,8 @@ describe("a superuser's alteration is found:", () => {
       `update daykey.audit_log set seq = -seq where false;
        alter table daykey.audit_log drop constraint audit_log_seq_check;
        update daykey.audit_log set seq = -seq where seq in (2, 3);
-       update daykey.audit_log set seq = case seq when -2 then 3 else 2 end where seq < 0`,
+       update daykey.audit_log set seq = case seq when -2 then 3 else 2 end where seq < 0;
+       alter table daykey.audit_log add constraint audit_log_seq_check check (seq > 0)`,
       2,
       "changed",
     ],
