@@ -3,12 +3,13 @@ import { existsSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { once } from "node:events";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import {
   createPlace,
   npmStart,
   type Place,
   ROOT,
+  type Run,
   run,
   sleep,
   startStack,
@@ -40,10 +41,17 @@ async function leftOf(...texts: string[]): Promise<string[]> {
 }
 
 describe("npm start -- --once", () => {
+  let kept: Place;
+  let first: Run;
+  beforeAll(async () => {
+    kept = await createPlace();
+    first = npmStart(kept, "--once");
+    expect(await first.ended, first.output()).toBe(0);
+  });
+  afterAll(() => kept.remove());
+
   test("does the main job on real input, shows each step, exits 0 and leaves nothing running", async () => {
-    const started = npmStart(place, "--once");
-    expect(await started.ended, started.output()).toBe(0);
-    const output = started.output();
+    const output = first.output();
     for (const step of [
       /1\. Today's hash of demo's secret, for \d{4}-\d\d-\d\d \(UTC\)\n {3}[0-9a-f]{64}\n/,
       /2\. POST \/oauth2\/token, grant_type=client_credentials\n {3}\{\n {5}"access_token": "eyJ/,
@@ -58,35 +66,31 @@ describe("npm start -- --once", () => {
     ]) {
       expect(output).toMatch(step);
     }
-    expect(await leftOf(place.home)).toEqual([]);
+    expect(await leftOf(kept.home)).toEqual([]);
   });
 
-  test("a second run keeps clients and keys, on other ports too", async () => {
-    expect(await npmStart(place, "--once").ended).toBe(0);
-    const before = await place.credential("demo-client.json");
-    const other = await createPlace();
-    const moved = { ...other.env, DAYKEY_HOME: place.home };
-    const again = run("npm", ["start", "--", "--once"], moved);
-    expect(await again.ended, again.output()).toBe(0);
-    expect(await place.credential("demo-client.json")).toEqual({
-      ...before,
-      issuer: `http://localhost:${other.env["AUTH_PORT"]}`,
-      token_endpoint: `http://localhost:${other.env["AUTH_PORT"]}/oauth2/token`,
-      resource: `http://localhost:${other.env["RESOURCE_PORT"]}`,
-    });
-    await other.remove();
-  });
-
-  test("A2: credentials and master key are files of mode 0600", async () => {
-    expect(await npmStart(place, "--once").ended).toBe(0);
+  test("A2: credentials and master key are files of mode 0600", () => {
     for (const name of [
       "admin-client.json",
       "demo-client.json",
       "resource-server-client.json",
       "master-key",
     ]) {
-      expect([name, statSync(join(place.home, name)).mode & 0o777]).toEqual([name, 0o600]);
+      expect([name, statSync(join(kept.home, name)).mode & 0o777]).toEqual([name, 0o600]);
     }
+  });
+
+  test("a second run keeps clients and keys, on other ports too", async () => {
+    const before = await kept.credential("demo-client.json");
+    const moved = { ...place.env, DAYKEY_HOME: kept.home };
+    const again = run("npm", ["start", "--", "--once"], moved);
+    expect(await again.ended, again.output()).toBe(0);
+    expect(await kept.credential("demo-client.json")).toEqual({
+      ...before,
+      issuer: `http://localhost:${place.env["AUTH_PORT"]}`,
+      token_endpoint: `http://localhost:${place.env["AUTH_PORT"]}/oauth2/token`,
+      resource: `http://localhost:${place.env["RESOURCE_PORT"]}`,
+    });
   });
 });
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { EmbeddedPostgresError } from "./embedded-postgres-error.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "./embedded-postgres.ts";
 import { isRunning, killPostmaster, serves } from "./postmaster.ts";
@@ -100,45 +100,55 @@ test("rows outlive a stop and a start", async () => {
   expect(await query(await start(), "select n from kept")).toEqual([7]);
 });
 
-test("the cluster speaks UTF-8, sorts by bytes, lives in UTC and listens on no port", async () => {
-  const cluster = await start();
+describe("a new cluster", () => {
+  let cluster: EmbeddedPostgres;
+  let home: string;
+  beforeAll(async () => {
+    home = await mkdtemp(join(tmpdir(), "daykey-postgres-test-"));
+    await chmod(home, 0o711);
+    cluster = await startEmbeddedPostgres({ directory: join(home, "postgres"), fsync: false });
+  });
+  afterAll(async () => {
+    await cluster.stop();
+    await rm(home, { recursive: true, force: true, maxRetries: 5 });
+  });
 
-  expect(
-    await query(
-      cluster,
-      `select current_setting(name) from unnest(array['server_encoding', 'lc_messages', 'timezone',
-        'log_timezone', 'listen_addresses', 'synchronous_commit', 'data_checksums']) name`,
-    ),
-  ).toEqual(["UTF8", "C", "UTC", "UTC", "", "on", "on"]);
-  expect(await query(cluster, "select datcollate from pg_database")).toEqual(["C", "C", "C"]);
-});
+  test("speaks UTF-8, sorts by bytes, lives in UTC and listens on no port", async () => {
+    expect(
+      await query(
+        cluster,
+        `select current_setting(name) from unnest(array['server_encoding', 'lc_messages', 'timezone',
+          'log_timezone', 'listen_addresses', 'synchronous_commit', 'data_checksums']) name`,
+      ),
+    ).toEqual(["UTF8", "C", "UTC", "UTC", "", "on", "on"]);
+    expect(await query(cluster, "select datcollate from pg_database")).toEqual(["C", "C", "C"]);
+  });
 
-test("only this user can enter the folder of the socket", async () => {
-  const cluster = await start();
-  const socketDirectory = new URL(cluster.url("postgres", "postgres")).searchParams.get("host");
+  test("only this user can enter the folder of the socket", async () => {
+    const socketDirectory = new URL(cluster.url("postgres", "postgres")).searchParams.get("host");
 
-  expect((await stat(socketDirectory ?? "")).mode & 0o777).toBe(0o700);
-});
+    expect((await stat(socketDirectory ?? "")).mode & 0o777).toBe(0o700);
+  });
 
-test("a database is prepared once, also by many at once", async () => {
-  const cluster = await start();
-  await Promise.all([1, 2, 3].map(() => prepareDatabase({ cluster, name: "daykey" })));
+  test("a database is prepared once, also by many at once", async () => {
+    await Promise.all([1, 2, 3].map(() => prepareDatabase({ cluster, name: "daykey" })));
 
-  expect(
-    await query(
-      cluster,
-      "select rolname, rolcanlogin, rolsuper from pg_roles where rolname like 'daykey%' order by 1",
-    ),
-  ).toEqual(
-    ["daykey_app", "daykey_owner", "daykey_resource"].flatMap((role) => [role, true, false]),
-  );
-  expect(
-    await query(
-      cluster,
-      "select pg_get_userbyid(datdba) from pg_database where datname = 'daykey'",
-    ),
-  ).toEqual(["daykey_owner"]);
-  expect(await query(cluster, "select current_user", "daykey_app")).toEqual(["daykey_app"]);
+    expect(
+      await query(
+        cluster,
+        "select rolname, rolcanlogin, rolsuper from pg_roles where rolname like 'daykey%' order by 1",
+      ),
+    ).toEqual(
+      ["daykey_app", "daykey_owner", "daykey_resource"].flatMap((role) => [role, true, false]),
+    );
+    expect(
+      await query(
+        cluster,
+        "select pg_get_userbyid(datdba) from pg_database where datname = 'daykey'",
+      ),
+    ).toEqual(["daykey_owner"]);
+    expect(await query(cluster, "select current_user", "daykey_app")).toEqual(["daykey_app"]);
+  });
 });
 
 test.each(["SIGKILL", "SIGINT"] as const)(

@@ -1,6 +1,6 @@
 /** The key ring over a real database: first start, rotation, another master key, several instances. */
 import { createHash } from "node:crypto";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { createLocalJWKSet, jwtVerify } from "jose";
 import type { AccessTokenClaims } from "@daykey/common/access-token";
 import type { SigningAlgorithm } from "@daykey/common/protocol";
@@ -20,12 +20,15 @@ const OTHER_MASTER = createHash("sha256").update("two").digest("hex");
 let rows: TestDatabase;
 let database: Database;
 let now: number;
-beforeEach(async () => {
+beforeAll(async () => {
   rows = await createTestDatabase();
   database = createDatabase({ connectionString: rows.appUrl, log: createTestLog().log, max: 8 });
+});
+beforeEach(async () => {
+  await rows.query("truncate daykey.keys");
   now = START;
 });
-afterEach(async () => {
+afterAll(async () => {
   await database.close();
   await rows.drop();
 });
