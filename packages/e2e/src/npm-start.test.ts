@@ -46,12 +46,13 @@ describe("npm start -- --once", () => {
   beforeAll(async () => {
     kept = await createPlace();
     first = npmStart(kept, "--once");
-    expect(await first.ended, first.output()).toBe(0);
+    await first.ended;
   });
   afterAll(() => kept.remove());
 
   test("does the main job on real input, shows each step, exits 0 and leaves nothing running", async () => {
     const output = first.output();
+    expect(await first.ended, output).toBe(0);
     for (const step of [
       /1\. Today's hash of demo's secret, for \d{4}-\d\d-\d\d \(UTC\)\n {3}[0-9a-f]{64}\n/,
       /2\. POST \/oauth2\/token, grant_type=client_credentials\n {3}\{\n {5}"access_token": "eyJ/,
