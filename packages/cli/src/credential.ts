@@ -7,7 +7,7 @@ import type { ClientCredential } from "@daykey/client/credential";
 import { dayForm } from "@daykey/client/day-form";
 import { oneTimeForm } from "@daykey/client/one-time-form";
 import { formatDate } from "@daykey/common/clock";
-import { type JsonObject, JsonSyntaxError, parseJson } from "@daykey/common/json-numbers";
+import { readJsonObject } from "@daykey/common/json-numbers";
 import { seedHashMessage } from "@daykey/common/secret-hash";
 import { CliError, EXIT } from "./exit.ts";
 import { readIfThere } from "./private-file.ts";
@@ -51,7 +51,7 @@ export async function readCredentialFile(path: string): Promise<Credential> {
 
 /** The known members alone. @param place what is named when it is none @throws {CliError} */
 export function parseCredential(text: string, place: string): Credential {
-  const members = objectIn(text);
+  const members = readJsonObject(text);
   if (!members) throw new CliError(EXIT.credential, `${place} is not a credential: no JSON object`);
   const credential: Record<string, string> = {};
   for (const name of [...REQUIRED, ...OPTIONAL]) {
@@ -85,15 +85,4 @@ function seedForm(clientId: string, secret: string, salt: string): ClientCredent
       return { form: { client_id: clientId, client_secret_hash: hmac.digest("hex") } };
     },
   };
-}
-
-function objectIn(text: string): JsonObject | undefined {
-  try {
-    const value = parseJson(text);
-    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-    return isObject ? (value as JsonObject) : undefined;
-  } catch (error) {
-    if (error instanceof JsonSyntaxError) return undefined;
-    throw error;
-  }
 }

@@ -1,9 +1,9 @@
 /** The public keys of a resource-server's answers, from the key set at its own address (RFC 7517). */
 import type { HttpSignatureAlgorithm } from "@daykey/common/http-signature";
+import { readJsonObject } from "@daykey/common/json-numbers";
 import { PATHS } from "@daykey/common/protocol";
 import { boundedFetch } from "./bounded-fetch.ts";
 import { DaykeyError } from "./errors.ts";
-import { readJsonObject } from "./json-answer.ts";
 import type { CryptoKey, Platform } from "./platform.ts";
 import { importSignatureKey, type SignatureJwk } from "./web-signature.ts";
 

@@ -1,10 +1,10 @@
 /** From a credential file, as Daykey writes it once for a new client, to a working token source in one call. */
+import { readJsonObject } from "@daykey/common/json-numbers";
 import { clientSecretBasic } from "./client-secret-basic.ts";
 import { clientSecretPost } from "./client-secret-post.ts";
 import { type ClientCredential, obtain, type Sourced } from "./credential.ts";
 import { dayForm } from "./day-form.ts";
 import { DaykeyError } from "./errors.ts";
-import { readJsonObject } from "./json-answer.ts";
 import { oneTimeForm } from "./one-time-form.ts";
 import { createTokenSource, type TokenSource, type TokenSourceOptions } from "./token-source.ts";
 

@@ -1,11 +1,11 @@
 /** A signature key: what signs a client's requests to one resource, without any token. */
 import { isKeyId } from "@daykey/common/api-key";
 import { fromBase64url } from "@daykey/common/bytes";
+import { readJsonObject } from "@daykey/common/json-numbers";
 import { CLIENT_ID } from "@daykey/common/protocol";
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from "@daykey/common/signed-request";
 import { obtain, type Sourced } from "./credential.ts";
 import { DaykeyError } from "./errors.ts";
-import { readJsonObject } from "./json-answer.ts";
 import type { PrivateJwk } from "./private-key-jwt.ts";
 import { importSignatureKey, signWith } from "./web-signature.ts";
 

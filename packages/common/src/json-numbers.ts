@@ -70,6 +70,21 @@ export function parseJson(
   return value;
 }
 
+/** The object that a text is, read as `parseJson` does; undefined when it is no JSON or no object. */
+export function readJsonObject(text: string): JsonObject | undefined {
+  try {
+    const value = parseJson(text);
+    return isJsonObject(value) ? value : undefined;
+  } catch (error) {
+    if (error instanceof JsonSyntaxError) return undefined;
+    throw error;
+  }
+}
+
+export function isJsonObject(value: JsonValue): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /**
  * Writes a value as JSON without spaces, a bigint as its digits. Takes what it is given as ours:
  * neither depth nor strings are limited, so it can write text that `parseJson` refuses.

@@ -3,7 +3,7 @@
  * what it brings. Nothing in it is believed.
  */
 import { bitLength, DECIMAL_INTEGER } from "./integers.ts";
-import { JsonSyntaxError, parseJson } from "./json-numbers.ts";
+import { readJsonObject } from "./json-numbers.ts";
 import {
   type CompositeWitness,
   isCompositeBy,
@@ -45,7 +45,7 @@ const FALSE = { verified: false, reason: "false" } as const;
  * Not checked: `certainty`, `method` and `error_bound`, which are the server's word.
  */
 export function verifyPrimeAnswer(number: bigint, answer: unknown): PrimeVerification {
-  const members = objectOf(typeof answer === "string" ? parse(answer) : answer);
+  const members = objectOf(typeof answer === "string" ? readJsonObject(answer) : answer);
   if (bitLength(number) > MAX_PRIME_BITS || integer(members["number"]) !== number) return FALSE;
   if (members["prime"] === true) return verifyPrime(number, members["certificate"]);
   if (members["prime"] === false) return verifyComposite(number, members["witness"]);
@@ -121,13 +121,4 @@ function integer(value: unknown): bigint | undefined {
 function objectOf(value: unknown): Readonly<Record<string, unknown>> {
   const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
   return isObject ? (value as Record<string, unknown>) : {};
-}
-
-function parse(text: string): unknown {
-  try {
-    return parseJson(text);
-  } catch (error) {
-    if (error instanceof JsonSyntaxError) return undefined;
-    throw error;
-  }
 }

@@ -3,7 +3,7 @@
  * 7523's. One value has one spelling: base64url is unpadded and canonical, JSON has no name twice. What
  * is read here is not yet proved; `authenticate-private-key-jwt.ts` does that.
  */
-import { type JsonObject, type JsonValue, parseJson } from "@daykey/common/json-numbers";
+import { type JsonObject, type JsonValue, readJsonObject } from "@daykey/common/json-numbers";
 import {
   ASSERTION_ALGORITHMS,
   ASSERTION_TYP,
@@ -99,9 +99,7 @@ function readObject(text: string): JsonObject | undefined {
   const bytes = fromBase64url(text);
   if (!bytes) return undefined;
   try {
-    const value = parseJson(utf8.decode(bytes));
-    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-    return isObject ? (value as JsonObject) : undefined;
+    return readJsonObject(utf8.decode(bytes));
   } catch {
     return undefined;
   }

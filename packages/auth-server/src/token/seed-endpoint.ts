@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage } from "node:http";
 import { formatInstant } from "@daykey/common/clock";
-import type { JsonObject, JsonValue } from "@daykey/common/json-numbers";
+import { isJsonObject, type JsonValue } from "@daykey/common/json-numbers";
 import { OAuthError } from "@daykey/common/oauth-error";
 import { FORM_MEDIA_TYPE, JSON_MEDIA_TYPE, PATHS } from "@daykey/common/protocol";
 import { readForm } from "@daykey/service/form";
@@ -76,7 +76,7 @@ async function readFields(req: IncomingMessage): Promise<ReadonlyMap<string, str
 async function readMembers(req: IncomingMessage): Promise<ReadonlyMap<string, string>> {
   if (isMediaType(req, JSON_MEDIA_TYPE)) {
     const body = await readJson(req, { limitBytes: BODY_BYTES });
-    if (!isObject(body)) throw refusal("The request body must be a JSON object.");
+    if (!isJsonObject(body)) throw refusal("The request body must be a JSON object.");
     return fields((name) => textOf(body[name]));
   }
   if (!isMediaType(req, FORM_MEDIA_TYPE)) {
@@ -96,10 +96,6 @@ function textOf(value: JsonValue | undefined): string | undefined {
   if (value === undefined || value === null || typeof value === "string") return value ?? undefined;
   if (typeof value === "bigint") return value.toString();
   throw refusal("client_id and client_secret_hash must be texts.");
-}
-
-function isObject(value: JsonValue): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function refusal(description: string, status = 400): OAuthError {
