@@ -7,6 +7,7 @@ import type { Outcome } from "@daykey/cli/test/run-daykey";
 import { startEmbeddedPostgres } from "@daykey/local/embedded-postgres";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { freePorts } from "@daykey/service/test/free-ports";
 import {
   callAgainAndAgain,
   type CommandLine,
@@ -14,7 +15,7 @@ import {
   startCommandLine,
   steady,
 } from "../test/daykey.ts";
-import { freePorts, ROOT } from "../test/stack.ts";
+import { ROOT } from "../test/stack.ts";
 
 /** A process a try. */
 const POLL = { timeout: 15_000 };

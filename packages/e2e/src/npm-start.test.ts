@@ -19,6 +19,16 @@ import {
 const LAUNCHER = join(ROOT, "packages/local/src/main.ts");
 const NUMBER = "172983479832623897492387592384682937659382477";
 
+/** What the first run left, for those that come later. */
+let kept: Place;
+let first: Run;
+beforeAll(async () => {
+  kept = await createPlace();
+  first = npmStart(kept, "--once");
+  await first.ended;
+});
+afterAll(() => kept.remove());
+
 let place: Place;
 beforeEach(async () => {
   place = await createPlace();
@@ -41,15 +51,6 @@ async function leftOf(...texts: string[]): Promise<string[]> {
 }
 
 describe("npm start -- --once", () => {
-  let kept: Place;
-  let first: Run;
-  beforeAll(async () => {
-    kept = await createPlace();
-    first = npmStart(kept, "--once");
-    await first.ended;
-  });
-  afterAll(() => kept.remove());
-
   test("does the main job on real input, shows each step, exits 0 and leaves nothing running", async () => {
     const output = first.output();
     expect(await first.ended, output).toBe(0);
@@ -109,20 +110,20 @@ describe("npm start", () => {
   });
 
   test.each(["SIGINT", "SIGTERM"] as const)("%s stops everything within 5 s", async (signal) => {
-    const started = npmStart(place);
+    const started = npmStart(kept);
     await untilPrinted(started, "Ctrl-C stops everything.");
     // A client that keeps its connection open must not hold the stop up.
-    const idle = await fetch(`http://127.0.0.1:${place.env["AUTH_PORT"]}/livez`);
+    const idle = await fetch(`http://127.0.0.1:${kept.env["AUTH_PORT"]}/livez`);
     await idle.text();
     started.child.kill(signal);
-    expect(await leftOf(place.home)).toEqual([]);
+    expect(await leftOf(kept.home)).toEqual([]);
   });
 
   test("after kill -9 the servers end by themselves and the next start has lost nothing", async () => {
-    const started = run(process.execPath, [LAUNCHER], place.env);
+    const started = run(process.execPath, [LAUNCHER], kept.env);
     await untilPrinted(started, "Ctrl-C stops everything.");
-    const before = await place.credential("demo-client.json");
-    const serverPorts = [place.env["AUTH_PORT"], place.env["RESOURCE_PORT"]];
+    const before = await kept.credential("demo-client.json");
+    const serverPorts = [kept.env["AUTH_PORT"], kept.env["RESOURCE_PORT"]];
     for (const port of serverPorts) {
       expect(processesOf("-server/src/main.ts", ` PORT=${port}`)).toHaveLength(1);
     }
@@ -131,9 +132,9 @@ describe("npm start", () => {
     for (const port of serverPorts) {
       expect(await leftOf("-server/src/main.ts", ` PORT=${port}`)).toEqual([]);
     }
-    const again = npmStart(place, "--once");
+    const again = npmStart(kept, "--once");
     expect(await again.ended, again.output()).toBe(0);
-    expect(await place.credential("demo-client.json")).toEqual(before);
+    expect(await kept.credential("demo-client.json")).toEqual(before);
   });
 });
 

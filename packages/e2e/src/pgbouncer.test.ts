@@ -1,15 +1,13 @@
 /** Both auth-servers behind a PgBouncer in transaction mode, with fewer connections than they hold. */
-import { randomBytes } from "node:crypto";
 import { migrateAuthServer } from "@daykey/auth-server/migrate";
-import { hashPrimitives } from "@daykey/auth-server/clients/secrets";
-import { kidOfSecret, oneTimeHash } from "@daykey/common/secret-hash";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "@daykey/local/embedded-postgres";
 import { prepareDatabase } from "@daykey/local/prepare-database";
+import { freePorts } from "@daykey/service/test/free-ports";
 import { machineTool } from "@daykey/service/test/machine-tool";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type AuthServerPair, startAuthServerPair } from "../test/auth-server-pair.ts";
 import { startPgBouncer } from "../test/pgbouncer.ts";
-import { createPlace, freePorts, type Place } from "../test/stack.ts";
+import { createPlace, type Place } from "../test/stack.ts";
 
 const PARALLEL = 40;
 const POOL_SIZE = 3;
@@ -70,15 +68,7 @@ describe.skipIf(program === undefined)("behind PgBouncer in transaction mode", (
   });
 
   test("C8: a one-time hash is used up once", async () => {
-    const { client_id, client_secret, salt, issuer } = servers.demo;
-    const secret = { root: client_secret, salt, kid: kidOfSecret(client_secret) ?? "" };
-    const client_secret_hash = await oneTimeHash(hashPrimitives, secret, {
-      issuer,
-      clientId: client_id,
-      epochSeconds: Date.now() / 1000,
-      nonce: randomBytes(16),
-    });
-    const form = { grant_type: "client_credentials", client_id, client_secret_hash };
+    const form = await servers.oneTimeForm();
     const answers = await both((server) => servers.token(server, form));
     const accepted = answers.filter(({ status }) => status === 200);
     expect(accepted).toHaveLength(1);

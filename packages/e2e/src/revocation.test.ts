@@ -13,12 +13,15 @@ import { startTwoServers, type TwoServers } from "../test/two-servers.ts";
 
 const REVOCATIONS = 50;
 /** So that they last longer than the token of a feed's connection. */
-const PAUSE_MS = 300;
+const PAUSE_MS = 200;
 
 let auth: TwoServers;
 let api: ResourceServers;
 beforeAll(async () => {
-  auth = await startTwoServers({ ACCESS_TOKEN_SECONDS: "15" });
+  auth = await startTwoServers();
+  await auth.query(
+    "update daykey.clients set access_token_seconds = 10 where client_id = 'resource-server'",
+  );
   api = await startResourceServers(auth);
 });
 afterAll(async () => {

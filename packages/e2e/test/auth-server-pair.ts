@@ -1,14 +1,16 @@
 /** Two auth-servers as real processes over one database, with the demo client. */
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { CredentialFile } from "@daykey/auth-server/clients/credential-file";
 import { hashPrimitives } from "@daykey/auth-server/clients/secrets";
 import { PATHS } from "@daykey/common/protocol";
-import { dayFormHash } from "@daykey/common/secret-hash";
+import { dayFormHash, kidOfSecret, oneTimeHash } from "@daykey/common/secret-hash";
 import { readConfig } from "@daykey/local/config";
 import { ensureFirstClients } from "@daykey/local/first-clients";
 import { openHome } from "@daykey/local/home";
 import { startServerProcess, type ServerProcess } from "@daykey/local/server-process";
-import { freePorts, type Place } from "./stack.ts";
+import { freePorts } from "@daykey/service/test/free-ports";
+import type { Place } from "./stack.ts";
 
 const MAIN = new URL("../../auth-server/src/main.ts", import.meta.url);
 const clock = (): number => Date.now() / 1000;
@@ -37,7 +39,9 @@ export interface AuthServerPair {
   token(server: number, form: Record<string, string>): Promise<TokenAnswer>;
   /** With the demo client's day form. */
   authenticated(server: number, form: Record<string, string>): Promise<TokenAnswer>;
-  /** The same to another path. */
+  /** A token request of the demo client by a new one-time hash. */
+  oneTimeForm(): Promise<Record<string, string>>;
+  /** The same as `authenticated` to another path. */
   post(server: number, path: string, form: Record<string, string>): Promise<Answer>;
   killServer(server: number): Promise<void>;
   /** Lets it finish what it has begun. */
@@ -117,6 +121,17 @@ export async function startAuthServerPair({
     logFile: home.logFile,
     token: async (server, form) => (await send(server, PATHS.token, form)) as TokenAnswer,
     authenticated: async (server, form) => (await post(server, PATHS.token, form)) as TokenAnswer,
+    async oneTimeForm() {
+      const { client_id, client_secret, salt, issuer } = demo;
+      const secret = { root: client_secret, salt, kid: kidOfSecret(client_secret) ?? "" };
+      const client_secret_hash = await oneTimeHash(hashPrimitives, secret, {
+        issuer,
+        clientId: client_id,
+        epochSeconds: clock(),
+        nonce: randomBytes(16),
+      });
+      return { grant_type: "client_credentials", client_id, client_secret_hash };
+    },
     post,
     async stopServer(server) {
       await processes[server]?.stop();

@@ -5,7 +5,8 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePorts, sleep } from "./stack.ts";
+import { freePorts } from "@daykey/service/test/free-ports";
+import { sleep } from "./stack.ts";
 
 /** As docs/operations.md tells to set it. */
 const SETTINGS = `pool_mode = transaction

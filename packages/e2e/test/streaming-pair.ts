@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { migrateAuthServer } from "@daykey/auth-server/migrate";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "@daykey/local/embedded-postgres";
 import { prepareDatabase } from "@daykey/local/prepare-database";
+import { freePorts } from "@daykey/service/test/free-ports";
 import pg from "pg";
-import { freePorts } from "./stack.ts";
 
 const DATABASE = "daykey";
 

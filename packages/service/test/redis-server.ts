@@ -1,8 +1,8 @@
 /** A redis-server of the test's own on a free port, with nothing on disk. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
+import { freePorts } from "./free-ports.ts";
 
 export interface RedisServer {
   url: string;
@@ -16,7 +16,7 @@ export interface RedisServer {
 }
 
 export async function startRedis(program: string): Promise<RedisServer> {
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   const options = `--port ${port} --bind 127.0.0.1 --save --appendonly no --dir ${tmpdir()}`;
 
   async function start() {
@@ -41,13 +41,4 @@ export async function startRedis(program: string): Promise<RedisServer> {
     freeze: () => void child.kill("SIGSTOP"),
     thaw: () => void child.kill("SIGCONT"),
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
