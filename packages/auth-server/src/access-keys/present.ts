@@ -4,8 +4,8 @@
  */
 import { timingSafeEqual } from "node:crypto";
 import { idOfApiKey, isKeyId } from "@daykey/common/api-key";
+import type { KeyClaims } from "@daykey/common/key-claims";
 import { OAuthError } from "@daykey/common/oauth-error";
-import type { Quota } from "@daykey/common/quota";
 import { formatScope, intersection } from "@daykey/common/scope";
 import type { LastUsed } from "../clients/last-used.ts";
 import { quotasFor } from "../clients/quotas.ts";
@@ -14,21 +14,7 @@ import type { KeyMaterial } from "./access-key.ts";
 import type { AccessKeysStore, UsableKey } from "./access-keys-store.ts";
 import { apiKeyHash } from "./register.ts";
 
-export interface KeyAnswer {
-  active: true;
-  iss: string;
-  client_id: string;
-  aud: string;
-  scope: string;
-  /** Of the client, now. */
-  ep: number;
-  /** The key's id. */
-  cred: string;
-  exp?: number;
-  /** Of the client, and of the key; for this scope, absent when there is none. */
-  quota?: readonly Quota[];
-  key_quota?: readonly Quota[];
-}
+type KeyAnswer = KeyClaims & { active: true };
 
 export interface PresentedKeys {
   /**

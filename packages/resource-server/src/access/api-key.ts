@@ -6,9 +6,10 @@
 import { hash } from "node:crypto";
 import { idOfApiKey } from "@daykey/common/api-key";
 import type { Clock } from "@daykey/common/clock";
+import type { KeyClaims } from "@daykey/common/key-claims";
 import { type Authenticate, InvalidCredential } from "./access.ts";
 import type { Ask } from "./ask.ts";
-import { accessOfKey, type KeyClaims } from "./key-claims.ts";
+import { accessOfKey } from "./key-access.ts";
 import type { RevocationFeed } from "./revocations.ts";
 
 const CHECKSUM_LENGTH = 8;

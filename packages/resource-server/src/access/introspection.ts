@@ -1,8 +1,8 @@
 /** Asking the auth-server about an access token or an API key (RFC 7662). */
 import { type AccessTokenClaims, readAccessTokenClaims } from "@daykey/common/access-token";
+import { type KeyClaims, readKeyClaims } from "@daykey/common/key-claims";
 import { PATHS } from "@daykey/common/protocol";
 import { type Ask, type AskDeps, createAsk } from "./ask.ts";
-import { type KeyClaims, readKeyClaims } from "./key-claims.ts";
 
 /**
  * What the auth-server says of a token: its claims, or undefined when it is not active or not for this

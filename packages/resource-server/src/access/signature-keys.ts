@@ -14,11 +14,12 @@ import {
 } from "node:crypto";
 import { fromBase64url } from "@daykey/common/bytes";
 import type { Clock } from "@daykey/common/clock";
+import { type KeyClaims, readKeyClaims } from "@daykey/common/key-claims";
 import { PATHS } from "@daykey/common/protocol";
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from "@daykey/common/signed-request";
 import { type Access, type CredentialKind, type Holder, InvalidCredential } from "./access.ts";
 import { type Ask, type AskDeps, createAsk } from "./ask.ts";
-import { accessOfKey, type KeyClaims, readKeyClaims } from "./key-claims.ts";
+import { accessOfKey } from "./key-access.ts";
 import type { RevocationFeed } from "./revocations.ts";
 
 type SignatureKeyClaims = KeyClaims & { alg: SignatureAlgorithm; jwk: JsonWebKey };
