@@ -1,4 +1,4 @@
-/** `daykey api-keys`, `signature-keys` and `usage` against the real servers. */
+/** `daykey api-keys`, `signature-keys`, `usage`, and at the end `restored`, against the real servers. */
 import { createHash, generateKeyPairSync } from "node:crypto";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -168,4 +168,18 @@ test("usage is a table, or what the server answered", async () => {
 
 test("no key was ever written to standard error", () => {
   expect(line.notes()).not.toMatch(/dkk_[a-z0-9]{12}_|"d"|private_jwk/);
+});
+
+test("R14: after daykey restored no token from before is good at the resource, and a new one is", async () => {
+  const old = join(line.folder, "old.token");
+  await writeFile(old, await result("token"));
+  expect(await result(`time --token-file ${old}`)).toContain("UTC");
+  expect((await daykey("restored")).code).toBe(2);
+
+  expect(await result("restored --yes")).toBe("every token of 5 clients is ended\n");
+
+  const refused = async () => (await daykey(`time --token-file ${old}`)).code;
+  await expect.poll(refused, { timeout: 10_000 }).toBe(1);
+  const served = async () => (await daykey("time")).code;
+  await expect.poll(served, { timeout: 10_000 }).toBe(0);
 });
