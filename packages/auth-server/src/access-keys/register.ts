@@ -4,6 +4,7 @@
  */
 import { createHash, createPublicKey, randomBytes } from "node:crypto";
 import { formatApiKey, keyIdOf } from "@daykey/common/api-key";
+import { fromBase64url } from "@daykey/common/bytes";
 import { type Clock, DAY_SECONDS } from "@daykey/common/clock";
 import type { Quota } from "@daykey/common/quota";
 import { intersection } from "@daykey/common/scope";
@@ -165,15 +166,15 @@ async function make(
     return { material: wish, secret: undefined };
   }
   const brought = wish.secret;
-  const secret = brought === undefined ? randomBytes(KEY_BYTES) : Buffer.from(brought, "base64url");
-  const isCanonical = brought === undefined || secret.toString("base64url") === brought;
-  if (!isCanonical || secret.length < MIN_SECRET_BYTES || secret.length > MAX_SECRET_BYTES) {
+  if (brought === undefined) {
+    const secret = randomBytes(KEY_BYTES);
+    return { material: { kind, algorithm, secret }, secret: secret.toString("base64url") };
+  }
+  const bytes = fromBase64url(brought);
+  if (!bytes || bytes.length < MIN_SECRET_BYTES || bytes.length > MAX_SECRET_BYTES) {
     throw invalid(`secret is ${MIN_SECRET_BYTES} to ${MAX_SECRET_BYTES} bytes as base64url.`);
   }
-  return {
-    material: { kind, algorithm, secret },
-    secret: brought === undefined ? secret.toString("base64url") : undefined,
-  };
+  return { material: { kind, algorithm, secret: Buffer.from(bytes) }, secret: undefined };
 }
 
 /** What is kept of an API key: 256 random bits need no slow hash. */
