@@ -14,7 +14,7 @@ export interface AnswerKey {
 
 export interface AnswerKeys {
   /**
-   * The key of this kid; for one that is not known, after a fetch if none was tried just before.
+   * The key of this kid; for one that is not known, after a fetch if the last was not just now.
    * @throws {DaykeyError} `network`, `timeout`, `invalid_response`
    */
   find(kid: string): Promise<AnswerKey | undefined>;
@@ -24,7 +24,7 @@ const REFRESH_SECONDS = 300;
 const COOLDOWN_SECONDS = 10;
 const TIMEOUT_SECONDS = 10;
 
-/** By the key's `alg`, or by its curve. */
+/** By the key's curve. */
 const ALGORITHMS: Record<string, HttpSignatureAlgorithm> = {
   Ed25519: "ed25519",
   "P-256": "ecdsa-p256-sha256",
@@ -38,7 +38,7 @@ export function createAnswerKeys({
   platform: Pick<Platform, "fetch" | "clock">;
 }): AnswerKeys {
   let keys = new Map<string, AnswerKey>();
-  let triedAt = -Infinity;
+  let fetchedAt = -Infinity;
   const never = new AbortController().signal;
 
   async function fetchKeys(): Promise<Map<string, AnswerKey>> {
@@ -57,11 +57,11 @@ export function createAnswerKeys({
   return {
     async find(kid) {
       // A clock that was set back makes everything old.
-      const age = clock() - triedAt;
+      const age = clock() - fetchedAt;
       const limit = keys.has(kid) ? REFRESH_SECONDS : COOLDOWN_SECONDS;
       if (age < 0 || age >= limit) {
         keys = await fetchKeys();
-        triedAt = clock();
+        fetchedAt = clock();
       }
       return keys.get(kid);
     },

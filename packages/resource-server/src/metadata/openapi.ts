@@ -27,7 +27,7 @@ const FAILURES: Record<number, [description: string, code: string, title: string
     "invalid-token",
     "The access token is not valid here",
   ],
-  403: ["The credential lacks the scope", "insufficient-scope", "The access token lacks a scope"],
+  403: ["The credential lacks the scope", "insufficient-scope", "The credential lacks a scope"],
   404: ["There is no such prime", "no-such-prime", "No such prime"],
   413: ["The body is too large", "body-too-large", "Payload Too Large"],
   415: ["The body is not JSON in UTF-8", "unsupported-media-type", "Unsupported Media Type"],
