@@ -5,11 +5,9 @@ import { createApp } from "@daykey/service/app";
 import { startChores } from "@daykey/service/chores";
 import { createHealth } from "@daykey/service/health";
 import { type Listeners, startListeners } from "@daykey/service/lifecycle";
-import type { Log } from "@daykey/service/log";
 import { measureHealth, measurePool } from "@daykey/service/measure";
 import { createMetrics } from "@daykey/service/metrics";
-import type { Peers } from "@daykey/service/peers";
-import type { Tracing } from "@daykey/service/tracing";
+import type { Surroundings } from "@daykey/service/workers";
 import { createApiKeyAuthenticator } from "./access/api-key.ts";
 import type { AskDeps } from "./access/ask.ts";
 import { createApiKeyIntrospector, createIntrospector } from "./access/introspection.ts";
@@ -41,16 +39,12 @@ import { createTimeRouter, TIME_SCOPE } from "./time/endpoint.ts";
 import { createSteadyClock } from "./time/steady-clock.ts";
 import { createUsage, USAGE_SECONDS } from "./usage/usage.ts";
 
-interface Deps {
-  clock: Clock;
-  log: Log;
+interface Deps extends Surroundings {
   /** Seconds of a clock that nobody sets; it tells how old the feed is. */
   elapsed?: Clock;
   feedLimits?: Partial<FeedLimits>;
   /** Between reports of usage. */
   usageSeconds?: number;
-  peers?: Peers | undefined;
-  tracing?: Tracing | undefined;
 }
 
 /**

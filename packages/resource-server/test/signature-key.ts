@@ -1,17 +1,11 @@
 /** Signature keys as their clients and the auth-server have them, and requests that they sign. */
-import {
-  createHash,
-  createHmac,
-  generateKeyPairSync,
-  type JsonWebKey,
-  randomBytes,
-  sign,
-} from "node:crypto";
+import { createHmac, generateKeyPairSync, type JsonWebKey, randomBytes, sign } from "node:crypto";
 import type { SignatureKeyFile } from "@daykey/client/signature-key";
 import { keyIdOf } from "@daykey/common/api-key";
 import { formatContentDigest } from "@daykey/common/content-digest";
 import { inputOf, type SignatureParameters, signMessage } from "@daykey/common/http-signature";
 import { requestMessage } from "@daykey/common/http-signature-base";
+import { DIGESTS } from "../src/digests.ts";
 import { CLIENT, ISSUER, type Refusal, RESOURCE } from "./resource-server.ts";
 
 export interface TestKey {
@@ -69,13 +63,12 @@ export interface ToSign {
 /** The fields of a request that is signed as told, rightly unless told otherwise. */
 export async function signedHeaders(toSign: ToSign): Promise<Record<string, string>> {
   const { key, created, method = "GET", target = "/time", body, resource = RESOURCE } = toSign;
-  const sha256 = (data: Uint8Array): Uint8Array => createHash("sha256").update(data).digest();
   const sent: Record<string, string> =
     body === undefined
       ? {}
       : {
           "content-type": "application/json",
-          "content-digest": await formatContentDigest({ sha256 }, Buffer.from(body)),
+          "content-digest": await formatContentDigest(DIGESTS, Buffer.from(body)),
         };
   const fields: Record<string, string> = { ...sent, ...toSign.fields };
   const message = requestMessage(new URL(target, resource), method, (name) => {

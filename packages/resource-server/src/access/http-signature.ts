@@ -3,7 +3,6 @@
  * authority, path, query and body, dated, and good once. What anyone can see of the request is judged
  * first; the nonce is used up last, when all else holds.
  */
-import { createHash } from "node:crypto";
 import { isKeyId } from "@daykey/common/api-key";
 import { type Clock, CLOCK_SKEW_SECONDS } from "@daykey/common/clock";
 import { isContentDigestOf } from "@daykey/common/content-digest";
@@ -22,6 +21,7 @@ import {
 } from "@daykey/common/signed-request";
 import { hasBody } from "@daykey/service/body";
 import { readContent } from "@daykey/service/json-body";
+import { DIGESTS } from "../digests.ts";
 import { messageOf } from "../request-message.ts";
 import { type Authenticate, InvalidCredential } from "./access.ts";
 import { type FindKey, isSignatureOf } from "./signature-keys.ts";
@@ -43,9 +43,6 @@ const HINTS = {
   base: "The signature covers what the request does not have, or what is not supported.",
   digest: "Content-Digest is not that of the body.",
 };
-
-const digest = (name: string) => (data: Uint8Array) => createHash(name).update(data).digest();
-const DIGESTS = { sha256: digest("sha256"), sha512: digest("sha512") };
 
 export function createSignatureVerifier({
   findKey,

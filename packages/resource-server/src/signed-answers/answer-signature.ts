@@ -3,7 +3,6 @@
  * the request it answers, with the nonce of the one who asks. A wish that cannot be met is left unmet, as
  * the RFC has it: who asks verifies, and finds no signature.
  */
-import { createHash } from "node:crypto";
 import type { Clock } from "@daykey/common/clock";
 import { formatContentDigest } from "@daykey/common/content-digest";
 import { coveredBy, inputOf, signMessage } from "@daykey/common/http-signature";
@@ -14,6 +13,7 @@ import {
 } from "@daykey/common/http-signature-base";
 import { ANSWER_COMPONENTS } from "@daykey/common/signed-request";
 import { type InnerList, isInnerList, parseDictionary } from "@daykey/common/structured-fields";
+import { DIGESTS } from "../digests.ts";
 import type { AnswerKey } from "./answer-key.ts";
 
 export interface Answer {
@@ -28,7 +28,6 @@ export type Signed = { fields: Readonly<Record<string, string>> } | { unsigned: 
 
 const MAX_NONCE_LENGTH = 128;
 const MAX_TAG_LENGTH = 64;
-const sha256 = (data: Uint8Array): Uint8Array => createHash("sha256").update(data).digest();
 
 interface Wish {
   label: string;
@@ -54,7 +53,7 @@ export async function signAnswer(
 ): Promise<Signed> {
   const wish = readWish(wanted, key);
   if (typeof wish === "string") return { unsigned: wish };
-  const digest = await formatContentDigest({ sha256 }, answer.content);
+  const digest = await formatContentDigest(DIGESTS, answer.content);
   const message: ResponseMessage = {
     status: answer.status,
     fields(name) {
