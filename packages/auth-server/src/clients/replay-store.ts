@@ -2,8 +2,8 @@ import type { Clock } from "@daykey/common/clock";
 import type { Database } from "@daykey/service/database";
 import { DatabaseUnavailable } from "@daykey/service/database-unavailable";
 import { deleteExpired } from "@daykey/service/delete-expired";
-import { createGroupCommit } from "@daykey/service/group-commit";
 import type { Redis } from "@daykey/service/redis";
+import { createUseOnce } from "@daykey/service/use-once";
 
 /** Something that works once: a one-time hash's nonce, or an assertion's jti. */
 export interface Nonce {
@@ -32,7 +32,7 @@ const keyOf = ({ clientId, kid, nonce }: Pick<Nonce, "clientId" | "kid" | "nonce
 
 /** Requests that come while a commit runs share the next one. */
 export function createReplayStore(database: Database): ReplayStore {
-  const use = createGroupCommit<Nonce, boolean>({
+  const use = createUseOnce<Nonce>({
     keyOf,
     async flush(batch) {
       const { rows } = await database.query<{ client_id: string; kid: string; nonce: string }>({

@@ -5,9 +5,9 @@
 import type { Clock } from "@daykey/common/clock";
 import type { Database } from "@daykey/service/database";
 import { deleteExpired } from "@daykey/service/delete-expired";
-import { createGroupCommit } from "@daykey/service/group-commit";
 import { OWN_MESSAGE } from "@daykey/service/own-message";
 import type { Redis } from "@daykey/service/redis";
+import { createUseOnce } from "@daykey/service/use-once";
 
 export interface NonceStore {
   /**
@@ -46,7 +46,8 @@ export function createPostgresNonceStore(database: Database): NonceStore {
     expiresAt: number;
   }
   const keyOf = (keyId: string, nonce: string): string => `${keyId} ${nonce}`;
-  const commit = createGroupCommit<Nonce, boolean>({
+  const use = createUseOnce<Nonce>({
+    keyOf: ({ keyId, nonce }) => keyOf(keyId, nonce),
     async flush(batch) {
       const { rows } = await database.query<{ key_id: string; nonce: string }>({
         name: "use-signature-nonces",
@@ -67,20 +68,8 @@ export function createPostgresNonceStore(database: Database): NonceStore {
     },
   });
 
-  /** On their way. One that comes again meanwhile does not wait: a flood of it would keep others out. */
-  const using = new Map<string, Promise<boolean>>();
-
   return {
-    use(keyId, nonce, expiresAt) {
-      const key = keyOf(keyId, nonce);
-      const first = using.get(key);
-      if (first) return first.then(() => false);
-      const used = commit({ keyId, nonce, expiresAt })
-        .catch(unavailable)
-        .finally(() => using.delete(key));
-      using.set(key, used);
-      return used;
-    },
+    use: (keyId, nonce, expiresAt) => use({ keyId, nonce, expiresAt }).catch(unavailable),
     clean: () => deleteExpired(database, "daykey_resource.nonces", "now()"),
   };
 }
