@@ -6,5 +6,7 @@ export default defineConfig({
     globalSetup: ["packages/local/src/test-cluster.ts"],
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // What is awaited comes when it can; a second is short on a busy machine.
+    expect: { poll: { timeout: 10_000 } },
   },
 });
