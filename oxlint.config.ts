@@ -217,7 +217,7 @@ export default defineConfig({
     {
       // What they are for: arguments and exit codes, signals and the end, the number on each log line,
       // other processes.
-      files: ["packages/service/src/{command-line,lifecycle,log,peers,workers}.ts"],
+      files: ["packages/service/src/{command-line,lifecycle,log,peers,run-server,workers}.ts"],
       rules: { "no-restricted-globals": "off" },
     },
     {

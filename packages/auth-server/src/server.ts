@@ -8,7 +8,7 @@ import { type Listeners, startListeners } from "@daykey/service/lifecycle";
 import { createListener } from "@daykey/service/listen";
 import { measureHealth, measurePool } from "@daykey/service/measure";
 import { createMetrics } from "@daykey/service/metrics";
-import type { Surroundings } from "@daykey/service/workers";
+import type { Surroundings } from "@daykey/service/run-server";
 import { createAccessKeysStore } from "./access-keys/access-keys-store.ts";
 import { createAccessKeyRegistrar } from "./access-keys/register.ts";
 import { createAdminRouter } from "./admin/app.ts";

@@ -7,7 +7,7 @@ import { createHealth } from "@daykey/service/health";
 import { type Listeners, startListeners } from "@daykey/service/lifecycle";
 import { measureHealth, measurePool } from "@daykey/service/measure";
 import { createMetrics } from "@daykey/service/metrics";
-import type { Surroundings } from "@daykey/service/workers";
+import type { Surroundings } from "@daykey/service/run-server";
 import { createApiKeyAuthenticator } from "./access/api-key.ts";
 import type { AskDeps } from "./access/ask.ts";
 import { createApiKeyIntrospector, createIntrospector } from "./access/introspection.ts";

@@ -12,7 +12,7 @@ import { createHealth } from "../src/health.ts";
 import { startListeners } from "../src/lifecycle.ts";
 import { createMetrics } from "../src/metrics.ts";
 import { createRouter } from "../src/router.ts";
-import { runServer, type Surroundings } from "../src/workers.ts";
+import { runServer, type Surroundings } from "../src/run-server.ts";
 
 const filling = "x".repeat(2000);
 
