@@ -26,10 +26,13 @@ export async function measurePrimes({
   lengths: readonly number[];
   count: number;
 }): Promise<PrimeRow[]> {
-  const rows: PrimeRow[] = [];
-  for (const bits of lengths) {
-    const primes = Array.from({ length: count }, () => generatePrimeSync(bits, { bigint: true }));
-    const took: number[] = [];
+  // Making primes and asking Python block this process for longer than the server keeps a connection.
+  const rows = lengths.map((bits) => ({
+    bits,
+    primes: Array.from({ length: count }, () => generatePrimeSync(bits, { bigint: true })),
+    took: [] as number[],
+  }));
+  for (const { bits, primes, took } of rows) {
     for (const prime of primes) {
       const startedAt = performance.now();
       const answer = await fetch(`http://127.0.0.1:${server.port}/primes/${prime}`, {
@@ -39,10 +42,12 @@ export async function measurePrimes({
       took.push((performance.now() - startedAt) * 1000);
       if (isPrime !== true) throw new Error(`a prime of ${bits} bits was answered otherwise`);
     }
-    const daykeyMicroseconds = median(took);
-    rows.push({ bits, daykeyMicroseconds, pythonMicroseconds: timeInPython(primes) });
   }
-  return rows;
+  return rows.map(({ bits, primes, took }) => ({
+    bits,
+    daykeyMicroseconds: median(took),
+    pythonMicroseconds: timeInPython(primes),
+  }));
 }
 
 function timeInPython(primes: readonly bigint[]): number | null {
