@@ -12,6 +12,7 @@ import Koa from "koa";
 import { clientAddress } from "./address.ts";
 import { createAddressLimit } from "./address-limit.ts";
 import { isUnread } from "./body.ts";
+import { createCohorts } from "./cohorts.ts";
 import { type ErrorFormat, lastResort, tellError } from "./errors.ts";
 import type { Log } from "./log.ts";
 import type { Metrics } from "./metrics.ts";
@@ -28,6 +29,9 @@ import {
 } from "./router.ts";
 import { send } from "./send.ts";
 import type { Tracing } from "./tracing.ts";
+
+/** From 16 on a token gains nothing more; and a cohort's first answer waits for all of them. */
+const COHORT_SIZE = 64;
 
 /** Answers one request; never rejects. */
 export type App = (req: IncomingMessage, res: ServerResponse) => Promise<void>;
@@ -57,11 +61,13 @@ export function createApp({
 }): App {
   const koa = new Koa<AppState>();
   const format = errorFormat;
+  const joinCohort = createCohorts(COHORT_SIZE);
   const limitAddress = createAddressLimit(requestsPerAddress);
   const answerRoute = createRoutes(routers, unmatched);
 
   async function answer(ctx: AppContext): Promise<void> {
     const startedAt = performance.now();
+    await joinCohort();
     begin(ctx, clientAddress(ctx.req, trustedProxies));
     try {
       limitAddress(ctx.state);

@@ -19,9 +19,9 @@ export function hasBody({ headers }: IncomingMessage): boolean {
   return length !== undefined && Number(length) !== 0;
 }
 
-/** True when some of an announced body has not been read. */
+/** True when some of an announced body has not been read, be it here already or not. */
 export function isUnread(req: IncomingMessage): boolean {
-  return hasBody(req) && !req.complete;
+  return hasBody(req) && !req.readableEnded;
 }
 
 /** A signature is checked over the body before anyone parses it: who reads it second has the same. */
@@ -58,7 +58,8 @@ function consume(
   if (Number(req.headers["content-length"] ?? 0) > limitBytes) {
     return Promise.reject(new BodyError("too_large"));
   }
-  if (req.destroyed && !req.complete) return Promise.reject(new BodyError("cut_short"));
+  // Nothing more is told of it.
+  if (req.destroyed) return Promise.reject(new BodyError("cut_short"));
   return new Promise((resolve, reject) => {
     let total = 0;
     const finish = (reason?: BodyError["reason"]) => {

@@ -1,4 +1,5 @@
 import { Readable } from "node:stream";
+import { promisify } from "node:util";
 
 import { OAuthError } from "@daykey/common/oauth-error";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -49,8 +50,9 @@ function addFailures(router: AppRouter): void {
   router.get("/broken-stream", (ctx) => {
     ctx.body = Readable.from(failingParts());
   });
-  router.get("/raw", (ctx) => {
-    ctx.res.writeHead(200, { "Content-Length": "99" }).write("first part");
+  router.get("/raw", async (ctx) => {
+    const res = ctx.res.writeHead(200, { "Content-Length": "99" });
+    await promisify(res.write.bind(res) as (part: string, done: () => void) => void)("first part");
     throw new Error(CANARY);
   });
   router.get("/silent", () => {});

@@ -74,7 +74,8 @@ export async function drainAfterError(req: IncomingMessage): Promise<void> {
 }
 
 function refusal(status: number, reason: string, detail: string): ProblemError {
-  // After 400 what follows on the connection cannot be trusted to be a request of its own.
-  const headers: Record<string, string> = status === 400 ? { Connection: "close" } : {};
+  // What follows on the connection cannot be trusted to be a request of its own, or is too much.
+  const headers: Record<string, string> =
+    status === 400 || status === 413 ? { Connection: "close" } : {};
   return new ProblemError({ status, reason, detail, headers });
 }
