@@ -26,6 +26,44 @@ export class MigrationError extends Error {
   }
 }
 
+/** The migrations of one server, in a schema of its own. */
+export interface Migrations {
+  /**
+   * Brings the database of `connectionString` (its owner's) to the newest schema and names what was
+   * applied. Any number of instances may call it at once.
+   * @throws {MigrationError} when the database holds migrations this version does not know
+   * @throws {DatabaseUnavailable} when it cannot be reached
+   */
+  apply(options: { connectionString: string }): Promise<string[]>;
+  /** @throws {MigrationError} when the database lacks a migration */
+  require(database: Queryable): Promise<void>;
+}
+
+/**
+ * @param options.server what the message calls it
+ * @param options.migrations in order of application; one that has been released is never edited
+ */
+export function createMigrations({
+  server,
+  schema,
+  migrations,
+}: {
+  server: string;
+  schema: string;
+  migrations: readonly Migration[];
+}): Migrations {
+  return {
+    apply: ({ connectionString }) => migrate({ connectionString, migrations, schema }),
+    async require(database) {
+      const pending = await pendingMigrations(database, { migrations, schema });
+      if (pending.length === 0) return;
+      throw new MigrationError(
+        `The database lacks ${pending.join(", ")}. Run the ${server}'s migrate command first.`,
+      );
+    },
+  };
+}
+
 const TABLE = "migrations";
 
 /** Serialises migrations of one database; the number only has to be ours. */
