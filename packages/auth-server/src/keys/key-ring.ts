@@ -24,6 +24,8 @@ export interface KeyRing extends KeyChanges {
   signingKey(): SigningKey;
   /** The key that made this JWT access token, of those in the JWKS. */
   signerOf(token: string): SigningKey | undefined;
+  /** Whether a key of this kid is in the JWKS. */
+  hasSigner(kid: string): boolean;
   /** Next, current and retired keys (RFC 7517 §5). */
   publicJwks(): JWK[];
   signingAlgorithms(): SigningAlgorithm[];
@@ -179,6 +181,7 @@ export async function createKeyRing({
   return {
     signingKey: () => inUse(signing, clock()),
     signerOf: (token) => signing.find(({ key }) => key.verify(token))?.key,
+    hasSigner: (kid) => signing.some((key) => key.kid === kid),
     publicJwks: () => signing.map(({ key }) => key.publicJwk),
     signingAlgorithms: () => [...new Set(signing.map(({ key }) => key.algorithm))],
     refreshKeyAt: (at) => inUse(refresh, at),

@@ -1,11 +1,17 @@
-/** Reading this server's own access tokens back: genuine or not; nothing of their end or revocation. */
+/**
+ * Reading this server's own access tokens back: genuine or not; nothing of their end or revocation. A
+ * JWT that was verified is remembered by its digest, for a signature takes longer than all else about an
+ * introspection; what is not genuine never is.
+ */
+import { hash } from "node:crypto";
+import { LRUCache } from "lru-cache";
 import { type AccessTokenClaims, readAccessTokenClaims } from "@daykey/common/access-token";
 import type { KeyRing } from "../keys/key-ring.ts";
 import { readOpaqueToken } from "./opaque-token.ts";
 
 /** A genuine access token. */
 export interface ReadAccessToken {
-  claims: AccessTokenClaims;
+  claims: Readonly<AccessTokenClaims>;
   /** The key that signed a JWT; an opaque token has none. */
   kid: string | undefined;
 }
@@ -14,22 +20,37 @@ export interface ReadAccessToken {
 export type AccessTokenReader = (token: string) => ReadAccessToken | undefined;
 
 const MAX_TOKEN_LENGTH = 8192;
+const REMEMBERED_TOKENS = 10_000;
 
 export function createAccessTokenReader({
   keys,
   issuer,
 }: {
-  keys: KeyRing;
+  keys: Pick<KeyRing, "signerOf" | "hasSigner" | "opaqueKeyOf">;
   issuer: string;
 }): AccessTokenReader {
-  return (token) => {
-    if (token.length > MAX_TOKEN_LENGTH) return undefined;
-    const sealed = readOpaqueToken(token, keys.opaqueKeyOf, issuer);
-    if (sealed) return { claims: sealed, kid: undefined };
+  const verified = new LRUCache<string, { claims: AccessTokenClaims; kid: string }>({
+    max: REMEMBERED_TOKENS,
+  });
+
+  function readJwt(token: string): { claims: AccessTokenClaims; kid: string } | undefined {
     const key = keys.signerOf(token);
     if (!key) return undefined;
     const payload = Buffer.from(token.split(".")[1] ?? "", "base64url").toString();
     const claims = readAccessTokenClaims(JSON.parse(payload));
     return claims?.iss === issuer ? { claims, kid: key.kid } : undefined;
+  }
+
+  return (token) => {
+    if (token.length > MAX_TOKEN_LENGTH) return undefined;
+    const sealed = readOpaqueToken(token, keys.opaqueKeyOf, issuer);
+    if (sealed) return { claims: sealed, kid: undefined };
+    const digest = hash("sha256", token, "base64");
+    const known = verified.get(digest);
+    // A key that was removed takes what it signed along.
+    if (known && keys.hasSigner(known.kid)) return known;
+    const read = readJwt(token);
+    if (read) verified.set(digest, read);
+    return read;
   };
 }
