@@ -1,5 +1,5 @@
 /** Load on a server: as much as it takes (closed loop), or at a constant rate (open loop). */
-import { type Connection, openConnection } from "./connection.ts";
+import { openConnection } from "./connection.ts";
 
 /** What one connection sends, and what it learns from the answers. */
 export interface Script {
@@ -13,116 +13,127 @@ export interface Target {
   scripts: readonly Script[];
 }
 
-/** @throws {Error} for an answer that is no success: what fails is no measure of anything */
-function requireSuccess(status: number, body: string): void {
-  if (status < 200 || status > 299) throw new Error(`answered with ${status}: ${body}`);
+/**
+ * Opens a connection for each script.
+ * @param options.onAnswer is given the connection's place, after its script; its error ends the load
+ * @param options.onEnd told once, with the error if it was one
+ */
+function openAll(
+  { port, scripts }: Target,
+  { onAnswer, onEnd }: { onAnswer: (index: number) => void; onEnd: (error?: Error) => void },
+): { send(index: number): void; end(error?: Error): void } {
+  let isOver = false;
+  function end(error?: Error): void {
+    if (isOver) return;
+    isOver = true;
+    for (const connection of connections) connection.close();
+    onEnd(error);
+  }
+  const connections = scripts.map((script, index) =>
+    openConnection({
+      port,
+      onAnswer(status, body) {
+        try {
+          // What fails is no measure of anything.
+          if (status < 200 || status > 299) throw new Error(`answered with ${status}: ${body}`);
+          script.answered?.(body);
+          onAnswer(index);
+        } catch (error) {
+          end(error as Error);
+        }
+      },
+      onError: end,
+    }),
+  );
+  const send = (index: number): void => {
+    const script = scripts[index] as Script;
+    connections[index]?.send(script.next());
+  };
+  return { send, end };
 }
 
 /**
  * Each connection sends its next request as soon as the last is answered. Ends when all that were sent
  * within `seconds` are answered.
+ * @throws {Error} for an answer that is no success
  */
 export function saturate(
-  { port, scripts }: Target,
+  target: Target,
   seconds: number,
 ): Promise<{ answers: number; seconds: number }> {
   return new Promise((resolve, reject) => {
-    const connections: Connection[] = [];
     const startedAt = performance.now();
     const endAt = startedAt + seconds * 1000;
     let answers = 0;
-    let busy = scripts.length;
-
-    function end(error?: Error): void {
-      for (const connection of connections) connection.close();
-      if (error === undefined)
-        resolve({ answers, seconds: (performance.now() - startedAt) / 1000 });
-      else reject(error);
-    }
-
-    for (const script of scripts) {
-      const connection = openConnection({
-        port,
-        onAnswer(status, body) {
-          try {
-            requireSuccess(status, body);
-            script.answered?.(body);
-          } catch (error) {
-            return end(error as Error);
-          }
-          answers += 1;
-          if (performance.now() < endAt) connection.send(script.next());
-          else if (--busy === 0) end();
-        },
-        onError: end,
-      });
-      connections.push(connection);
-      connection.send(script.next());
-    }
+    let busy = target.scripts.length;
+    const load = openAll(target, {
+      onAnswer(index) {
+        answers += 1;
+        if (performance.now() < endAt) load.send(index);
+        else if (--busy === 0) load.end();
+      },
+      onEnd(error) {
+        if (error === undefined)
+          resolve({ answers, seconds: (performance.now() - startedAt) / 1000 });
+        else reject(error);
+      },
+    });
+    target.scripts.forEach((_, index) => load.send(index));
   });
 }
+
+/** How long the load sleeps when nothing is due, in milliseconds: PostgreSQL has the same core. */
+const NAP_MS = 0.1;
+const napping = new Int32Array(new SharedArrayBuffer(4));
 
 /**
  * Sends at a constant rate, whether or not answers come, and returns every latency in milliseconds,
  * ascending. A latency counts from the instant a request was due, so that a server that stalls is
  * charged for all who would have come meanwhile (no coordinated omission).
+ * @throws {Error} for an answer that is no success
  */
 export function pace(
-  { port, scripts }: Target,
+  target: Target,
   { ratePerSecond, seconds }: { ratePerSecond: number; seconds: number },
 ): Promise<Float64Array> {
   return new Promise((resolve, reject) => {
     const total = Math.floor(ratePerSecond * seconds);
     const latencies = new Float64Array(total);
-    const connections: Connection[] = [];
-    const free: { script: Script; connection: Connection; dueAt: number }[] = [];
+    const free = target.scripts.map((_, index) => index);
+    const dueAt = new Float64Array(free.length);
     const startedAt = performance.now() + 50;
     let sent = 0;
     let answered = 0;
     let isOver = false;
 
-    function end(error?: Error): void {
-      if (isOver) return;
-      isOver = true;
-      for (const connection of connections) connection.close();
-      if (error === undefined) resolve(latencies.toSorted());
-      else reject(error);
-    }
-
     function sendDue(): void {
       const due = Math.min(total, ((performance.now() - startedAt) / 1000) * ratePerSecond);
       while (sent < due) {
-        const lane = free.pop();
-        if (lane === undefined) break;
-        lane.dueAt = startedAt + (sent / ratePerSecond) * 1000;
+        const index = free.pop();
+        if (index === undefined) break;
+        dueAt[index] = startedAt + (sent / ratePerSecond) * 1000;
         sent += 1;
-        lane.connection.send(lane.script.next());
+        load.send(index);
       }
-      // A timer would be a millisecond late; this core has nothing else to do.
-      if (!isOver && sent < total) setImmediate(sendDue);
+      if (isOver || sent === total) return;
+      // A timer would be a millisecond late.
+      Atomics.wait(napping, 0, 0, NAP_MS);
+      setImmediate(sendDue);
     }
 
-    for (const script of scripts) {
-      const connection = openConnection({
-        port,
-        onAnswer(status, body) {
-          try {
-            requireSuccess(status, body);
-            script.answered?.(body);
-          } catch (error) {
-            return end(error as Error);
-          }
-          latencies[answered] = performance.now() - lane.dueAt;
-          answered += 1;
-          free.push(lane);
-          if (answered === total) end();
-        },
-        onError: end,
-      });
-      const lane = { script, connection, dueAt: 0 };
-      connections.push(connection);
-      free.push(lane);
-    }
+    const load = openAll(target, {
+      onAnswer(index) {
+        latencies[answered] = performance.now() - (dueAt[index] ?? NaN);
+        answered += 1;
+        free.push(index);
+        if (answered === total) load.end();
+      },
+      onEnd(error) {
+        isOver = true;
+        if (error === undefined) resolve(latencies.toSorted());
+        else reject(error);
+      },
+    });
     sendDue();
   });
 }
