@@ -3,7 +3,6 @@
  * anything of a request is read, so that a flood costs a count each; a client's own quota is another
  * matter, and comes after authentication.
  */
-import { addressKey } from "./address.ts";
 import { ProblemError } from "./problem-error.ts";
 import type { AppState } from "./router.ts";
 
@@ -21,7 +20,7 @@ export function createAddressLimit(requestsPerSecond: number): (state: AppState)
       second = now;
       counts = new Map();
     }
-    const key = addressKey(state.address);
+    const key = state.addressKey;
     const count = (counts.get(key) ?? 0) + 1;
     counts.set(key, count);
     if (count <= requestsPerSecond) return;

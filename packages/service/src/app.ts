@@ -9,7 +9,7 @@ import type { BlockList } from "node:net";
 
 import Koa from "koa";
 
-import { clientAddress } from "./address.ts";
+import { addressKey, clientAddress } from "./address.ts";
 import { createAddressLimit } from "./address-limit.ts";
 import { isUnread } from "./body.ts";
 import { createCohorts } from "./cohorts.ts";
@@ -85,12 +85,14 @@ export function createApp({
     }
     await finish?.(ctx);
     const seconds = (performance.now() - startedAt) / 1000;
-    logRequest(log, ctx, seconds);
-    metrics?.observe(ctx, seconds);
+    const route = routePattern(ctx);
+    logRequest(log, ctx, { route, seconds });
+    metrics?.observe(ctx, { route, seconds });
     send(ctx);
   }
 
   koa.context.onerror = lastResort({ log, format });
+  koa.response.set = setHeaders;
   return async (req, res) => {
     res.statusCode = 404;
     const ctx = koa.createContext<AppState>(req, res);
@@ -106,11 +108,19 @@ export function createApp({
   };
 }
 
+/** In place of Koa's own, which makes a list of lists of every header before it sets one. */
+function setHeaders(this: Koa.Response, field: object | string, value?: string | string[]): void {
+  if (this.headerSent) return;
+  if (typeof field === "string") this.res.setHeader(field, value ?? "");
+  else for (const [name, one] of Object.entries(field)) this.res.setHeader(name, one as string);
+}
+
 /** Gives the request its id and its state, and its answer the headers that all answers have (H11). */
 function begin({ state, res }: AppContext, address: string): void {
   // A caller's own X-Request-Id is not taken: it could forge or join other requests' log lines.
   state.requestId = randomUUID();
   state.address = address;
+  state.addressKey = addressKey(address);
   state.logFields = {};
   res
     .setHeader("X-Request-Id", state.requestId)

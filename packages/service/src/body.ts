@@ -21,7 +21,7 @@ export function hasBody({ headers }: IncomingMessage): boolean {
 
 /** True when some of an announced body has not been read, be it here already or not. */
 export function isUnread(req: IncomingMessage): boolean {
-  return hasBody(req) && !req.readableEnded;
+  return hasBody(req) && !(req.complete && req.readableLength === 0);
 }
 
 /** A signature is checked over the body before anyone parses it: who reads it second has the same. */
@@ -34,12 +34,23 @@ export async function readBody(req: IncomingMessage, limitBytes: number): Promis
     if (known.length > limitBytes) throw new BodyError("too_large");
     return known;
   }
+  const body = req.complete ? readWhole(req, limitBytes) : await readParts(req, limitBytes);
+  bodies.set(req, body);
+  return body;
+}
+
+/** One that is here already, as most are: they come with the head. */
+function readWhole(req: IncomingMessage, limitBytes: number): Buffer {
+  if (req.destroyed) throw new BodyError("cut_short");
+  if (req.readableLength > limitBytes) throw new BodyError("too_large");
+  return (req.read() as Buffer | null) ?? Buffer.alloc(0);
+}
+
+async function readParts(req: IncomingMessage, limitBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   await consume(req, limitBytes, (chunk) => chunks.push(chunk));
   const [only = Buffer.alloc(0), ...others] = chunks;
-  const body = others.length === 0 ? only : Buffer.concat(chunks);
-  bodies.set(req, body);
-  return body;
+  return others.length === 0 ? only : Buffer.concat(chunks);
 }
 
 /**

@@ -22,7 +22,8 @@ const FRAME = /^ {4}at .*(?::\d+:\d+|<anonymous>|native)\)?$/;
 /** The fields of a log line with every error in them reduced, and `err` whatever was thrown. */
 export function serializeErrors(fields: Record<string, unknown>): Record<string, unknown> {
   let reduced = fields;
-  for (const [name, value] of Object.entries(fields)) {
+  for (const name of Object.keys(fields)) {
+    const value = fields[name];
     if (name !== "err" && !(value instanceof Error)) continue;
     reduced = { ...reduced, [name]: serializeError(value) };
   }

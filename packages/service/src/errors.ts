@@ -3,10 +3,11 @@
  * stack, SQL, path or version is ever in it (H8). What nobody expected is logged once and answered 500.
  */
 import { OAuthError } from "@daykey/common/oauth-error";
-import { JSON_MEDIA_TYPE, PROBLEM_MEDIA_TYPE } from "@daykey/common/protocol";
+import { PROBLEM_MEDIA_TYPE } from "@daykey/common/protocol";
 
 import { isUnread } from "./body.ts";
 import { DatabaseUnavailable } from "./database-unavailable.ts";
+import { JSON_UTF8 } from "./json-answer.ts";
 import type { Log } from "./log.ts";
 import { ProblemError } from "./problem-error.ts";
 import type { AppContext } from "./router.ts";
@@ -76,7 +77,7 @@ function errorBody(
 ): [type: string, body: object] {
   const own = ctx.state.errorBody;
   if (own === undefined && format === "problem") return problemBody(error);
-  return [`${JSON_MEDIA_TYPE}; charset=utf-8`, (own ?? oauthBody)(error)];
+  return [JSON_UTF8, (own ?? oauthBody)(error)];
 }
 
 /** RFC 6749 §5.2. */

@@ -18,6 +18,11 @@ const FORM_LIMIT_BYTES = 8192;
 
 const CONTROL = /\p{Cc}/u;
 
+/** Text that percent-decoding leaves as it is; most forms are nothing else. */
+const PLAIN = /^[\w.~*&=-]*$/;
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 /**
  * @throws {OAuthError} `invalid_request`: 413 past 8 KiB, 415 for another media type or charset, 400
  * for malformed encoding, control characters or a parameter given twice.
@@ -32,11 +37,12 @@ export async function readForm(req: IncomingMessage): Promise<TokenForm> {
 function parseForm(text: string): TokenForm {
   const seen = new Set<string>();
   const form = new Map<string, string>();
+  const decode = PLAIN.test(text) ? (part: string) => part : decodePart;
   for (const pair of text.split("&")) {
     if (pair === "") continue;
     const equals = pair.indexOf("=");
-    const name = decodePart(equals === -1 ? pair : pair.slice(0, equals));
-    const value = equals === -1 ? "" : decodePart(pair.slice(equals + 1));
+    const name = decode(equals === -1 ? pair : pair.slice(0, equals));
+    const value = equals === -1 ? "" : decode(pair.slice(equals + 1));
     if (seen.has(name)) throw refusal("A parameter is given more than once.");
     seen.add(name);
     if (value !== "") form.set(name, value);
@@ -57,7 +63,7 @@ function decodePart(part: string): string {
 
 function decodeUtf8(bytes: Buffer): string {
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return UTF8.decode(bytes);
   } catch {
     throw refusal("The request body is not correctly percent-encoded UTF-8.");
   }

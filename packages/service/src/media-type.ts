@@ -7,7 +7,9 @@ const PARAMETER = /^[ \t]*([\w!#$%&'*+.^`|~-]+)=("?)([\w!#$%&'*+.^`|~-]+)\2[ \t]
  * one, is UTF-8 (RFC 9110 §8.3).
  */
 export function isMediaType(req: IncomingMessage, mediaType: string): boolean {
-  const [type = "", ...parameters] = (req.headers["content-type"] ?? "").split(";");
+  const field = req.headers["content-type"] ?? "";
+  if (field === mediaType) return true;
+  const [type = "", ...parameters] = field.split(";");
   if (type.trim().toLowerCase() !== mediaType) return false;
   return parameters.every((parameter) => {
     if (parameter.trim() === "") return true;

@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 
 import type { Peers } from "./peers.ts";
-import { type AppContext, type AppRouter, createRouter, routePattern } from "./router.ts";
+import { type AppContext, type AppRouter, createRouter } from "./router.ts";
 
 /** What a request came to. */
 export interface RequestOutcome {
@@ -18,7 +18,7 @@ export interface Metrics {
   /** `GET /metrics`, for a private listener. */
   readonly router: AppRouter;
   /** Counts a request whose answer is ready. */
-  observe(ctx: AppContext, seconds: number): void;
+  observe(ctx: AppContext, answered: { route: string; seconds: number }): void;
   /** @returns what counts one, given a value for each label */
   counter<L extends string>(metric: Description & { labels: readonly L[] }): Count<L>;
   /** Its value is read at each scrape; one for each value of `label`, when there is one. */
@@ -113,8 +113,7 @@ export function createMetrics({
       return (seconds) => histogram.observe(seconds);
     },
     onRequest: (tell) => void observers.push(tell),
-    observe(ctx, seconds) {
-      const route = routePattern(ctx);
+    observe(ctx, { route, seconds }) {
       // The method of an unmatched request is whatever a stranger chose.
       const method = route === "unmatched" ? "other" : ctx.method;
       const { status } = ctx;

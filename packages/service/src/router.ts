@@ -13,6 +13,8 @@ export interface AppState {
   requestId: string;
   /** The caller's address (`address.ts`). */
   address: string;
+  /** What limits count it by (`addressKey`). */
+  addressKey: string;
   /** Fields for the request's one log line: reason codes, client, kid. Never a secret. */
   logFields: Record<string, unknown>;
   /** Set by probes: their line is logged at debug level. */
@@ -33,7 +35,8 @@ export function createRouter(): AppRouter {
 /** The pattern of the route that answers this request, such as `/primes/:n`, or "unmatched". */
 export function routePattern(ctx: AppContext): string {
   const layers = (ctx.matched ?? []) as Layer[];
-  const layer = layers.findLast(({ methods }) => methods.includes(ctx.method));
+  const { method } = ctx;
+  const layer = layers.findLast(({ methods }) => methods.includes(method));
   return layer === undefined ? "unmatched" : String(layer.path);
 }
 

@@ -6,6 +6,7 @@
 import { OAuthError } from "@daykey/common/oauth-error";
 import { PATHS } from "@daykey/common/protocol";
 import { formatScope } from "@daykey/common/scope";
+import { answerJson } from "@daykey/service/json-answer";
 import { type AppRouter, createRouter } from "@daykey/service/router";
 import { INACTIVE, type PresentedKeys } from "../access-keys/present.ts";
 import type { Client } from "../clients/client.ts";
@@ -81,8 +82,7 @@ export function createIntrospectionEndpoint({
       (await accessToken(text, client)) ??
       (await refreshToken(text, client));
     note({ outcome: answer === INACTIVE ? "inactive" : "active" });
-    ctx.set("Cache-Control", "no-store");
-    ctx.body = answer;
+    answerJson(ctx, JSON.stringify(answer));
   });
   return router;
 }

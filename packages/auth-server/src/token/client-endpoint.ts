@@ -4,7 +4,6 @@
  */
 import type { IncomingMessage } from "node:http";
 import { OAuthError } from "@daykey/common/oauth-error";
-import { addressKey } from "@daykey/service/address";
 import { readForm } from "@daykey/service/form";
 import type { AppContext } from "@daykey/service/router";
 import type { ClientAuthenticator } from "../clients/authenticate.ts";
@@ -29,14 +28,14 @@ export type ReadAuthenticated = (
 
 export function createReadAuthenticated(authenticator: ClientAuthenticator): ReadAuthenticated {
   return async (ctx, { read = readForm, isForTokens = false } = {}) => {
-    const { logFields, address } = ctx.state;
+    const { logFields, addressKey } = ctx.state;
     const note = (fields: object): void => void Object.assign(logFields, fields);
     refuseCredentialsInUrl(ctx);
     const form = await read(ctx.req);
     const client = await authenticator.authenticate({
       form,
       authorization: ctx.req.headers.authorization,
-      addressKey: addressKey(address),
+      addressKey,
       isForTokens,
       note,
     });
@@ -46,6 +45,7 @@ export function createReadAuthenticated(authenticator: ClientAuthenticator): Rea
 
 /** RFC 6749 §2.3.1: credentials MUST NOT be included in the request URI. */
 function refuseCredentialsInUrl(ctx: AppContext): void {
+  if (ctx.querystring === "") return;
   const names = new URLSearchParams(ctx.querystring);
   if (!CREDENTIAL_PARAMETERS.some((name) => names.has(name))) return;
   throw new OAuthError("invalid_request", "Credentials belong into the body, not into the URL.", {

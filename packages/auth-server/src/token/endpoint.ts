@@ -6,6 +6,7 @@
  */
 import { OAuthError } from "@daykey/common/oauth-error";
 import { GRANT_TYPES, type GrantType, PATHS } from "@daykey/common/protocol";
+import { answerJson } from "@daykey/service/json-answer";
 import { type AppContext, type AppRouter, createRouter } from "@daykey/service/router";
 import type { Client } from "../clients/client.ts";
 import type { ReadAuthenticated, ReadParameters } from "./client-endpoint.ts";
@@ -40,7 +41,6 @@ export function createIssueTokens({
     const authorization = await grantTypes[grantType]({ client, form, note });
     note({ grant: authorization.grant.id, resource: authorization.resource });
 
-    ctx.set("Cache-Control", "no-store");
     ctx.set("Pragma", "no-cache");
     const issued = issue(authorization);
     note({ outcome: "issued" });
@@ -51,7 +51,7 @@ export function createIssueTokens({
 export function createTokenEndpoint(issueTokens: IssueTokens): AppRouter {
   const router = createRouter();
   router.post(PATHS.token, async (ctx) => {
-    ctx.body = (await issueTokens(ctx)).tokens;
+    answerJson(ctx, JSON.stringify((await issueTokens(ctx)).tokens));
   });
   return router;
 }

@@ -9,6 +9,7 @@ import { isJsonObject, type JsonValue } from "@daykey/common/json-numbers";
 import { OAuthError } from "@daykey/common/oauth-error";
 import { FORM_MEDIA_TYPE, JSON_MEDIA_TYPE, PATHS } from "@daykey/common/protocol";
 import { readForm } from "@daykey/service/form";
+import { answerJson } from "@daykey/service/json-answer";
 import { readJson } from "@daykey/service/json-body";
 import { isMediaType } from "@daykey/service/media-type";
 import { type AppRouter, createRouter, type ErrorBody } from "@daykey/service/router";
@@ -33,7 +34,7 @@ export function createSeedTokenEndpoint(issueTokens: IssueTokens): AppRouter {
     ctx.state.errorBody = failureEnvelope;
     const { tokens, expiresAt } = await issueTokens(ctx, readFields);
     ctx.status = 201;
-    ctx.body = {
+    const answer = {
       status: 1,
       data: {
         token: tokens.access_token,
@@ -44,6 +45,7 @@ export function createSeedTokenEndpoint(issueTokens: IssueTokens): AppRouter {
       err_mesg: "",
       err_desc: "",
     };
+    answerJson(ctx, JSON.stringify(answer));
   });
   return router;
 }

@@ -5,7 +5,7 @@
  */
 import { setImmediate } from "node:timers/promises";
 import { type JsonValue, stringifyJson } from "@daykey/common/json-numbers";
-import { JSON_MEDIA_TYPE } from "@daykey/common/protocol";
+import { answerJson } from "@daykey/service/json-answer";
 import { readJson } from "@daykey/service/json-body";
 import { ProblemError } from "@daykey/service/problem-error";
 import {
@@ -70,7 +70,7 @@ export function createPrimesRouter({
       // The digits of 1,000 large numbers take 50 ms: others have their turn in between.
       if (index % 50 === 49) await setImmediate();
     }
-    write(ctx, `{"results":[${results.join()}]}`);
+    answerJson(ctx, `{"results":[${results.join()}]}`);
   });
   return router;
 }
@@ -84,13 +84,7 @@ function readTarget(search: string, n = ""): { number: bigint; options: { eviden
 }
 
 function answer(ctx: AppContext, value: JsonValue): void {
-  write(ctx, stringifyJson(value));
-}
-
-function write(ctx: AppContext, json: string): void {
-  ctx.type = JSON_MEDIA_TYPE;
-  ctx.set("Cache-Control", "no-store");
-  ctx.body = json;
+  answerJson(ctx, stringifyJson(value));
 }
 
 function noSuchPrime(): ProblemError {

@@ -6,7 +6,7 @@
 import type { Clock } from "@daykey/common/clock";
 import { type JsonValue, stringifyJson } from "@daykey/common/json-numbers";
 import { OAuthError } from "@daykey/common/oauth-error";
-import { JSON_MEDIA_TYPE } from "@daykey/common/protocol";
+import { answerJson } from "@daykey/service/json-answer";
 import { readJson } from "@daykey/service/json-body";
 import { ProblemError } from "@daykey/service/problem-error";
 import {
@@ -73,9 +73,7 @@ const articleError: ErrorBody = (error) => {
 };
 
 function write(ctx: AppContext, answer: JsonValue): void {
-  ctx.type = JSON_MEDIA_TYPE;
-  ctx.set("Cache-Control", "no-store");
-  ctx.body = stringifyJson(answer);
+  answerJson(ctx, stringifyJson(answer));
 }
 
 /** @throws {ProblemError} 400 */

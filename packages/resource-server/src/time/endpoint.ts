@@ -3,8 +3,7 @@
  * its nonce (docs/protocol.md §4.11).
  */
 import type { Clock } from "@daykey/common/clock";
-import { stringifyJson } from "@daykey/common/json-numbers";
-import { JSON_MEDIA_TYPE } from "@daykey/common/protocol";
+import { answerJson } from "@daykey/service/json-answer";
 import { ProblemError } from "@daykey/service/problem-error";
 import { createRouter, type AppMiddleware, type AppRouter } from "@daykey/service/router";
 
@@ -29,16 +28,15 @@ export function createTimeRouter({
     const toLocal = formatterOf(zone);
     const milliseconds = Math.floor(clock() * 1000);
     const local = toLocal(milliseconds);
-    ctx.type = JSON_MEDIA_TYPE;
-    ctx.set("Cache-Control", "no-store");
-    ctx.body = stringifyJson({
+    const answer: TimeAnswer = {
       time: new Date(milliseconds).toISOString(),
       epoch_seconds: milliseconds / 1000,
       zone,
       local,
       ...(format && { formatted: FORMATTERS[format](milliseconds, local) }),
       ...(nonce !== undefined && { nonce }),
-    } satisfies TimeAnswer);
+    };
+    answerJson(ctx, JSON.stringify(answer));
   });
   return router;
 }
