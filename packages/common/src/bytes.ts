@@ -16,8 +16,15 @@ export function toHex(bytes: Uint8Array): string {
 export function fromHex(text: string, length: number): Uint8Array<ArrayBuffer> | undefined {
   if (text.length !== length * 2 || !/^[0-9a-f]*$/.test(text)) return undefined;
   const bytes = new Uint8Array(length);
-  for (let i = 0; i < length; i++) bytes[i] = Number.parseInt(text.slice(i * 2, i * 2 + 2), 16);
+  for (let i = 0; i < length; i++)
+    bytes[i] = (nibbleAt(text, i * 2) << 4) | nibbleAt(text, i * 2 + 1);
   return bytes;
+}
+
+/** Of a lowercase hex digit. */
+function nibbleAt(text: string, index: number): number {
+  const code = text.charCodeAt(index);
+  return code < 0x3a ? code - 0x30 : code - 0x57;
 }
 
 /** `a` XOR `b`; both must have the same length. */

@@ -49,7 +49,7 @@ export function formatDay(day: number): string {
   return formatDate(day * DAY_SECONDS);
 }
 
-/** The days a hash may be dated now: that of 300 s ago and that of 300 s ahead, most often the same. */
+/** The first and the last day a hash may be dated now: those of 300 s ago and of 300 s ahead. */
 export function acceptedDays(epochSeconds: number): readonly [number, number] {
   return [dayOf(epochSeconds - CLOCK_SKEW_SECONDS), dayOf(epochSeconds + CLOCK_SKEW_SECONDS)];
 }

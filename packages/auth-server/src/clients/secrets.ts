@@ -2,7 +2,7 @@
  * Making a client's secret: what the client is given once and the verifiers that are kept.
  * A verifier is S(day key); from it no day key, root or secret can be had (docs/protocol.md §1).
  */
-import { createHash, createHmac, randomBytes } from "node:crypto";
+import { createHmac, hash, randomBytes } from "node:crypto";
 import argon2 from "argon2";
 import { fromHex } from "@daykey/common/bytes";
 import {
@@ -112,7 +112,7 @@ export function storedVerifiers(brought: BroughtVerifiers, now: number): StoredS
 }
 
 export const hashPrimitives: HashPrimitives = {
-  sha256: (data) => createHash("sha256").update(data).digest(),
+  sha256: (data) => hash("sha256", data, "buffer"),
   hmacSha256: (key, message) => createHmac("sha256", key).update(message).digest(),
 };
 
@@ -125,12 +125,12 @@ export function dayKeyOf(root: string, salt: string, day: number): Buffer {
 
 /** S(hash text) of the seed-compatible hash of a date. */
 function seedVerifierOf(secret: string, salt: string, day: number): Buffer {
-  const hash = createHmac("sha1", secret).update(seedHashMessage(formatDay(day), salt));
-  return verifierOf(Buffer.from(hash.digest("hex")));
+  const hmac = createHmac("sha1", secret).update(seedHashMessage(formatDay(day), salt));
+  return verifierOf(Buffer.from(hmac.digest("hex")));
 }
 
 export function verifierOf(dayKey: Uint8Array): Buffer {
-  return createHash("sha256").update(dayKey).digest();
+  return hash("sha256", dayKey, "buffer");
 }
 
 function lifeOutOfBounds(): ProblemError {
@@ -150,7 +150,7 @@ export function createSecretMaker({ seedHash = false } = {}): SecretMaker {
   const gate = createGate(ARGON2_GATE);
 
   async function rootOf(chosen: string, salt: string): Promise<string> {
-    const hash = await gate(() =>
+    const root = await gate(() =>
       argon2.hash(chosen, {
         raw: true,
         type: argon2.argon2id,
@@ -161,7 +161,7 @@ export function createSecretMaker({ seedHash = false } = {}): SecretMaker {
         hashLength: ARGON2ID.hashBytes,
       }),
     );
-    return hash.toString("hex");
+    return root.toString("hex");
   }
 
   return {
