@@ -1,6 +1,6 @@
 /** Latency while a server does 70 % of what it can: requests come at a constant rate, come what may. */
 import { pace, percentile, saturate } from "./load.ts";
-import type { Contender } from "./rounds.ts";
+import { type Contender, median } from "./rounds.ts";
 
 export interface Latency {
   name: string;
@@ -13,18 +13,27 @@ export interface Latency {
 
 const PART_OF_MAXIMUM = 0.7;
 
-export async function measureLatency(contender: Contender, seconds: number): Promise<Latency> {
-  await contender.prepare?.(seconds);
-  const { answers, seconds: took } = await saturate(contender, seconds / 3);
-  await contender.prepare?.(seconds);
-  const ratePerSecond = (answers / took) * PART_OF_MAXIMUM;
-  const latencies = await pace(contender, { ratePerSecond, seconds });
+/** @returns medians over the rounds, each of its own maximum */
+export async function measureLatency(
+  contender: Contender,
+  { rounds, seconds }: { rounds: number; seconds: number },
+): Promise<Latency> {
+  const measured: { ratePerSecond: number; latencies: Float64Array }[] = [];
+  for (let round = 0; round < rounds; round++) {
+    await contender.prepare?.(seconds);
+    const { answers, seconds: took } = await saturate(contender, seconds / 2);
+    await contender.prepare?.(seconds);
+    const ratePerSecond = (answers / took) * PART_OF_MAXIMUM;
+    measured.push({ ratePerSecond, latencies: await pace(contender, { ratePerSecond, seconds }) });
+  }
+  const medianOf = (p: number): number =>
+    median(measured.map(({ latencies }) => percentile(latencies, p)));
   return {
     name: contender.name,
-    ratePerSecond,
-    p50Milliseconds: percentile(latencies, 0.5),
-    p95Milliseconds: percentile(latencies, 0.95),
-    p99Milliseconds: percentile(latencies, 0.99),
-    maxMilliseconds: percentile(latencies, 1),
+    ratePerSecond: median(measured.map(({ ratePerSecond }) => ratePerSecond)),
+    p50Milliseconds: medianOf(0.5),
+    p95Milliseconds: medianOf(0.95),
+    p99Milliseconds: medianOf(0.99),
+    maxMilliseconds: medianOf(1),
   };
 }
