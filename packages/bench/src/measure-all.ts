@@ -25,7 +25,7 @@ export interface Effort extends Plan {
 }
 
 export const FULL: Effort = {
-  rounds: 5,
+  rounds: 7,
   seconds: 1.5,
   warmUpSeconds: 2,
   algorithms: ["ES256", "Ed25519", "RS256"],

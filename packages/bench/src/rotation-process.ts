@@ -52,11 +52,16 @@ export async function compareRotations({
 }
 
 async function message(child: ChildProcess): Promise<unknown> {
-  const ended = once(child, "exit").then(() => {
+  const told = new AbortController();
+  const ended = once(child, "exit", { signal: told.signal }).then(() => {
     throw new Error("the process of the rotations ended");
   });
-  const [first] = (await Promise.race([once(child, "message"), ended])) as [unknown];
-  return first;
+  try {
+    const [first] = (await Promise.race([once(child, "message"), ended])) as [unknown];
+    return first;
+  } finally {
+    told.abort();
+  }
 }
 
 function measured(name: string, rounds: Turn[]): Measured {

@@ -16,7 +16,8 @@ export function isBearerToken(text: string): boolean {
 export function readBearer(
   authorization: string | undefined,
 ): { kind: "token"; token: string } | { kind: "none" } | { kind: "malformed" } {
-  if (authorization === undefined || !SCHEME.test(authorization)) return { kind: "none" };
+  if (authorization === undefined) return { kind: "none" };
   const token = CREDENTIALS.exec(authorization)?.[1];
-  return token === undefined ? { kind: "malformed" } : { kind: "token", token };
+  if (token !== undefined) return { kind: "token", token };
+  return { kind: SCHEME.test(authorization) ? "malformed" : "none" };
 }

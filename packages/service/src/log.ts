@@ -47,7 +47,7 @@ export function createLog(options: {
       level: options.level,
       base: { name: options.name, pid: process.pid },
       ...(fields && { mixin: fields }),
-      timestamp: pino.stdTimeFunctions.isoTime,
+      timestamp: isoTime,
       formatters: { level: (level) => ({ level }), log: serializeErrors },
       // The formatter has reduced the error; pino's own serializer would look for its message.
       serializers: { err: (value: unknown) => value },
@@ -69,4 +69,17 @@ export function createLog(options: {
     fatal: write("fatal"),
     flush: (waitSeconds = 1) => destination.flush(waitSeconds),
   };
+}
+
+let knownMillisecond = NaN;
+let knownTime = "";
+
+/** As pino's own, but written once for all lines of a millisecond. */
+function isoTime(): string {
+  const now = Date.now();
+  if (now !== knownMillisecond) {
+    knownMillisecond = now;
+    knownTime = `,"time":"${new Date(now).toISOString()}"`;
+  }
+  return knownTime;
 }
