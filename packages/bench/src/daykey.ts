@@ -159,6 +159,7 @@ async function registerClients(
 export async function startResourceServer(
   { issuer, resourceServer }: Pick<AuthServer, "issuer" | "resourceServer">,
   core: ServerCore,
+  settings: Record<string, string> = {},
 ): Promise<ServerProcess & { privatePort: number }> {
   const [port = 0, privatePort = 0] = await freePorts(2);
   const server = await startServer({
@@ -175,6 +176,7 @@ export async function startResourceServer(
       PORT: String(port),
       PRIVATE_PORT: String(privatePort),
       ...UNLIMITED,
+      ...settings,
     },
   });
   return { ...server, privatePort };

@@ -84,10 +84,11 @@ export async function measureAll({
   );
   const [auth] = auths;
   if (!auth) throw new TypeError("no algorithm");
-  const [oidc, oidcDurable, resourceServer, validators] = await Promise.all([
+  const [oidc, oidcDurable, resourceServer, silent, validators] = await Promise.all([
     startOidcProvider(core),
     startOidcProvider(core, cluster.url("postgres", "postgres")),
     startResourceServer(auth, core),
+    startResourceServer(auth, core, { LOG_LEVEL: "warn" }),
     startValidators(auths, core),
   ]);
 
@@ -112,7 +113,7 @@ export async function measureAll({
   const introspected = await compare(await introspections(auth, [oidc, oidcDurable]), effort);
 
   tell("validations");
-  const calling = await callingTime(auths, resourceServer, validators);
+  const calling = await callingTime(auths, { logging: resourceServer, silent }, validators);
   const validated = await compare(calling, effort);
 
   tell("latency");
@@ -180,15 +181,16 @@ async function startValidators(
 
 async function callingTime(
   auths: readonly AuthServer[],
-  resourceServer: ServerProcess,
+  resourceServer: { logging: ServerProcess; silent: ServerProcess },
   { express, fastify, fastifyLogging }: Validators,
 ): Promise<Contender[]> {
   const [auth] = auths;
   if (!auth) throw new TypeError("no algorithm");
   const tokens = await accessTokens(auth);
   const contenders = [
-    validations("Daykey's resource-server", resourceServer, tokens),
+    validations("Daykey's resource-server", resourceServer.logging, tokens),
     validations("fastify, @fastify/jwt with its cache, logging", fastifyLogging, tokens),
+    validations("Daykey's resource-server, not logging", resourceServer.silent, tokens),
     validations("fastify, @fastify/jwt with its cache, not logging", fastify, tokens),
   ];
   for (const { issuing, server } of express) {
