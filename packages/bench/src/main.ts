@@ -1,5 +1,5 @@
 /**
- * `npm run bench`: Daykey and its peers side by side, in about eight minutes; brings the figures in
+ * `npm run bench`: Daykey and its peers side by side, in about nine minutes; brings the figures in
  * docs/benchmarks.md and docs/benchmarks.json up to date. `-- --quick` does everything once for a
  * moment, to see that it works, and prints the figures instead.
  */

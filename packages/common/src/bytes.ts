@@ -16,8 +16,9 @@ export function toHex(bytes: Uint8Array): string {
 export function fromHex(text: string, length: number): Uint8Array<ArrayBuffer> | undefined {
   if (text.length !== length * 2 || !/^[0-9a-f]*$/.test(text)) return undefined;
   const bytes = new Uint8Array(length);
-  for (let i = 0; i < length; i++)
+  for (let i = 0; i < length; i++) {
     bytes[i] = (nibbleAt(text, i * 2) << 4) | nibbleAt(text, i * 2 + 1);
+  }
   return bytes;
 }
 
