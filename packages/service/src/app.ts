@@ -30,7 +30,7 @@ import {
 import { send } from "./send.ts";
 import type { Tracing } from "./tracing.ts";
 
-/** From 16 on a token gains nothing more; and a cohort's first answer waits for all of them. */
+/** From 16 on a token gains nothing more, `GET /time` a tenth up to here; the first answer waits for all. */
 const COHORT_SIZE = 64;
 
 /** Answers one request; never rejects. */
@@ -108,11 +108,18 @@ export function createApp({
   };
 }
 
-/** In place of Koa's own, which makes a list of lists of every header before it sets one. */
-function setHeaders(this: Koa.Response, field: object | string, value?: string | string[]): void {
+/**
+ * In place of Koa's own, which makes a list of lists of every header before it sets one. What Koa gives
+ * as a number, the length, becomes text: whoever signs an answer reads it back.
+ */
+function setHeaders(this: Koa.Response, field: object | string, value?: unknown): void {
   if (this.headerSent) return;
-  if (typeof field === "string") this.res.setHeader(field, value ?? "");
-  else for (const [name, one] of Object.entries(field)) this.res.setHeader(name, one as string);
+  const { res } = this;
+  if (typeof field === "string") {
+    res.setHeader(field, typeof value === "number" ? String(value) : (value as string));
+  } else {
+    for (const [name, text] of Object.entries(field)) res.setHeader(name, text as string);
+  }
 }
 
 /** Gives the request its id and its state, and its answer the headers that all answers have (H11). */

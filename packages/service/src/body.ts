@@ -25,28 +25,26 @@ export function isUnread(req: IncomingMessage): boolean {
 }
 
 /** A signature is checked over the body before anyone parses it: who reads it second has the same. */
-const bodies = new WeakMap<IncomingMessage, Buffer>();
+const bodies = new WeakMap<IncomingMessage, Promise<Buffer>>();
 
 /** @throws {BodyError} past `limitBytes`, without waiting for the rest, or when the body is cut short. */
 export async function readBody(req: IncomingMessage, limitBytes: number): Promise<Buffer> {
-  const known = bodies.get(req);
-  if (known) {
-    if (known.length > limitBytes) throw new BodyError("too_large");
-    return known;
+  let reading = bodies.get(req);
+  if (!reading) {
+    reading = readOnce(req, limitBytes);
+    bodies.set(req, reading);
   }
-  const body = req.complete ? readWhole(req, limitBytes) : await readParts(req, limitBytes);
-  bodies.set(req, body);
+  const body = await reading;
+  if (body.length > limitBytes) throw new BodyError("too_large");
   return body;
 }
 
-/** One that is here already, as most are: they come with the head. */
-function readWhole(req: IncomingMessage, limitBytes: number): Buffer {
-  if (req.destroyed) throw new BodyError("cut_short");
-  if (req.readableLength > limitBytes) throw new BodyError("too_large");
-  return (req.read() as Buffer | null) ?? Buffer.alloc(0);
-}
-
-async function readParts(req: IncomingMessage, limitBytes: number): Promise<Buffer> {
+async function readOnce(req: IncomingMessage, limitBytes: number): Promise<Buffer> {
+  // Most come with the head, and are here already.
+  if (req.complete && !req.destroyed) {
+    if (req.readableLength > limitBytes) throw new BodyError("too_large");
+    return (req.read() as Buffer | null) ?? Buffer.alloc(0);
+  }
   const chunks: Buffer[] = [];
   await consume(req, limitBytes, (chunk) => chunks.push(chunk));
   const [only = Buffer.alloc(0), ...others] = chunks;
@@ -58,7 +56,9 @@ async function readParts(req: IncomingMessage, limitBytes: number): Promise<Buff
  * (H1). @throws {BodyError} like `readBody`.
  */
 export async function drainBody(req: IncomingMessage, limitBytes: number): Promise<void> {
-  if (isUnread(req)) await consume(req, limitBytes, () => {});
+  // Of a caller who has gone, what came whole was well-formed.
+  if (!isUnread(req) || (req.destroyed && req.complete)) return;
+  await consume(req, limitBytes, () => {});
 }
 
 function consume(

@@ -59,6 +59,18 @@ async function isGenuine(answer: Answer, target = "/time?zone=UTC"): Promise<boo
   return verify(null, bytes, createPublicKey({ key: jwk, format: "jwk" }), read.signature);
 }
 
+test("the length can be covered too, of an answer and of a refusal", async () => {
+  for (const token of [api.token(), "none"]) {
+    const answer = await api.request("GET /time?zone=UTC", {
+      token,
+      headers: { "Accept-Signature": 'sig=("content-length");nonce="n"' },
+    });
+    expect(answer.status).toBe(token === "none" ? 401 : 200);
+    expect(answer.headers["signature-input"]).toContain('"content-length"');
+    expect(await isGenuine(answer)).toBe(true);
+  }
+});
+
 test("the key set holds the public key alone (RFC 7517)", async () => {
   for (const [alg, server] of servers) {
     const { status, headers, body } = await server.request("GET /.well-known/jwks.json");
