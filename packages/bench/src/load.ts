@@ -45,10 +45,14 @@ function openAll(
       onError: end,
     }),
   );
-  const send = (index: number): void => {
-    const script = scripts[index] as Script;
-    connections[index]?.send(script.next());
-  };
+  function send(index: number): void {
+    try {
+      const script = scripts[index] as Script;
+      connections[index]?.send(script.next());
+    } catch (error) {
+      end(error as Error);
+    }
+  }
   return { send, end };
 }
 
@@ -82,7 +86,7 @@ export function saturate(
   });
 }
 
-/** How long the load sleeps when nothing is due, in milliseconds: PostgreSQL has the same core. */
+/** How long the load sleeps between two looks at what is due, in milliseconds: PostgreSQL has the same core. */
 const NAP_MS = 0.1;
 const napping = new Int32Array(new SharedArrayBuffer(4));
 
@@ -107,6 +111,7 @@ export function pace(
     let isOver = false;
 
     function sendDue(): void {
+      if (isOver) return;
       const due = Math.min(total, ((performance.now() - startedAt) / 1000) * ratePerSecond);
       while (sent < due) {
         const index = free.pop();
@@ -115,7 +120,7 @@ export function pace(
         sent += 1;
         load.send(index);
       }
-      if (isOver || sent === total) return;
+      if (sent === total) return;
       // A timer would be a millisecond late.
       Atomics.wait(napping, 0, 0, NAP_MS);
       setImmediate(sendDue);

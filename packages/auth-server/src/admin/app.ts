@@ -48,7 +48,9 @@ const BODY_BYTES = 65_536;
 
 export interface AdminDependencies {
   /** @throws {OAuthError} with the challenge of RFC 6750 §3 */
-  bearer: { authorize(headers: IncomingHttpHeaders, scope: string): Promise<AccessTokenClaims> };
+  bearer: {
+    authorize(headers: IncomingHttpHeaders, scope: string): Promise<Readonly<AccessTokenClaims>>;
+  };
   registrations: RegistrationsStore;
   registrar: ClientRegistrar;
   secrets: SecretsStore;

@@ -52,9 +52,10 @@ function checkDayKey(
   now: number,
 ): Proof | undefined {
   const digest = verifierOf(dayKey ?? NO_KEY);
+  const days = new Set(acceptedDays(now));
   let proved: SecretSlot | undefined;
   for (const slot of entry.slots) {
-    for (const day of new Set(acceptedDays(now))) {
+    for (const day of days) {
       const equal = timingSafeEqual(digest, verifierAt(entry, slot, day));
       if (equal) proved = slot;
     }
@@ -65,9 +66,10 @@ function checkDayKey(
 /** S(the hash's text) against the verifiers of the same dates; a secret without any has none that is equal. */
 function checkSeedHash(text: string, entry: ClientEntry, now: number): Proof | undefined {
   const digest = verifierOf(Buffer.from(text));
+  const days = new Set(acceptedDays(now));
   let proved: SecretSlot | undefined;
   for (const slot of entry.slots) {
-    for (const day of new Set(acceptedDays(now))) {
+    for (const day of days) {
       const verifier = slot.seedVerifiers[day - entry.firstDay] ?? NO_VERIFIER;
       if (timingSafeEqual(digest, verifier)) proved = slot;
     }
@@ -77,9 +79,10 @@ function checkSeedHash(text: string, entry: ClientEntry, now: number): Proof | u
 
 /** The secret itself, in Basic or post: its day keys are made here. Any text costs the same. */
 function checkSecret(secret: string, entry: ClientEntry, now: number): Proof | undefined {
+  const days = new Set(acceptedDays(now));
   let proved: SecretSlot | undefined;
   for (const slot of entry.slots) {
-    for (const day of new Set(acceptedDays(now))) {
+    for (const day of days) {
       const digest = verifierOf(dayKeyOf(secret, slot.salt, day));
       const equal = timingSafeEqual(digest, verifierAt(entry, slot, day));
       if (equal) proved = slot;

@@ -12,7 +12,7 @@ export interface BearerAuthorizer {
    * @throws {OAuthError} with the challenge of RFC 6750 §3: 401 without a token or with one that is not
    *   good here, 400 for a malformed header, 403 without the scope
    */
-  authorize(headers: IncomingHttpHeaders, scope: string): Promise<AccessTokenClaims>;
+  authorize(headers: IncomingHttpHeaders, scope: string): Promise<Readonly<AccessTokenClaims>>;
 }
 
 export function createBearerAuthorizer({
