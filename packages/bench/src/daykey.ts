@@ -15,8 +15,9 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from "@daykey/local/embe
 import { prepareDatabase } from "@daykey/local/prepare-database";
 import { createDatabase } from "@daykey/service/database";
 import { createLog } from "@daykey/service/log";
+import { freePorts } from "@daykey/service/test/free-ports";
 import type { ServerCore } from "./cores.ts";
-import { freePorts, type ServerProcess, startServer } from "./server-process.ts";
+import { type ServerProcess, startServer } from "./server-process.ts";
 
 export const RESOURCE = "https://api.example.com";
 /** One process; counts requests of an address, as it does by default, and refuses none. */

@@ -1,7 +1,8 @@
 /** The peers as processes: each beside this file in `peers/`, set up as its own documents show. */
+import { freePorts } from "@daykey/service/test/free-ports";
 import type { ServerCore } from "./cores.ts";
 import { type AuthServer, RESOURCE } from "./daykey.ts";
-import { freePorts, type ServerProcess, startServer } from "./server-process.ts";
+import { type ServerProcess, startServer } from "./server-process.ts";
 
 const CLIENT_SECRET = "a-secret-of-the-usual-length-for-a-client-0123456789";
 export const OIDC_CLIENT = { CLIENT_ID: "client", CLIENT_SECRET } as const;

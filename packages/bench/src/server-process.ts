@@ -1,7 +1,6 @@
 /** A server under measurement: a process of its own, on the server's core, that tells its CPU time. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ServerCore } from "./cores.ts";
 
@@ -88,12 +87,4 @@ export async function stopServers(): Promise<void> {
     if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
   });
   await Promise.all(ends);
-}
-
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  await Promise.all(servers.map((server) => once(server, "listening")));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
-  return ports;
 }

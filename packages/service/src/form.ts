@@ -5,6 +5,7 @@
  */
 import type { IncomingMessage } from "node:http";
 
+import { fromUtf8 } from "@daykey/common/bytes";
 import { OAuthError } from "@daykey/common/oauth-error";
 import { FORM_MEDIA_TYPE } from "@daykey/common/protocol";
 
@@ -20,8 +21,6 @@ const CONTROL = /\p{Cc}/u;
 
 /** Text that percent-decoding leaves as it is; most forms are nothing else. */
 const PLAIN = /^[\w.~*&=-]*$/;
-
-const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
  * @throws {OAuthError} `invalid_request`: 413 past 8 KiB, 415 for another media type or charset, 400
@@ -63,7 +62,7 @@ function decodePart(part: string): string {
 
 function decodeUtf8(bytes: Buffer): string {
   try {
-    return UTF8.decode(bytes);
+    return fromUtf8(bytes);
   } catch {
     throw refusal("The request body is not correctly percent-encoded UTF-8.");
   }

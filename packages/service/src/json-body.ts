@@ -1,6 +1,7 @@
 /** JSON request bodies of the resource and the admin side, as strict as the form reader. */
 import type { IncomingMessage } from "node:http";
 
+import { fromUtf8 } from "@daykey/common/bytes";
 import { JsonSyntaxError, type JsonValue, parseJson } from "@daykey/common/json-numbers";
 import { JSON_MEDIA_TYPE } from "@daykey/common/protocol";
 
@@ -29,11 +30,9 @@ export async function readJson(
   }
 }
 
-const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
 function decodeUtf8(bytes: Buffer): string {
   try {
-    return UTF8.decode(bytes);
+    return fromUtf8(bytes);
   } catch {
     throw refusal(400, "invalid-json", "The request body is not UTF-8.");
   }

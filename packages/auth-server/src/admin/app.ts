@@ -4,8 +4,6 @@
  * recorded in the audit log by the transaction that makes it.
  */
 import { PATHS } from "@daykey/common/protocol";
-import type { AccessTokenClaims } from "@daykey/common/access-token";
-import type { IncomingHttpHeaders } from "node:http";
 import { hasBody } from "@daykey/service/body";
 import { readJson } from "@daykey/service/json-body";
 import { ProblemError } from "@daykey/service/problem-error";
@@ -21,6 +19,7 @@ import type { SecretsStore } from "../clients/secrets-store.ts";
 import type { GrantsStore } from "../grants/grants-store.ts";
 import type { KeyChanges } from "../keys/key-changes.ts";
 import type { ResourcesStore } from "../resources/resources-store.ts";
+import type { BearerAuthorizer } from "../revocation/bearer.ts";
 import type { RestoreStore } from "../revocation/restore-store.ts";
 import type { RevocationsStore } from "../revocation/revocations-store.ts";
 import type { UsageStore } from "../usage/usage-store.ts";
@@ -48,9 +47,7 @@ const BODY_BYTES = 65_536;
 
 export interface AdminDependencies {
   /** @throws {OAuthError} with the challenge of RFC 6750 §3 */
-  bearer: {
-    authorize(headers: IncomingHttpHeaders, scope: string): Promise<Readonly<AccessTokenClaims>>;
-  };
+  bearer: BearerAuthorizer;
   registrations: RegistrationsStore;
   registrar: ClientRegistrar;
   secrets: SecretsStore;

@@ -43,6 +43,22 @@ export function checkCredential(
   return checkSecret(credential.value, entry, context.now);
 }
 
+/** The slot that matches on a day a hash may be dated now. All are tried on all days, whatever is found. */
+function slotThat(
+  entry: ClientEntry,
+  now: number,
+  matches: (slot: SecretSlot, day: number) => boolean,
+): SecretSlot | undefined {
+  const days = new Set(acceptedDays(now));
+  let found: SecretSlot | undefined;
+  for (const slot of entry.slots) {
+    for (const day of days) {
+      if (matches(slot, day)) found = slot;
+    }
+  }
+  return found;
+}
+
 const NO_KEY = new Uint8Array(32);
 
 /** S(day key) against the verifiers of the dates of 300 s ago and 300 s ahead. */
@@ -52,42 +68,26 @@ function checkDayKey(
   now: number,
 ): Proof | undefined {
   const digest = verifierOf(dayKey ?? NO_KEY);
-  const days = new Set(acceptedDays(now));
-  let proved: SecretSlot | undefined;
-  for (const slot of entry.slots) {
-    for (const day of days) {
-      const equal = timingSafeEqual(digest, verifierAt(entry, slot, day));
-      if (equal) proved = slot;
-    }
-  }
+  const proved = slotThat(entry, now, (slot, day) =>
+    timingSafeEqual(digest, verifierAt(entry, slot, day)),
+  );
   return dayKey && proved && { slot: proved, form: "day" };
 }
 
 /** S(the hash's text) against the verifiers of the same dates; a secret without any has none that is equal. */
 function checkSeedHash(text: string, entry: ClientEntry, now: number): Proof | undefined {
   const digest = verifierOf(Buffer.from(text));
-  const days = new Set(acceptedDays(now));
-  let proved: SecretSlot | undefined;
-  for (const slot of entry.slots) {
-    for (const day of days) {
-      const verifier = slot.seedVerifiers[day - entry.firstDay] ?? NO_VERIFIER;
-      if (timingSafeEqual(digest, verifier)) proved = slot;
-    }
-  }
+  const proved = slotThat(entry, now, (slot, day) =>
+    timingSafeEqual(digest, slot.seedVerifiers[day - entry.firstDay] ?? NO_VERIFIER),
+  );
   return proved && { slot: proved, form: "seed" };
 }
 
 /** The secret itself, in Basic or post: its day keys are made here. Any text costs the same. */
 function checkSecret(secret: string, entry: ClientEntry, now: number): Proof | undefined {
-  const days = new Set(acceptedDays(now));
-  let proved: SecretSlot | undefined;
-  for (const slot of entry.slots) {
-    for (const day of days) {
-      const digest = verifierOf(dayKeyOf(secret, slot.salt, day));
-      const equal = timingSafeEqual(digest, verifierAt(entry, slot, day));
-      if (equal) proved = slot;
-    }
-  }
+  const proved = slotThat(entry, now, (slot, day) =>
+    timingSafeEqual(verifierOf(dayKeyOf(secret, slot.salt, day)), verifierAt(entry, slot, day)),
+  );
   return kidOfSecret(secret) !== undefined && proved ? { slot: proved, form: "secret" } : undefined;
 }
 

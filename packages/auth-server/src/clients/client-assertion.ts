@@ -3,6 +3,7 @@
  * 7523's. One value has one spelling: base64url is unpadded and canonical, JSON has no name twice. What
  * is read here is not yet proved; `authenticate-private-key-jwt.ts` does that.
  */
+import { fromUtf8 } from "@daykey/common/bytes";
 import { type JsonObject, type JsonValue, readJsonObject } from "@daykey/common/json-numbers";
 import {
   ASSERTION_ALGORITHMS,
@@ -93,13 +94,11 @@ function isTime(value: JsonValue | undefined): value is number | bigint {
   return value >= 0 && value <= Number.MAX_SAFE_INTEGER;
 }
 
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
 function readObject(text: string): JsonObject | undefined {
   const bytes = fromBase64url(text);
   if (!bytes) return undefined;
   try {
-    return readJsonObject(utf8.decode(bytes));
+    return readJsonObject(fromUtf8(bytes));
   } catch {
     return undefined;
   }

@@ -8,8 +8,9 @@ import { hash } from "node:crypto";
 import { errors, jwtVerify } from "jose";
 import { LRUCache } from "lru-cache";
 import { type AccessTokenClaims, readAccessTokenClaims } from "@daykey/common/access-token";
+import { fromUtf8 } from "@daykey/common/bytes";
 import { type Clock, CLOCK_SKEW_SECONDS } from "@daykey/common/clock";
-import { type JsonObject, parseJson } from "@daykey/common/json-numbers";
+import { type JsonObject, readJsonObject } from "@daykey/common/json-numbers";
 import { ACCESS_TOKEN_TYP } from "@daykey/common/protocol";
 import { type Access, accessOfToken, type Authenticate, InvalidCredential } from "./access.ts";
 import type { Jwks } from "./jwks.ts";
@@ -122,15 +123,10 @@ function readHeader(token: string): { alg: string; kid: string } {
   return { alg, kid };
 }
 
-const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
 /** The JSON object in a part, or undefined: none of its names may be there twice (RFC 7515 §4, RFC 7519 §4). */
 function readPart(token: string, index: 0 | 1): JsonObject | undefined {
   try {
-    const value = parseJson(UTF8.decode(Buffer.from(token.split(".")[index] ?? "", "base64url")));
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as JsonObject)
-      : undefined;
+    return readJsonObject(fromUtf8(Buffer.from(token.split(".")[index] ?? "", "base64url")));
   } catch {
     return undefined;
   }

@@ -10,7 +10,6 @@ import { answerJson } from "@daykey/service/json-answer";
 import { readJson } from "@daykey/service/json-body";
 import { ProblemError } from "@daykey/service/problem-error";
 import {
-  type AppContext,
   type AppMiddleware,
   type AppRouter,
   createRouter,
@@ -47,7 +46,7 @@ export function createSeedRouter({
   // Its body says nothing: the article's client sends an empty one as JSON.
   router.post("/get-current-time", ownErrors, requireScope(TIME_SCOPE, { quota: limit }), (ctx) => {
     const [date, time] = new Date(clock() * 1000).toISOString().split(/[T.]/);
-    write(ctx, { currentTime: `${date} ${time}` } satisfies CurrentTime);
+    answerJson(ctx, stringifyJson({ currentTime: `${date} ${time}` } satisfies CurrentTime));
   });
   router.post(
     "/check-prime",
@@ -56,7 +55,7 @@ export function createSeedRouter({
     async (ctx) => {
       const number = readNumber(await readJson(ctx.req, { limitBytes: BODY_BYTES }));
       const { prime } = await checker.check(number, gone(ctx));
-      write(ctx, { number, isPrime: prime } satisfies PrimeVerdict);
+      answerJson(ctx, stringifyJson({ number, isPrime: prime } satisfies PrimeVerdict));
     },
   );
   return router;
@@ -71,10 +70,6 @@ const articleError: ErrorBody = (error) => {
   const text = error instanceof OAuthError ? error.description : (error.detail ?? error.title);
   return { error: SENTENCES[error.status] ?? text };
 };
-
-function write(ctx: AppContext, answer: JsonValue): void {
-  answerJson(ctx, stringifyJson(answer));
-}
 
 /** @throws {ProblemError} 400 */
 function readNumber(body: JsonValue): bigint {
