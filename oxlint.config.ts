@@ -31,7 +31,7 @@ const USES: readonly (readonly [files: string, grant: Grant])[] = [
   ["packages/cli/src/**", { packages: ["common", "client"] }],
   ["packages/service/src/**", { packages: ["common"], koa: true }],
   [
-    "packages/service/src/{database,listen,migrate,primary}.ts",
+    "packages/service/src/database/{database,listen,migrate,primary}.ts",
     { packages: ["common"], sql: true },
   ],
   ["packages/*-server/src/**", SERVER],
@@ -92,11 +92,11 @@ function restrictedImports(grant: Grant): NonNullable<DummyRuleMap["no-restricte
     },
     { regex: "^(node:)?process$", message: "`process` is a global, so that lint sees its use." },
     !sql && {
-      regex: "^(pg|knex)(/|$)|^@daykey/service/(database|listen|migrate|primary)$",
+      regex: "^(pg|knex)(/|$)|^@daykey/service/database/(database|listen|migrate|primary)$",
       message: "SQL stands in *-store.ts and migrations/: ask a store for what is meant.",
     },
     !koa && {
-      regex: "^(koa|@koa/.*)$|^@daykey/service/(app|router)$",
+      regex: "^(koa|@koa/.*)$|^@daykey/service/http/(app|router)$",
       message: "Koa stands in *endpoint.ts, server.ts and admin/: take and return data.",
     },
     !tests && {
@@ -217,7 +217,10 @@ export default defineConfig({
     {
       // What they are for: arguments and exit codes, signals and the end, the number on each log line,
       // other processes.
-      files: ["packages/service/src/{command-line,lifecycle,log,peers,run-server,workers}.ts"],
+      files: [
+        "packages/service/src/process/{command-line,lifecycle,peers,run-server,workers}.ts",
+        "packages/service/src/observe/log.ts",
+      ],
       rules: { "no-restricted-globals": "off" },
     },
     {

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { ConfigError } from "@daykey/service/config";
+import { ConfigError } from "@daykey/service/process/config";
 import { describeConfig, readConfig, readMigrateConfig } from "./config.ts";
 
 const MASTER_KEY = createHash("sha256").update("any").digest("hex");

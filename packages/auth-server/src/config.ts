@@ -15,13 +15,13 @@ import {
   type Setting,
   text,
   url,
-} from "@daykey/service/config";
+} from "@daykey/service/process/config";
 import {
   type ListenerConfig,
   listenerConfig,
   listenerSettings,
-} from "@daykey/service/listener-settings";
-import { LOG_LEVELS, type LogLevel } from "@daykey/service/log";
+} from "@daykey/service/process/listener-settings";
+import { LOG_LEVELS, type LogLevel } from "@daykey/service/observe/log";
 import { masterKeyFault } from "./keys/master-key.ts";
 
 const DAY = 86_400;

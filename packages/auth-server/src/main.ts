@@ -1,6 +1,6 @@
 /** The auth-server's entry. */
-import { runCommandLine } from "@daykey/service/command-line";
-import { runServer, type Surroundings } from "@daykey/service/run-server";
+import { runCommandLine } from "@daykey/service/process/command-line";
+import { runServer, type Surroundings } from "@daykey/service/process/run-server";
 import { describeConfig, readConfig, readMigrateConfig } from "./config.ts";
 import { migrateAuthServer } from "./migrate.ts";
 import { createAuthServer } from "./server.ts";

@@ -1,4 +1,4 @@
-import { createMigrations } from "@daykey/service/migrate";
+import { createMigrations } from "@daykey/service/database/migrate";
 import { initial } from "../migrations/0001-initial.ts";
 import { revocationAndAdmin } from "../migrations/0002-revocation-and-admin.ts";
 import { keysAndQuotas } from "../migrations/0003-keys-and-quotas.ts";

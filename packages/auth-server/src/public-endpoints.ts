@@ -1,8 +1,8 @@
 /** What the public listener answers: the endpoints for clients and resource-servers, from the parts they share. */
 import type { Clock } from "@daykey/common/clock";
 import { PATHS } from "@daykey/common/protocol";
-import { createCors } from "@daykey/service/cors";
-import type { Log } from "@daykey/service/log";
+import { createCors } from "@daykey/service/http/cors";
+import type { Log } from "@daykey/service/observe/log";
 import type { AccessKeysStore } from "./access-keys/access-keys-store.ts";
 import { createSignatureKeyEndpoint } from "./access-keys/endpoint.ts";
 import { createPresentedKeys } from "./access-keys/present.ts";

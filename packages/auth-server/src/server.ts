@@ -1,14 +1,14 @@
 /** The composition root: from settings to two listeners. Tests call it with a clock of their own. */
-import { createTrustedProxies } from "@daykey/service/address";
-import { createApp } from "@daykey/service/app";
-import { startChores } from "@daykey/service/chores";
-import { createDatabase, type Database } from "@daykey/service/database";
-import { createHealth } from "@daykey/service/health";
-import { type Listeners, startListeners } from "@daykey/service/lifecycle";
-import { createListener } from "@daykey/service/listen";
-import { measureHealth, measurePool } from "@daykey/service/measure";
-import { createMetrics } from "@daykey/service/metrics";
-import type { Surroundings } from "@daykey/service/run-server";
+import { createTrustedProxies } from "@daykey/service/http/address";
+import { createApp } from "@daykey/service/http/app";
+import { startChores } from "@daykey/service/process/chores";
+import { createDatabase, type Database } from "@daykey/service/database/database";
+import { createHealth } from "@daykey/service/process/health";
+import { type Listeners, startListeners } from "@daykey/service/process/lifecycle";
+import { createListener } from "@daykey/service/database/listen";
+import { measureHealth, measurePool } from "@daykey/service/observe/measure";
+import { createMetrics } from "@daykey/service/observe/metrics";
+import type { Surroundings } from "@daykey/service/process/run-server";
 import { createAccessKeysStore } from "./access-keys/access-keys-store.ts";
 import { createAccessKeyRegistrar } from "./access-keys/register.ts";
 import { createAdminRouter } from "./admin/app.ts";

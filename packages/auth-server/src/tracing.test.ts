@@ -1,7 +1,7 @@
 /** Traces as a collector gets them: requests, statements, and nothing secret. */
 import { type CollectedSpan, type Collector, startCollector } from "@daykey/service/test/collector";
 import { createTestLog } from "@daykey/service/test/log";
-import { createTracing, type Tracing } from "@daykey/service/tracing";
+import { createTracing, type Tracing } from "@daykey/service/observe/tracing";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { startAuthServer, type TestAuthServer, type TestClient } from "../test/auth-server.ts";
 

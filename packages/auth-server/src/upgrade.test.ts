@@ -1,7 +1,7 @@
 /** From version to version: what was stored lives on, and who runs meanwhile goes on. */
 import type { Knex } from "knex";
 import { formatDay } from "@daykey/common/clock";
-import { migrate } from "@daykey/service/migrate";
+import { migrate } from "@daykey/service/database/migrate";
 import { createTestDatabase, type TestDatabase } from "@daykey/service/test/database";
 import { afterEach, expect, test } from "vitest";
 import { API, startAuthServer, type TestAuthServer, type TestClient } from "../test/auth-server.ts";

@@ -1,6 +1,6 @@
 /** Keys and assertions of clients that use `private_key_jwt`, right unless a test says otherwise. */
 import { constants, generateKeyPairSync, type KeyObject, randomUUID, sign } from "node:crypto";
-import { createDatabase } from "@daykey/service/database";
+import { createDatabase } from "@daykey/service/database/database";
 import { createTestLog } from "@daykey/service/test/log";
 import type { AssertionAlgorithm } from "@daykey/common/protocol";
 import { registrableKey } from "../src/clients/client-key.ts";

@@ -1,9 +1,9 @@
 /** A real auth-server over a database of its own, with a clock that a test moves and its log in memory. */
 import { createHash, randomBytes } from "node:crypto";
-import { createDatabase } from "@daykey/service/database";
+import { createDatabase } from "@daykey/service/database/database";
 import { createTestDatabase, type TestDatabase } from "@daykey/service/test/database";
 import { createTestLog } from "@daykey/service/test/log";
-import type { Tracing } from "@daykey/service/tracing";
+import type { Tracing } from "@daykey/service/observe/tracing";
 import { dayFormHash, oneTimeHash } from "@daykey/common/secret-hash";
 import { createClientsStore } from "../src/clients/clients-store.ts";
 import type { ClientRegistration } from "../src/clients/client.ts";

@@ -13,8 +13,8 @@ import { createResourcesStore } from "@daykey/auth-server/resources/resources-st
 import type { SigningAlgorithm } from "@daykey/common/protocol";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "@daykey/local/embedded-postgres";
 import { prepareDatabase } from "@daykey/local/prepare-database";
-import { createDatabase } from "@daykey/service/database";
-import { createLog } from "@daykey/service/log";
+import { createDatabase } from "@daykey/service/database/database";
+import { createLog } from "@daykey/service/observe/log";
 import { freePorts } from "@daykey/service/test/free-ports";
 import type { ServerCore } from "./cores.ts";
 import { type ServerProcess, startServer } from "./server-process.ts";

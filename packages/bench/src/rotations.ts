@@ -5,8 +5,8 @@
  */
 import { randomUUID } from "node:crypto";
 import { createGrantsStore } from "@daykey/auth-server/grants/grants-store";
-import { createDatabase } from "@daykey/service/database";
-import { createLog } from "@daykey/service/log";
+import { createDatabase } from "@daykey/service/database/database";
+import { createLog } from "@daykey/service/observe/log";
 import knex from "knex";
 
 export interface RotationOrder {

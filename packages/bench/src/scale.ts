@@ -11,8 +11,8 @@ import { createLiveSet } from "@daykey/auth-server/revocation/live-set";
 import { createRevocationsStore } from "@daykey/auth-server/revocation/revocations-store";
 import { dayOf } from "@daykey/common/clock";
 import { prepareDatabase } from "@daykey/local/prepare-database";
-import { createDatabase } from "@daykey/service/database";
-import { createLog } from "@daykey/service/log";
+import { createDatabase } from "@daykey/service/database/database";
+import { createLog } from "@daykey/service/observe/log";
 import pg from "pg";
 import { startPostgres } from "./daykey.ts";
 

@@ -40,16 +40,16 @@ const IMPORTS: readonly Plant[] = [
   {
     rule: "House rule 1: common runs anywhere",
     file: "packages/common/src/scope.ts",
-    refused: ["node:crypto", "koa", "pg", "jose", "@daykey/service/log"],
+    refused: ["node:crypto", "koa", "pg", "jose", "@daykey/service/observe/log"],
     reason: "common runs anywhere: no library and no node: module, only its own files.",
     allowed: ["./bytes.ts"],
   },
   {
     rule: "House rule 1: service knows common only",
-    file: "packages/service/src/errors.ts",
+    file: "packages/service/src/http/errors.ts",
     refused: ["@daykey/auth-server/config", "@daykey/resource-server/config"],
     reason: "Of the packages here, this file may import: common.",
-    allowed: ["@daykey/common/clock", "./log.ts", "node:http", "koa"],
+    allowed: ["@daykey/common/clock", "../observe/log.ts", "node:http", "koa"],
   },
   {
     rule: "House rule 1: the auth-server does not know the resource-server, nor what starts it",
@@ -61,7 +61,7 @@ const IMPORTS: readonly Plant[] = [
       "@daykey/e2e/x",
     ],
     reason: SERVERS_USE,
-    allowed: ["@daykey/common/clock", "@daykey/service/app", "./token/endpoint.ts"],
+    allowed: ["@daykey/common/clock", "@daykey/service/http/app", "./token/endpoint.ts"],
   },
   {
     rule: "House rule 1: the resource-server does not know the auth-server, nor what starts it",
@@ -116,7 +116,7 @@ const IMPORTS: readonly Plant[] = [
     file: `packages/auth-server/src/${feature}/thing.ts`,
     refused: ["../clients/client.ts", "../token/issuer.ts"],
     reason: features("none"),
-    allowed: ["./other.ts", "../random-kid.ts", "@daykey/service/log"],
+    allowed: ["./other.ts", "../random-kid.ts", "@daykey/service/observe/log"],
   })),
   {
     rule: "House rule 2: clients know resources",
@@ -163,7 +163,12 @@ const IMPORTS: readonly Plant[] = [
   {
     rule: "House rule 3: no SQL outside stores and migrations",
     file: "packages/auth-server/src/grants/rules.ts",
-    refused: ["pg", "knex", "@daykey/service/database", "@daykey/service/migrate"],
+    refused: [
+      "pg",
+      "knex",
+      "@daykey/service/database/database",
+      "@daykey/service/database/migrate",
+    ],
     reason: SQL,
     allowed: ["./grants-store.ts"],
   },
@@ -175,30 +180,30 @@ const IMPORTS: readonly Plant[] = [
   ].map((file) => ({
     rule: `House rule 3: SQL, but no Koa, in ${file}`,
     file: `packages/${file}`,
-    refused: ["koa", "@daykey/service/router"],
+    refused: ["koa", "@daykey/service/http/router"],
     reason: KOA,
-    allowed: ["pg", "knex", "@daykey/service/database"],
+    allowed: ["pg", "knex", "@daykey/service/database/database"],
   })),
   {
     rule: "House rule 3: SQL in a part of service only",
-    file: "packages/service/src/health.ts",
+    file: "packages/service/src/process/health.ts",
     refused: ["pg", "knex"],
     reason: SQL,
-    allowed: ["./database.ts"],
+    allowed: ["../database/database.ts"],
   },
   {
     rule: "House rule 4: no Koa outside endpoints",
     file: "packages/resource-server/src/primes/is-prime.ts",
-    refused: ["koa", "@koa/router", "@daykey/service/router", "@daykey/service/app"],
+    refused: ["koa", "@koa/router", "@daykey/service/http/router", "@daykey/service/http/app"],
     reason: KOA,
-    allowed: ["@daykey/service/problem-error"],
+    allowed: ["@daykey/service/http/problem-error"],
   },
   ...["src/primes/endpoint.ts", "src/access/require-scope.ts"].map((file) => ({
     rule: `House rule 4: Koa, but no SQL, in ${file}`,
     file: `packages/resource-server/${file}`,
-    refused: ["pg", "@daykey/service/database"],
+    refused: ["pg", "@daykey/service/database/database"],
     reason: SQL,
-    allowed: ["koa", "@daykey/service/router"],
+    allowed: ["koa", "@daykey/service/http/router"],
   })),
 ];
 
@@ -212,7 +217,7 @@ const CODE: readonly Plant[] = [
     reason: "Dependency cycle detected",
     allowed: [`export const ${pair[0]} = 1;`],
   })),
-  ...["common/src/clock.ts", "service/src/form.ts", "auth-server/src/token/endpoint.ts"].map(
+  ...["common/src/clock.ts", "service/src/http/form.ts", "auth-server/src/token/endpoint.ts"].map(
     (file) => ({
       rule: `House rule 5: ${file} does not know the process`,
       file: `packages/${file}`,
@@ -224,19 +229,21 @@ const CODE: readonly Plant[] = [
       allowed: ["export const setting = 1;"],
     }),
   ),
-  ...["common/src/bytes.ts", "service/src/body.ts", "resource-server/src/time/zone-time.ts"].map(
-    (file) => ({
-      rule: `House rule 5: ${file} does not read the machine's clock`,
-      file: `packages/${file}`,
-      refused: [
-        "export const now = Date.now() / 1000;",
-        "export const today = new Date();",
-        "export const text = Date();",
-      ],
-      reason: CLOCK,
-      allowed: ["export const epoch = new Date(0);"],
-    }),
-  ),
+  ...[
+    "common/src/bytes.ts",
+    "service/src/http/body.ts",
+    "resource-server/src/time/zone-time.ts",
+  ].map((file) => ({
+    rule: `House rule 5: ${file} does not read the machine's clock`,
+    file: `packages/${file}`,
+    refused: [
+      "export const now = Date.now() / 1000;",
+      "export const today = new Date();",
+      "export const text = Date();",
+    ],
+    reason: CLOCK,
+    allowed: ["export const epoch = new Date(0);"],
+  })),
   {
     rule: "House rule 5: main.ts knows both, and only as globals",
     file: "packages/resource-server/src/main.ts",

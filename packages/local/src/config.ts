@@ -1,5 +1,5 @@
 /** The settings of `npm start`: where its files are and which ports it takes. */
-import { describeSettings, integer, readSettings, text } from "@daykey/service/config";
+import { describeSettings, integer, readSettings, text } from "@daykey/service/process/config";
 
 const port = (description: string, standard: number) =>
   integer({ default: standard, min: 1, max: 65535, description });

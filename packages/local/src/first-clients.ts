@@ -13,8 +13,8 @@ import { createClientRegistrar } from "@daykey/auth-server/clients/register";
 import { createSecretMaker } from "@daykey/auth-server/clients/secrets";
 import { createResourcesStore } from "@daykey/auth-server/resources/resources-store";
 import type { Clock } from "@daykey/common/clock";
-import { createDatabase } from "@daykey/service/database";
-import { createLog } from "@daykey/service/log";
+import { createDatabase } from "@daykey/service/database/database";
+import { createLog } from "@daykey/service/observe/log";
 import type { LocalConfig } from "./config.ts";
 import type { Home } from "./home.ts";
 

@@ -5,8 +5,8 @@
 import { relative } from "node:path";
 import { migrateAuthServer } from "@daykey/auth-server/migrate";
 import { migrateResourceServer } from "@daykey/resource-server/migrate";
-import { ConfigError } from "@daykey/service/config";
-import { OWN_MESSAGE } from "@daykey/service/own-message";
+import { ConfigError } from "@daykey/service/process/config";
+import { OWN_MESSAGE } from "@daykey/service/observe/own-message";
 import { describeConfig, type LocalConfig, readConfig } from "./config.ts";
 import { EmbeddedPostgresError } from "./embedded-postgres-error.ts";
 import { startEmbeddedPostgres } from "./embedded-postgres.ts";

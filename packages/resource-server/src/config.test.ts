@@ -2,7 +2,7 @@ import { generateKeyPairSync, type JsonWebKey } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ConfigError } from "@daykey/service/config";
+import { ConfigError } from "@daykey/service/process/config";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { describeConfig, readConfig } from "./config.ts";
 

@@ -21,13 +21,13 @@ import {
   type Settings,
   text,
   url,
-} from "@daykey/service/config";
+} from "@daykey/service/process/config";
 import {
   type ListenerConfig,
   listenerConfig,
   listenerSettings,
-} from "@daykey/service/listener-settings";
-import { LOG_LEVELS, type LogLevel } from "@daykey/service/log";
+} from "@daykey/service/process/listener-settings";
+import { LOG_LEVELS, type LogLevel } from "@daykey/service/observe/log";
 import type { OwnCredential } from "./access/own-client.ts";
 import type { StalePolicy } from "./access/stale-policy.ts";
 import { type AnswerKeys, deriveAnswerKeys, readAnswerKeys } from "./signed-answers/answer-key.ts";

@@ -1,6 +1,6 @@
 /** The resource-server's entry. */
-import { runCommandLine } from "@daykey/service/command-line";
-import { runServer, type Surroundings } from "@daykey/service/run-server";
+import { runCommandLine } from "@daykey/service/process/command-line";
+import { runServer, type Surroundings } from "@daykey/service/process/run-server";
 import { describeConfig, readConfig, readMigrateConfig } from "./config.ts";
 import { migrateResourceServer } from "./migrate.ts";
 import { createResourceServer } from "./server.ts";

@@ -2,7 +2,7 @@
  * What the resource-server counts beside its requests' durations. Outcomes are read off the fields of
  * each request's log line, and states off what holds them, so that no feature knows it is measured.
  */
-import type { Metrics } from "@daykey/service/metrics";
+import type { Metrics } from "@daykey/service/observe/metrics";
 import type { RevocationFeed } from "./access/revocations.ts";
 import type { QuotaDecision } from "./quota/quota.ts";
 

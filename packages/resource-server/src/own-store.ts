@@ -4,9 +4,9 @@
  * process's memory.
  */
 import type { Clock } from "@daykey/common/clock";
-import { createDatabase, type PoolState } from "@daykey/service/database";
-import type { Log } from "@daykey/service/log";
-import type { Tracing } from "@daykey/service/tracing";
+import { createDatabase, type PoolState } from "@daykey/service/database/database";
+import type { Log } from "@daykey/service/observe/log";
+import type { Tracing } from "@daykey/service/observe/tracing";
 import {
   createMemoryNonceStore,
   createPostgresNonceStore,
@@ -17,7 +17,7 @@ import { requireMigrated } from "./migrate.ts";
 import { createMemoryQuota } from "./quota/memory-quota.ts";
 import { createPostgresQuotaStore, type QuotaStore } from "./quota/quota-store.ts";
 import { createRedisQuotaStore } from "./quota/redis-quota.ts";
-import { connectRedis } from "@daykey/service/redis";
+import { connectRedis } from "@daykey/service/database/redis";
 
 export type OwnStoreConfig =
   | { kind: "memory" }

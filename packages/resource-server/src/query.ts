@@ -1,5 +1,5 @@
 /** Reading a query into what a route takes: unknown and repeated parameters are refused (H5). */
-import { ProblemError } from "@daykey/service/problem-error";
+import { ProblemError } from "@daykey/service/http/problem-error";
 import type { z } from "zod";
 
 /** Parameters of a signed URL are the guard's to judge (`access`). */

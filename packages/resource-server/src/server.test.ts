@@ -1,8 +1,8 @@
 import { createServer } from "node:http";
 import { once } from "node:events";
 import { type AddressInfo, connect } from "node:net";
-import { ListenError } from "@daykey/service/lifecycle";
-import { type AppRouter, createRouter } from "@daykey/service/router";
+import { ListenError } from "@daykey/service/process/lifecycle";
+import { type AppRouter, createRouter } from "@daykey/service/http/router";
 import { SignJWT } from "jose";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { createSigningKey } from "../test/issuer.ts";

@@ -1,13 +1,13 @@
 /** The composition root: from settings to two listeners. Tests call it with a clock of their own. */
 import type { Clock } from "@daykey/common/clock";
-import { createTrustedProxies } from "@daykey/service/address";
-import { createApp } from "@daykey/service/app";
-import { startChores } from "@daykey/service/chores";
-import { createHealth } from "@daykey/service/health";
-import { type Listeners, startListeners } from "@daykey/service/lifecycle";
-import { measureHealth, measurePool } from "@daykey/service/measure";
-import { createMetrics } from "@daykey/service/metrics";
-import type { Surroundings } from "@daykey/service/run-server";
+import { createTrustedProxies } from "@daykey/service/http/address";
+import { createApp } from "@daykey/service/http/app";
+import { startChores } from "@daykey/service/process/chores";
+import { createHealth } from "@daykey/service/process/health";
+import { type Listeners, startListeners } from "@daykey/service/process/lifecycle";
+import { measureHealth, measurePool } from "@daykey/service/observe/measure";
+import { createMetrics } from "@daykey/service/observe/metrics";
+import type { Surroundings } from "@daykey/service/process/run-server";
 import { createApiKeyAuthenticator } from "./access/api-key.ts";
 import type { AskDeps } from "./access/ask.ts";
 import { createApiKeyIntrospector, createIntrospector } from "./access/introspection.ts";

@@ -1,7 +1,7 @@
 /** A real resource server before an issuer of the test's own, with a clock that a test moves and its log in memory. */
 import { connect } from "node:net";
 import { createTestLog } from "@daykey/service/test/log";
-import type { Tracing } from "@daykey/service/tracing";
+import type { Tracing } from "@daykey/service/observe/tracing";
 import { expect } from "vitest";
 import type { FeedLimits } from "../src/access/revocations.ts";
 import type { ResourceServerConfig } from "../src/config.ts";

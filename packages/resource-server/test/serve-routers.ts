@@ -3,10 +3,10 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
-import { createTrustedProxies } from "@daykey/service/address";
-import { createApp } from "@daykey/service/app";
-import { ProblemError } from "@daykey/service/problem-error";
-import type { AppMiddleware, AppRouter } from "@daykey/service/router";
+import { createTrustedProxies } from "@daykey/service/http/address";
+import { createApp } from "@daykey/service/http/app";
+import { ProblemError } from "@daykey/service/http/problem-error";
+import type { AppMiddleware, AppRouter } from "@daykey/service/http/router";
 import { createTestLog } from "@daykey/service/test/log";
 
 export interface RouterServer {

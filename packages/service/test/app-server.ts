@@ -2,16 +2,16 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 
-import { createTrustedProxies } from "../src/address.ts";
-import { createApp } from "../src/app.ts";
-import type { ErrorFormat } from "../src/errors.ts";
-import { readForm } from "../src/form.ts";
-import { createHealth } from "../src/health.ts";
-import type { Limits } from "../src/http-server.ts";
-import { readJson } from "../src/json-body.ts";
-import { startListeners } from "../src/lifecycle.ts";
-import { createMetrics } from "../src/metrics.ts";
-import { type AppRouter, createRouter } from "../src/router.ts";
+import { createTrustedProxies } from "../src/http/address.ts";
+import { createApp } from "../src/http/app.ts";
+import type { ErrorFormat } from "../src/http/errors.ts";
+import { readForm } from "../src/http/form.ts";
+import { createHealth } from "../src/process/health.ts";
+import type { Limits } from "../src/http/http-server.ts";
+import { readJson } from "../src/http/json-body.ts";
+import { startListeners } from "../src/process/lifecycle.ts";
+import { createMetrics } from "../src/observe/metrics.ts";
+import { type AppRouter, createRouter } from "../src/http/router.ts";
 import { createTestLog } from "./log.ts";
 
 export interface AppServer {

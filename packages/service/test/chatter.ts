@@ -1,6 +1,6 @@
 /** A process that logs more than a pipe holds, says over IPC that it goes on, then stops. */
-import { createLog } from "../src/log.ts";
-import { runUntilSignal } from "../src/lifecycle.ts";
+import { createLog } from "../src/observe/log.ts";
+import { runUntilSignal } from "../src/process/lifecycle.ts";
 
 const log = createLog({ name: "chatter", level: "info" });
 runUntilSignal({ stop: () => Promise.resolve(), log });

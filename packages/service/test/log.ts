@@ -1,4 +1,4 @@
-import { createLog, type Log, type LogLevel } from "../src/log.ts";
+import { createLog, type Log, type LogLevel } from "../src/observe/log.ts";
 
 /** A log whose lines stay in memory, as text and parsed. */
 export function createTestLog(

@@ -3,12 +3,12 @@
  * and "throw" and "reject" make it fail. With the argument `fails-to-stop`
  * stopping it throws, and with `hangs-at-stop` it never ends.
  */
-import { createTrustedProxies } from "../src/address.ts";
-import { createApp } from "../src/app.ts";
-import { createHealth } from "../src/health.ts";
-import { runUntilSignal, startListeners } from "../src/lifecycle.ts";
-import { createLog } from "../src/log.ts";
-import { createRouter } from "../src/router.ts";
+import { createTrustedProxies } from "../src/http/address.ts";
+import { createApp } from "../src/http/app.ts";
+import { createHealth } from "../src/process/health.ts";
+import { runUntilSignal, startListeners } from "../src/process/lifecycle.ts";
+import { createLog } from "../src/observe/log.ts";
+import { createRouter } from "../src/http/router.ts";
 
 const log = createLog({ name: "test", level: "info" });
 const health = createHealth();

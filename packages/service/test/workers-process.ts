@@ -4,15 +4,15 @@
  */
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createTrustedProxies } from "../src/address.ts";
-import { createApp } from "../src/app.ts";
-import { runCommandLine } from "../src/command-line.ts";
-import { ConfigError } from "../src/config.ts";
-import { createHealth } from "../src/health.ts";
-import { startListeners } from "../src/lifecycle.ts";
-import { createMetrics } from "../src/metrics.ts";
-import { createRouter } from "../src/router.ts";
-import { runServer, type Surroundings } from "../src/run-server.ts";
+import { createTrustedProxies } from "../src/http/address.ts";
+import { createApp } from "../src/http/app.ts";
+import { runCommandLine } from "../src/process/command-line.ts";
+import { ConfigError } from "../src/process/config.ts";
+import { createHealth } from "../src/process/health.ts";
+import { startListeners } from "../src/process/lifecycle.ts";
+import { createMetrics } from "../src/observe/metrics.ts";
+import { createRouter } from "../src/http/router.ts";
+import { runServer, type Surroundings } from "../src/process/run-server.ts";
 
 const filling = "x".repeat(2000);
 

@@ -5,7 +5,7 @@
  */
 import { type Quota, readQuotas } from "@daykey/common/quota";
 import type { SignatureAlgorithm } from "@daykey/common/signed-request";
-import type { Database, Queryable } from "@daykey/service/database";
+import type { Database, Queryable } from "@daykey/service/database/database";
 import { hasClient, tellCredentialRevoked } from "../clients/credential-rows-store.ts";
 import type { Transaction } from "../clients/clients-store.ts";
 import type { Sealer } from "../keys/sealing.ts";

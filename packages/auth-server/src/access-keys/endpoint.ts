@@ -5,7 +5,7 @@
  */
 import { OAuthError } from "@daykey/common/oauth-error";
 import { PATHS } from "@daykey/common/protocol";
-import { type AppRouter, createRouter } from "@daykey/service/router";
+import { type AppRouter, createRouter } from "@daykey/service/http/router";
 import type { ReadAuthenticated } from "../token/client-endpoint.ts";
 import { INACTIVE, type PresentedKeys } from "./present.ts";
 

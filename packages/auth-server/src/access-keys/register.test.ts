@@ -1,6 +1,6 @@
 /** What access keys may be made of, where they are kept, and what a stranger learns of them. */
 import { createHash, generateKeyPairSync } from "node:crypto";
-import { createDatabase } from "@daykey/service/database";
+import { createDatabase } from "@daykey/service/database/database";
 import { createTestLog } from "@daykey/service/test/log";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type AccessKeyBench, publicJwk, startAccessKeyBench } from "../../test/access-keys.ts";

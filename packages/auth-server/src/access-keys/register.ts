@@ -8,7 +8,7 @@ import { fromBase64url } from "@daykey/common/bytes";
 import { type Clock, DAY_SECONDS } from "@daykey/common/clock";
 import type { Quota } from "@daykey/common/quota";
 import { intersection } from "@daykey/common/scope";
-import { ProblemError } from "@daykey/service/problem-error";
+import { ProblemError } from "@daykey/service/http/problem-error";
 import type { Transaction } from "../clients/clients-store.ts";
 import type { RegisteredClient, RegistrationsStore } from "../clients/registrations-store.ts";
 import { quotaFault } from "../clients/quotas.ts";

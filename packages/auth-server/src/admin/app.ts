@@ -4,10 +4,10 @@
  * recorded in the audit log by the transaction that makes it.
  */
 import { PATHS } from "@daykey/common/protocol";
-import { hasBody } from "@daykey/service/body";
-import { readJson } from "@daykey/service/json-body";
-import { ProblemError } from "@daykey/service/problem-error";
-import { type AppContext, type AppRouter, createRouter } from "@daykey/service/router";
+import { hasBody } from "@daykey/service/http/body";
+import { readJson } from "@daykey/service/http/json-body";
+import { ProblemError } from "@daykey/service/http/problem-error";
+import { type AppContext, type AppRouter, createRouter } from "@daykey/service/http/router";
 import type { AccessKeysStore } from "../access-keys/access-keys-store.ts";
 import type { AccessKeyRegistrar } from "../access-keys/register.ts";
 import type { AuditStore } from "../audit/audit-store.ts";

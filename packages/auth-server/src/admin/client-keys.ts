@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { formatInstant } from "@daykey/common/clock";
 import { ASSERTION_ALGORITHMS } from "@daykey/common/protocol";
-import { ProblemError } from "@daykey/service/problem-error";
+import { ProblemError } from "@daykey/service/http/problem-error";
 import { registrableKey } from "../clients/client-key.ts";
 import {
   MAX_LIVE_KEYS,

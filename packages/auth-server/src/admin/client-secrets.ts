@@ -1,5 +1,5 @@
 /** `/clients/{client_id}/secrets`: rotation by hand, without a moment in which no secret works. */
-import { ProblemError } from "@daykey/service/problem-error";
+import { ProblemError } from "@daykey/service/http/problem-error";
 import type { AddedSecret } from "../clients/clients-store.ts";
 import { formatInstant } from "@daykey/common/clock";
 import type { ClientRegistrar, RegisteredSecret } from "../clients/register.ts";

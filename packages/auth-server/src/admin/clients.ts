@@ -1,6 +1,6 @@
 /** `/clients`: what an operator decides about clients, and their end. */
 import { z } from "zod";
-import { ProblemError } from "@daykey/service/problem-error";
+import { ProblemError } from "@daykey/service/http/problem-error";
 import type { ClientRegistrar, RegisteredSecret } from "../clients/register.ts";
 import {
   CLIENT_ORDERS,

@@ -1,5 +1,5 @@
 /** Conditional requests (RFC 9110 §13.1.1): `If-Match`, against updates that would be lost (A8). */
-import { ProblemError } from "@daykey/service/problem-error";
+import { ProblemError } from "@daykey/service/http/problem-error";
 
 /** Strong entity tags with their quotes; weak ones never match and are left out. */
 export type IfMatch = "any" | readonly string[];

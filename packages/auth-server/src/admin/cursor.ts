@@ -1,5 +1,5 @@
 /** Where a page ended, as the opaque text that asks for the next: base64url of words. */
-import { ProblemError } from "@daykey/service/problem-error";
+import { ProblemError } from "@daykey/service/http/problem-error";
 
 export function encodeCursor(words: readonly (string | number)[]): string {
   return Buffer.from(words.join(" "), "latin1").toString("base64url");

@@ -1,7 +1,7 @@
 /** Reading what a caller sent into what a route takes; all that does not fit is refused (A3). */
 import type { z } from "zod";
 import type { JsonValue } from "@daykey/common/json-numbers";
-import { ProblemError } from "@daykey/service/problem-error";
+import { ProblemError } from "@daykey/service/http/problem-error";
 
 /** Faults named in one answer. */
 const MAX_FAULTS = 5;

@@ -9,7 +9,7 @@ import {
   problemView,
   refOf,
   type SchemaOf,
-} from "@daykey/service/openapi";
+} from "@daykey/service/http/openapi";
 import { PARAMETERS, type ParameterName, type Route } from "./route.ts";
 
 /** Every operation may answer these. */

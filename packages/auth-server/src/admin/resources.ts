@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { CLIENT_ID } from "@daykey/common/protocol";
 import { isScopeToken } from "@daykey/common/scope";
-import { ProblemError } from "@daykey/service/problem-error";
+import { ProblemError } from "@daykey/service/http/problem-error";
 import type { Resource, ResourcesStore } from "../resources/resources-store.ts";
 import { preconditionFailed, requireMatch } from "./conditions.ts";
 import type { Recorder } from "./recorder.ts";

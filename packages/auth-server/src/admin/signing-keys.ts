@@ -1,7 +1,7 @@
 /** `/keys`: the server's own keys, never the keys themselves. */
 import { z } from "zod";
 import { formatInstant } from "@daykey/common/clock";
-import { ProblemError } from "@daykey/service/problem-error";
+import { ProblemError } from "@daykey/service/http/problem-error";
 import type { KeyChanges, ListedKey } from "../keys/key-changes.ts";
 import type { Recorder } from "./recorder.ts";
 import { PARAMETERS, route, type Route } from "./route.ts";

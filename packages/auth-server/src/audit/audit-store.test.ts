@@ -1,7 +1,7 @@
 /** The audit log in a database: what its writers cannot do, and what its reader finds (A6). */
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { createDatabase, type Database } from "@daykey/service/database";
+import { createDatabase, type Database } from "@daykey/service/database/database";
 import { createTestDatabase, type TestDatabase } from "@daykey/service/test/database";
 import { createTestLog } from "@daykey/service/test/log";
 import { type MasterKey, openMasterKey } from "../keys/master-key.ts";

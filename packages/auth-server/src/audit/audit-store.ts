@@ -8,8 +8,8 @@
  * the log and its head were put back to an earlier state, or emptied: for that, keep the `head` it
  * answers somewhere else. Against someone who has the master key as well, nothing here helps.
  */
-import type { Database, Queryable } from "@daykey/service/database";
-import { ProblemError } from "@daykey/service/problem-error";
+import type { Database, Queryable } from "@daykey/service/database/database";
+import { ProblemError } from "@daykey/service/http/problem-error";
 import { type ChainedRow, GENESIS, hashOf } from "./chain.ts";
 import type { AuditEvent, AuditFact } from "./events.ts";
 

@@ -1,4 +1,4 @@
-import type { Database } from "@daykey/service/database";
+import type { Database } from "@daykey/service/database/database";
 
 /** The channel that every change of a client, secret, resource or key notifies. */
 export const CHANGES_CHANNEL = "daykey_changes";

@@ -1,6 +1,6 @@
 /** Caches follow the database: by notification, by poll, after a restore. */
 import { afterEach, expect, inject, test, vi } from "vitest";
-import { createDatabase } from "@daykey/service/database";
+import { createDatabase } from "@daykey/service/database/database";
 import { createTestDatabase } from "@daykey/service/test/database";
 import { createTestLog } from "@daykey/service/test/log";
 import { startAuthServer, type TestAuthServer, type TestClient } from "../../test/auth-server.ts";

@@ -4,7 +4,7 @@
  * keys share one order of changes, so one reader serves their three caches.
  */
 import type { Clock } from "@daykey/common/clock";
-import type { Log } from "@daykey/service/log";
+import type { Log } from "@daykey/service/observe/log";
 import type { ChangesStore } from "./changes-store.ts";
 
 const POLL_SECONDS = 2;

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { DAY_SECONDS, dayOf } from "@daykey/common/clock";
-import { createDatabase, type Database } from "@daykey/service/database";
+import { createDatabase, type Database } from "@daykey/service/database/database";
 import { createTestLog } from "@daykey/service/test/log";
 import { ISSUER, startAuthServer, type TestAuthServer } from "../../test/auth-server.ts";
 import { type ClientCache, createClientCache } from "./client-cache.ts";

@@ -2,7 +2,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from "jose";
 import { describe, expect, test } from "vitest";
-import { ProblemError } from "@daykey/service/problem-error";
+import { ProblemError } from "@daykey/service/http/problem-error";
 import { registrableKey, usableKeys } from "./client-key.ts";
 
 async function publicJwk(algorithm: string): Promise<JWK> {

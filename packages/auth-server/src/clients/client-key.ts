@@ -5,7 +5,7 @@
 import { createHash, createPublicKey, type JsonWebKey, type KeyObject } from "node:crypto";
 import type { JWK } from "jose";
 import type { AssertionAlgorithm } from "@daykey/common/protocol";
-import { ProblemError } from "@daykey/service/problem-error";
+import { ProblemError } from "@daykey/service/http/problem-error";
 
 /** What assertions are checked with. */
 export interface ClientKey {

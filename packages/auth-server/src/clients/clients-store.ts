@@ -1,5 +1,5 @@
 import { formatDay } from "@daykey/common/clock";
-import type { Database, Queryable } from "@daykey/service/database";
+import type { Database, Queryable } from "@daykey/service/database/database";
 import { toRowUri } from "../resources/resources-store.ts";
 import type { Client, ClientRegistration } from "./client.ts";
 import { type ClientKey, usableKeys } from "./client-key.ts";

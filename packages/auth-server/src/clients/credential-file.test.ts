@@ -3,7 +3,7 @@ import { lstat, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { createDatabase, type Database } from "@daykey/service/database";
+import { createDatabase, type Database } from "@daykey/service/database/database";
 import { createTestLog } from "@daykey/service/test/log";
 import {
   API,

@@ -1,5 +1,5 @@
 /** What the stores of secrets and of registered keys share: both are credentials of a client. */
-import type { Queryable } from "@daykey/service/database";
+import type { Queryable } from "@daykey/service/database/database";
 
 /** Whether the client exists; `for update` also keeps other changes to it out until the end. */
 export async function hasClient(

@@ -1,4 +1,4 @@
-import { createDatabase, type Database } from "@daykey/service/database";
+import { createDatabase, type Database } from "@daykey/service/database/database";
 import { createTestLog } from "@daykey/service/test/log";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startAuthServer, type TestAuthServer } from "../../test/auth-server.ts";

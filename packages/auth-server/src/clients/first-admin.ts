@@ -1,6 +1,6 @@
 /** The first admin: on a database without one, made with a secret of its own and told in one file (A2). */
-import type { Log } from "@daykey/service/log";
-import { ProblemError } from "@daykey/service/problem-error";
+import type { Log } from "@daykey/service/observe/log";
+import { ProblemError } from "@daykey/service/http/problem-error";
 import { ADMIN_SCOPE, type ClientRegistration } from "./client.ts";
 import type { ClientsStore } from "./clients-store.ts";
 import { registerIntoFile } from "./credential-file.ts";

@@ -1,4 +1,4 @@
-import type { Database } from "@daykey/service/database";
+import type { Database } from "@daykey/service/database/database";
 
 export interface CredentialUse {
   clientId: string;

@@ -1,6 +1,6 @@
 /** When secrets and keys were last used: recorded now and then, never by a request. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createDatabase, type Database } from "@daykey/service/database";
+import { createDatabase, type Database } from "@daykey/service/database/database";
 import { createTestLog } from "@daykey/service/test/log";
 import {
   assertionOf,

@@ -1,8 +1,8 @@
 /** Where used nonces are remembered: in PostgreSQL, or by setting in Redis. */
 import type { Clock } from "@daykey/common/clock";
-import type { Database } from "@daykey/service/database";
-import type { Log } from "@daykey/service/log";
-import { connectRedis } from "@daykey/service/redis";
+import type { Database } from "@daykey/service/database/database";
+import type { Log } from "@daykey/service/observe/log";
+import { connectRedis } from "@daykey/service/database/redis";
 import { createRedisReplayStore, createReplayStore, type ReplayStore } from "./replay-store.ts";
 
 export interface OpenReplayStore extends ReplayStore {

@@ -5,7 +5,7 @@
 import type { Clock } from "@daykey/common/clock";
 import { AUTH_METHODS, CLIENT_ID, GRANT_TYPES } from "@daykey/common/protocol";
 import { isScopeToken } from "@daykey/common/scope";
-import { ProblemError } from "@daykey/service/problem-error";
+import { ProblemError } from "@daykey/service/http/problem-error";
 import type { ResourcesStore } from "../resources/resources-store.ts";
 import type { ClientRegistration } from "./client.ts";
 import type { AddedSecret, ClientsStore, Transaction } from "./clients-store.ts";

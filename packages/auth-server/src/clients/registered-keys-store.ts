@@ -1,6 +1,6 @@
 /** Public keys that an operator registered for a client that signs its assertions (RFC 7523). */
 import type { JWK } from "jose";
-import type { Database } from "@daykey/service/database";
+import type { Database } from "@daykey/service/database/database";
 import { hasClient, tellCredentialRevoked } from "./credential-rows-store.ts";
 import type { Transaction } from "./clients-store.ts";
 

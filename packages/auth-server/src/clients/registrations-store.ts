@@ -4,8 +4,8 @@
  * news for local validators (docs/protocol.md §3).
  */
 import type { Quota } from "@daykey/common/quota";
-import type { Database, Queryable } from "@daykey/service/database";
-import { ProblemError } from "@daykey/service/problem-error";
+import type { Database, Queryable } from "@daykey/service/database/database";
+import { ProblemError } from "@daykey/service/http/problem-error";
 import { toRowUri } from "../resources/resources-store.ts";
 import { ADMIN_SCOPE, type AccessTokenFormat, type ClientRegistration } from "./client.ts";
 import { fromRegistrationRow, type RegistrationRow, registrationValues } from "./client-row.ts";

@@ -1,9 +1,9 @@
 import type { Clock } from "@daykey/common/clock";
-import type { Database } from "@daykey/service/database";
-import { DatabaseUnavailable } from "@daykey/service/database-unavailable";
-import { deleteExpired } from "@daykey/service/delete-expired";
-import type { Redis } from "@daykey/service/redis";
-import { createUseOnce } from "@daykey/service/use-once";
+import type { Database } from "@daykey/service/database/database";
+import { DatabaseUnavailable } from "@daykey/service/database/database-unavailable";
+import { deleteExpired } from "@daykey/service/database/delete-expired";
+import type { Redis } from "@daykey/service/database/redis";
+import { createUseOnce } from "@daykey/service/database/use-once";
 
 /** Something that works once: a one-time hash's nonce, or an assertion's jti. */
 export interface Nonce {

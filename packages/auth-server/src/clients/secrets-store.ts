@@ -1,5 +1,5 @@
 /** Secrets as an operator sees and ends them; adding one is `clients-store.ts`. */
-import type { Database } from "@daykey/service/database";
+import type { Database } from "@daykey/service/database/database";
 import { hasClient, tellCredentialRevoked } from "./credential-rows-store.ts";
 import type { Transaction } from "./clients-store.ts";
 import type { StoredSecret } from "./secrets.ts";

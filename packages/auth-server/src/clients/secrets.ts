@@ -24,7 +24,7 @@ import {
   secretBody,
   seedHashMessage,
 } from "@daykey/common/secret-hash";
-import { ProblemError } from "@daykey/service/problem-error";
+import { ProblemError } from "@daykey/service/http/problem-error";
 import { randomKid } from "../random-kid.ts";
 import { createGate, GateFull } from "./gate.ts";
 

@@ -9,7 +9,7 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { formatInstant } from "@daykey/common/clock";
-import { createDatabase, type Database } from "@daykey/service/database";
+import { createDatabase, type Database } from "@daykey/service/database/database";
 import { createTestLog } from "@daykey/service/test/log";
 import { ISSUER, startAuthServer, type TestAuthServer } from "../../test/auth-server.ts";
 import { checkCredential } from "./authenticate-secret-hash.ts";

@@ -1,7 +1,7 @@
 /** What the store promises beside the table of docs/protocol.md §2: revocation, cleaning, no waiting. */
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createDatabase, type Database } from "@daykey/service/database";
+import { createDatabase, type Database } from "@daykey/service/database/database";
 import { createTestDatabase } from "@daykey/service/test/database";
 import { createTestLog } from "@daykey/service/test/log";
 import { startAuthServer, type TestAuthServer } from "../../test/auth-server.ts";

@@ -3,9 +3,9 @@
  * §2). Each method is one atomic statement in READ COMMITTED, whatever the number of instances, and
  * its times are the database's.
  */
-import type { Database, Queryable } from "@daykey/service/database";
-import { deleteExpired } from "@daykey/service/delete-expired";
-import { createGroupCommit } from "@daykey/service/group-commit";
+import type { Database, Queryable } from "@daykey/service/database/database";
+import { deleteExpired } from "@daykey/service/database/delete-expired";
+import { createGroupCommit } from "@daykey/service/database/group-commit";
 import {
   type GrantState,
   refreshOutcome,

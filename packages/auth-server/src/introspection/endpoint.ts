@@ -6,8 +6,8 @@
 import { OAuthError } from "@daykey/common/oauth-error";
 import { PATHS } from "@daykey/common/protocol";
 import { formatScope } from "@daykey/common/scope";
-import { answerJson } from "@daykey/service/json-answer";
-import { type AppRouter, createRouter } from "@daykey/service/router";
+import { answerJson } from "@daykey/service/http/json-answer";
+import { type AppRouter, createRouter } from "@daykey/service/http/router";
 import { INACTIVE, type PresentedKeys } from "../access-keys/present.ts";
 import type { Client } from "../clients/client.ts";
 import type { GrantsStore } from "../grants/grants-store.ts";

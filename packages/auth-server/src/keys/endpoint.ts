@@ -1,6 +1,6 @@
 /** The JWKS (RFC 7517 §5): next, current and retired keys, so that a validator's copy may be old. */
 import { PATHS } from "@daykey/common/protocol";
-import { type AppRouter, createRouter } from "@daykey/service/router";
+import { type AppRouter, createRouter } from "@daykey/service/http/router";
 import type { KeyRing } from "./key-ring.ts";
 
 const JWKS_MAX_AGE_SECONDS = 300;

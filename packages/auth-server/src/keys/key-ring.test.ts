@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { createLocalJWKSet, jwtVerify } from "jose";
 import type { AccessTokenClaims } from "@daykey/common/access-token";
 import type { SigningAlgorithm } from "@daykey/common/protocol";
-import { createDatabase, type Database } from "@daykey/service/database";
+import { createDatabase, type Database } from "@daykey/service/database/database";
 import { createTestDatabase, type TestDatabase } from "@daykey/service/test/database";
 import { createTestLog } from "@daykey/service/test/log";
 import { createKeyRing, type KeyRing } from "./key-ring.ts";

@@ -1,4 +1,4 @@
-import type { Database, Queryable } from "@daykey/service/database";
+import type { Database, Queryable } from "@daykey/service/database/database";
 
 /** What a key is for; each kind of token has keys of its own. */
 export const KEY_PURPOSES = ["access_token", "refresh_token", "opaque_token"] as const;

@@ -4,7 +4,7 @@
  * there because Nimbus and go-oidc refuse a document without them.
  */
 import { ASSERTION_ALGORITHMS, GRANT_TYPES, PATHS } from "@daykey/common/protocol";
-import { type AppRouter, createRouter } from "@daykey/service/router";
+import { type AppRouter, createRouter } from "@daykey/service/http/router";
 import type { KeyRing } from "../keys/key-ring.ts";
 import type { ResourceDirectory } from "../resources/resource-directory.ts";
 

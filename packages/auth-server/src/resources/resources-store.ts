@@ -1,5 +1,5 @@
 /** Resources (RFC 8707): what a token can be for, and the scopes each understands. */
-import type { Database, Queryable } from "@daykey/service/database";
+import type { Database, Queryable } from "@daykey/service/database/database";
 
 export interface Resource {
   /** Absolute URI; the `aud` of its tokens. */

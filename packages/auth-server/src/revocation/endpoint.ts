@@ -4,7 +4,7 @@
  */
 import { OAuthError } from "@daykey/common/oauth-error";
 import { PATHS } from "@daykey/common/protocol";
-import { type AppRouter, createRouter } from "@daykey/service/router";
+import { type AppRouter, createRouter } from "@daykey/service/http/router";
 import type { VerifiedClient } from "../clients/client.ts";
 import type { GrantsStore } from "../grants/grants-store.ts";
 import type { AccessTokenReader } from "../token/access-token-reader.ts";

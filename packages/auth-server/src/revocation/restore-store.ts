@@ -1,4 +1,4 @@
-import type { Database, Queryable } from "@daykey/service/database";
+import type { Database, Queryable } from "@daykey/service/database/database";
 
 /** What an operator's word that the database was restored has done. */
 export interface Restoration {

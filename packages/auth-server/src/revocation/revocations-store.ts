@@ -1,6 +1,6 @@
 import type { Revocation, RevocationKind } from "@daykey/common/revocation";
-import type { Database } from "@daykey/service/database";
-import { deleteExpired } from "@daykey/service/delete-expired";
+import type { Database } from "@daykey/service/database/database";
+import { deleteExpired } from "@daykey/service/database/delete-expired";
 
 export interface RevocationsStore {
   /** Every entry that is live by the database's clock: the whole set, never "since last". */

@@ -6,8 +6,8 @@
  */
 import { OAuthError } from "@daykey/common/oauth-error";
 import { GRANT_TYPES, type GrantType, PATHS } from "@daykey/common/protocol";
-import { answerJson } from "@daykey/service/json-answer";
-import { type AppContext, type AppRouter, createRouter } from "@daykey/service/router";
+import { answerJson } from "@daykey/service/http/json-answer";
+import { type AppContext, type AppRouter, createRouter } from "@daykey/service/http/router";
 import type { Client } from "../clients/client.ts";
 import type { ReadAuthenticated, ReadParameters } from "./client-endpoint.ts";
 import type { Authorize } from "./grant-type.ts";

@@ -1,6 +1,6 @@
 /** R1, R10, R11: refreshing at once, on two servers over one database, by friend and thief. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createDatabase, type Database } from "@daykey/service/database";
+import { createDatabase, type Database } from "@daykey/service/database/database";
 import { createTestLog } from "@daykey/service/test/log";
 import {
   type Answer,

@@ -5,7 +5,7 @@
  */
 import type { Clock } from "@daykey/common/clock";
 import { OAuthError } from "@daykey/common/oauth-error";
-import type { Log } from "@daykey/service/log";
+import type { Log } from "@daykey/service/observe/log";
 import type { Client } from "../clients/client.ts";
 import type { GrantsStore } from "../grants/grants-store.ts";
 import type { ResourceDirectory } from "../resources/resource-directory.ts";

@@ -8,11 +8,11 @@ import { formatInstant } from "@daykey/common/clock";
 import { isJsonObject, type JsonValue } from "@daykey/common/json-numbers";
 import { OAuthError } from "@daykey/common/oauth-error";
 import { FORM_MEDIA_TYPE, JSON_MEDIA_TYPE, PATHS } from "@daykey/common/protocol";
-import { readForm } from "@daykey/service/form";
-import { answerJson } from "@daykey/service/json-answer";
-import { readJson } from "@daykey/service/json-body";
-import { isMediaType } from "@daykey/service/media-type";
-import { type AppRouter, createRouter, type ErrorBody } from "@daykey/service/router";
+import { readForm } from "@daykey/service/http/form";
+import { answerJson } from "@daykey/service/http/json-answer";
+import { readJson } from "@daykey/service/http/json-body";
+import { isMediaType } from "@daykey/service/http/media-type";
+import { type AppRouter, createRouter, type ErrorBody } from "@daykey/service/http/router";
 import type { IssueTokens } from "./endpoint.ts";
 
 const FIELDS = ["client_id", "client_secret_hash"] as const;

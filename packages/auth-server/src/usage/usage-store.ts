@@ -1,5 +1,5 @@
-import type { Database } from "@daykey/service/database";
-import { deleteExpired } from "@daykey/service/delete-expired";
+import type { Database } from "@daykey/service/database/database";
+import { deleteExpired } from "@daykey/service/database/delete-expired";
 import { fromRowUri, toRowUri } from "../resources/resources-store.ts";
 
 /** Requests of one client with one scope, on one day at one resource. */

@@ -1,7 +1,7 @@
 /** Usage: reports that may come twice, and what an operator sees of them. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { DAY_SECONDS, formatDate } from "@daykey/common/clock";
-import { createDatabase } from "@daykey/service/database";
+import { createDatabase } from "@daykey/service/database/database";
 import { createTestLog } from "@daykey/service/test/log";
 import { type AccessKeyBench, startAccessKeyBench } from "../../test/access-keys.ts";
 import { API, ISSUER, OTHER_API, type TestClient } from "../../test/auth-server.ts";

@@ -1,6 +1,6 @@
 /** The settings of what docker-compose.yml starts with, and where each of its secrets stands. */
 import { join } from "node:path";
-import { describeSettings, readSettings, text, url } from "@daykey/service/config";
+import { describeSettings, readSettings, text, url } from "@daykey/service/process/config";
 
 const DEFINITIONS = {
   ISSUER: url({ description: "The auth-server's public address" }),

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { readCredentialFile } from "@daykey/auth-server/clients/credential-file";
-import { runCommandLine } from "@daykey/service/command-line";
+import { runCommandLine } from "@daykey/service/process/command-line";
 import { LocalError } from "../local-error.ts";
 import { doMainJob } from "../main-job.ts";
 import { describeConfig, readConfig } from "./config.ts";

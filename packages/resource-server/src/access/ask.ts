@@ -8,8 +8,8 @@ import { boundedFetch } from "@daykey/client/bounded-fetch";
 import type { Fetch } from "@daykey/client/platform";
 import type { Clock } from "@daykey/common/clock";
 import { FORM_MEDIA_TYPE, JSON_MEDIA_TYPE } from "@daykey/common/protocol";
-import type { Log } from "@daykey/service/log";
-import { OWN_MESSAGE } from "@daykey/service/own-message";
+import type { Log } from "@daykey/service/observe/log";
+import { OWN_MESSAGE } from "@daykey/service/observe/own-message";
 import { LRUCache } from "lru-cache";
 import type { OwnClient } from "./own-client.ts";
 

@@ -1,6 +1,6 @@
 /** The guard as others may put it up: for some clients, for all routes, with words of their own. */
-import { ProblemError } from "@daykey/service/problem-error";
-import { createRouter } from "@daykey/service/router";
+import { ProblemError } from "@daykey/service/http/problem-error";
+import { createRouter } from "@daykey/service/http/router";
 import { expect, onTestFinished, test } from "vitest";
 import { serveRouters } from "../../test/serve-routers.ts";
 import { type Access, InvalidCredential } from "./access.ts";

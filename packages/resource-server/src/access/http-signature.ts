@@ -19,8 +19,8 @@ import {
   REQUEST_TAG,
   SIGNATURE_LIFE_SECONDS,
 } from "@daykey/common/signed-request";
-import { hasBody } from "@daykey/service/body";
-import { readContent } from "@daykey/service/json-body";
+import { hasBody } from "@daykey/service/http/body";
+import { readContent } from "@daykey/service/http/json-body";
 import { DIGESTS } from "../digests.ts";
 import { messageOf } from "../request-message.ts";
 import { type Authenticate, InvalidCredential } from "./access.ts";

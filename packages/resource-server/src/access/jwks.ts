@@ -7,7 +7,7 @@ import type { Fetch } from "@daykey/client/platform";
 import { type CryptoKey, importJWK, type JWK } from "jose";
 import type { Clock } from "@daykey/common/clock";
 import type { SigningAlgorithm } from "@daykey/common/protocol";
-import type { Log } from "@daykey/service/log";
+import type { Log } from "@daykey/service/observe/log";
 
 export interface VerificationKey {
   kid: string;

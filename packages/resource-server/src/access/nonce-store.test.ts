@@ -1,11 +1,11 @@
 /** Nonces of signed requests: each works once, whichever store holds them. */
-import { createDatabase } from "@daykey/service/database";
+import { createDatabase } from "@daykey/service/database/database";
 import { createTestDatabase } from "@daykey/service/test/database";
 import { createTestLog } from "@daykey/service/test/log";
 import { machineTool } from "@daykey/service/test/machine-tool";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { startRedis } from "@daykey/service/test/redis-server";
-import { connectRedis } from "@daykey/service/redis";
+import { connectRedis } from "@daykey/service/database/redis";
 import {
   createMemoryNonceStore,
   createPostgresNonceStore,

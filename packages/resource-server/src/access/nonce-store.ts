@@ -3,11 +3,11 @@
  * remembered is refused: a store that is down or full lets nothing through.
  */
 import type { Clock } from "@daykey/common/clock";
-import type { Database } from "@daykey/service/database";
-import { deleteExpired } from "@daykey/service/delete-expired";
-import { OWN_MESSAGE } from "@daykey/service/own-message";
-import type { Redis } from "@daykey/service/redis";
-import { createUseOnce } from "@daykey/service/use-once";
+import type { Database } from "@daykey/service/database/database";
+import { deleteExpired } from "@daykey/service/database/delete-expired";
+import { OWN_MESSAGE } from "@daykey/service/observe/own-message";
+import type { Redis } from "@daykey/service/database/redis";
+import { createUseOnce } from "@daykey/service/database/use-once";
 
 export interface NonceStore {
   /**

@@ -3,7 +3,7 @@
  * for access tokens alone. The caller learns what to do; why a credential is bad is for the log.
  */
 import { PATHS } from "@daykey/common/protocol";
-import { ProblemError } from "@daykey/service/problem-error";
+import { ProblemError } from "@daykey/service/http/problem-error";
 import { type CredentialKind, InvalidCredential } from "./access.ts";
 import { AuthServerUnavailable } from "./ask.ts";
 import { KeysUnavailable } from "./jwks.ts";

@@ -2,7 +2,7 @@
  * The guard of every route: exactly one credential, valid, with the route's scope, within its quotas, or
  * a refusal. It stands before anything is parsed or computed.
  */
-import type { AppMiddleware } from "@daykey/service/router";
+import type { AppMiddleware } from "@daykey/service/http/router";
 import type { RouteQuota } from "../quota/policy.ts";
 import type { ChargeQuota } from "../quota/quota.ts";
 import {

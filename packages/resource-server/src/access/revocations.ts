@@ -12,7 +12,7 @@ import {
   type Revocation,
   type RevocationSet,
 } from "@daykey/common/revocation";
-import type { Log } from "@daykey/service/log";
+import type { Log } from "@daykey/service/observe/log";
 import { FeedError, readFeedEvents } from "./feed-events.ts";
 import type { OwnToken } from "./own-client.ts";
 

@@ -1,6 +1,6 @@
 import { type Collector, startCollector } from "@daykey/service/test/collector";
 import { createTestLog } from "@daykey/service/test/log";
-import { createTracing, type Tracing } from "@daykey/service/tracing";
+import { createTracing, type Tracing } from "@daykey/service/observe/tracing";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startResourceServer, type TestResourceServer } from "../../test/resource-server.ts";
 

@@ -1,6 +1,6 @@
 /** Protected-resource metadata (RFC 9728): which auth-server issues tokens for this resource. */
 import { PATHS } from "@daykey/common/protocol";
-import { type AppRouter, createRouter } from "@daykey/service/router";
+import { type AppRouter, createRouter } from "@daykey/service/http/router";
 
 const METADATA_MAX_AGE_SECONDS = 300;
 

@@ -7,7 +7,7 @@ import {
   problemView,
   refOf,
   type SchemaOf,
-} from "@daykey/service/openapi";
+} from "@daykey/service/http/openapi";
 import { SENTENCES } from "../seed/sentences.ts";
 import { COMPONENTS, type Operation, OPERATIONS, SCOPES } from "./operations.ts";
 

@@ -1,7 +1,7 @@
 /** Integers as callers write them, judged before any costly conversion. */
 import { bitLength, DECIMAL_INTEGER } from "@daykey/common/integers";
 import { MAX_PRIME_BITS } from "@daykey/common/prime-certificate";
-import { ProblemError } from "@daykey/service/problem-error";
+import { ProblemError } from "@daykey/service/http/problem-error";
 
 const MAX_DIGITS = 1234; // of 2^4096 − 1
 

@@ -5,15 +5,15 @@
  */
 import { setImmediate } from "node:timers/promises";
 import { type JsonValue, stringifyJson } from "@daykey/common/json-numbers";
-import { answerJson } from "@daykey/service/json-answer";
-import { readJson } from "@daykey/service/json-body";
-import { ProblemError } from "@daykey/service/problem-error";
+import { answerJson } from "@daykey/service/http/json-answer";
+import { readJson } from "@daykey/service/http/json-body";
+import { ProblemError } from "@daykey/service/http/problem-error";
 import {
   createRouter,
   type AppContext,
   type AppMiddleware,
   type AppRouter,
-} from "@daykey/service/router";
+} from "@daykey/service/http/router";
 
 import { readQuery } from "../query.ts";
 import { parseDecimalInteger } from "./decimal-integer.ts";

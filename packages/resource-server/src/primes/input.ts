@@ -1,6 +1,6 @@
 /** Reading what a caller sent into what a route takes; all that does not fit is refused. */
 import type { JsonValue } from "@daykey/common/json-numbers";
-import { ProblemError } from "@daykey/service/problem-error";
+import { ProblemError } from "@daykey/service/http/problem-error";
 import type { z } from "zod";
 
 import { notAnInteger, tooLarge } from "./decimal-integer.ts";

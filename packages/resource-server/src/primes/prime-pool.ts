@@ -9,7 +9,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { Worker } from "node:worker_threads";
-import { ProblemError } from "@daykey/service/problem-error";
+import { ProblemError } from "@daykey/service/http/problem-error";
 import { bitLength } from "@daykey/common/integers";
 import { type Found, isPrime } from "./is-prime.ts";
 import type { Direction } from "./neighbour.ts";

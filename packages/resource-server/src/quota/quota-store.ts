@@ -2,9 +2,9 @@
  * Counters of quotas in PostgreSQL: exact whatever the number of instances, kept over restarts, and by
  * the database's clock alone (docs/adr/0016-quotas.md says why this is no library).
  */
-import type { Database } from "@daykey/service/database";
-import { deleteExpired } from "@daykey/service/delete-expired";
-import { createGroupCommit } from "@daykey/service/group-commit";
+import type { Database } from "@daykey/service/database/database";
+import { deleteExpired } from "@daykey/service/database/delete-expired";
+import { createGroupCommit } from "@daykey/service/database/group-commit";
 import type { Window } from "./policy.ts";
 
 /** Of one window. */

@@ -1,12 +1,12 @@
 /** The counters themselves: exact under concurrency, whichever store holds them. */
-import { createDatabase } from "@daykey/service/database";
+import { createDatabase } from "@daykey/service/database/database";
 import { createTestDatabase } from "@daykey/service/test/database";
 import { createTestLog } from "@daykey/service/test/log";
 import { machineTool } from "@daykey/service/test/machine-tool";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { startRedis } from "@daykey/service/test/redis-server";
 import { until } from "../../test/until.ts";
-import { connectRedis, RedisUnavailable } from "@daykey/service/redis";
+import { connectRedis, RedisUnavailable } from "@daykey/service/database/redis";
 import { createMemoryQuota } from "./memory-quota.ts";
 import type { Window } from "./policy.ts";
 import { createPostgresQuotaStore, type QuotaStore } from "./quota-store.ts";

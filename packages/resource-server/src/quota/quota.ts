@@ -4,8 +4,8 @@
  * counted and no store asked; nor is it for a window that is known to be used up.
  */
 import type { Clock } from "@daykey/common/clock";
-import type { Log } from "@daykey/service/log";
-import { ProblemError } from "@daykey/service/problem-error";
+import type { Log } from "@daykey/service/observe/log";
+import { ProblemError } from "@daykey/service/http/problem-error";
 import { LRUCache } from "lru-cache";
 import type { Access } from "../access/access.ts";
 import type { Usage } from "../usage/usage.ts";

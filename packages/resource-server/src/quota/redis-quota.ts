@@ -2,7 +2,7 @@
  * Counters of quotas in Redis or Valkey: one script counts a request, so it is exact whatever the number
  * of instances; by the clock of Redis alone. How much survives its restart is Redis's own setting.
  */
-import type { Redis } from "@daykey/service/redis";
+import type { Redis } from "@daykey/service/database/redis";
 import { type QuotaStore, resetSeconds } from "./quota-store.ts";
 
 /** A counter ends with its window, by itself. */

@@ -6,15 +6,15 @@
 import type { Clock } from "@daykey/common/clock";
 import { type JsonValue, stringifyJson } from "@daykey/common/json-numbers";
 import { OAuthError } from "@daykey/common/oauth-error";
-import { answerJson } from "@daykey/service/json-answer";
-import { readJson } from "@daykey/service/json-body";
-import { ProblemError } from "@daykey/service/problem-error";
+import { answerJson } from "@daykey/service/http/json-answer";
+import { readJson } from "@daykey/service/http/json-body";
+import { ProblemError } from "@daykey/service/http/problem-error";
 import {
   type AppMiddleware,
   type AppRouter,
   createRouter,
   type ErrorBody,
-} from "@daykey/service/router";
+} from "@daykey/service/http/router";
 import type { RequireScope } from "../access/require-scope.ts";
 import { boundedInteger, notAnInteger, parseDecimalInteger } from "../primes/decimal-integer.ts";
 import { gone, PRIMES_SCOPE } from "../primes/endpoint.ts";

@@ -1,7 +1,7 @@
 /** This server's own key set (RFC 7517), and the signing of whatever it answers to who asks for that. */
 import type { Clock } from "@daykey/common/clock";
 import { PATHS } from "@daykey/common/protocol";
-import { type AppContext, type AppRouter, createRouter } from "@daykey/service/router";
+import { type AppContext, type AppRouter, createRouter } from "@daykey/service/http/router";
 import { messageOf } from "../request-message.ts";
 import type { AnswerKeys } from "./answer-key.ts";
 import { signAnswer } from "./answer-signature.ts";

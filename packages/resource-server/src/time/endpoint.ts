@@ -3,9 +3,9 @@
  * its nonce (docs/protocol.md §4.11).
  */
 import type { Clock } from "@daykey/common/clock";
-import { answerJson } from "@daykey/service/json-answer";
-import { ProblemError } from "@daykey/service/problem-error";
-import { createRouter, type AppMiddleware, type AppRouter } from "@daykey/service/router";
+import { answerJson } from "@daykey/service/http/json-answer";
+import { ProblemError } from "@daykey/service/http/problem-error";
+import { createRouter, type AppMiddleware, type AppRouter } from "@daykey/service/http/router";
 
 import { readQuery } from "../query.ts";
 import { type TimeAnswer, type TimeFormat, timeQuery } from "./schema.ts";

@@ -7,8 +7,8 @@ import { randomUUID } from "node:crypto";
 import { boundedFetch } from "@daykey/client/bounded-fetch";
 import { type Clock, dayOf, formatDay } from "@daykey/common/clock";
 import { JSON_MEDIA_TYPE, PATHS } from "@daykey/common/protocol";
-import type { Log } from "@daykey/service/log";
-import { OWN_MESSAGE } from "@daykey/service/own-message";
+import type { Log } from "@daykey/service/observe/log";
+import { OWN_MESSAGE } from "@daykey/service/observe/own-message";
 import type { OwnToken } from "../access/own-client.ts";
 
 export interface Usage {

@@ -1,0 +1,107 @@
+/**
+ * One connection of its own that LISTENs, and comes back by itself. Notifications sent while it is
+ * away are lost, so `onConnect` runs after every connect: the caller then reads everything anew.
+ */
+import { setTimeout } from "node:timers/promises";
+
+import pg from "pg";
+
+import type { Log } from "../observe/log.ts";
+import { createPrimary, requirePrimary } from "./primary.ts";
+
+export interface Listener {
+  /** False while there is no connection, so while notifications are being missed. */
+  connected(): boolean;
+  close(): Promise<void>;
+}
+
+const FIRST_DELAY_MS = 100;
+const LAST_DELAY_MS = 2000;
+
+/**
+ * @param options.connectionString of the server itself, or of several (`primary.ts`): a transaction
+ * pooler does not pass LISTEN on
+ * @param options.heartbeatSeconds how often a silent connection is tried (default 5), and how long it
+ * may take to answer before it is given up
+ */
+export function createListener(options: {
+  connectionString: string;
+  channel: string;
+  onNotify: (payload: string) => void;
+  onConnect: () => void;
+  log: Log;
+  heartbeatSeconds?: number;
+}): Listener {
+  const { connectionString, channel, onNotify, onConnect, log } = options;
+  const heartbeatMs = (options.heartbeatSeconds ?? 5) * 1000;
+  const primary = createPrimary(connectionString);
+  const closed = new AbortController();
+  let isConnected = false;
+
+  /** One connection, from connect until it is lost or closed. */
+  async function listen(): Promise<void> {
+    const server = primary.current();
+    const client = new pg.Client({
+      connectionString: server,
+      keepAlive: true,
+      connectionTimeoutMillis: heartbeatMs,
+      query_timeout: heartbeatMs,
+    });
+    const lost = Promise.withResolvers<void>();
+    const lose = () => lost.resolve();
+    client.on("error", lose).on("end", lose);
+    closed.signal.addEventListener("abort", lose);
+    client.on("notification", ({ payload }) => onNotify(payload ?? ""));
+    let heartbeat: NodeJS.Timeout | undefined;
+    try {
+      await client.connect();
+      if (primary.isOneOfMany) await requirePrimary(client);
+      await client.query(`listen ${client.escapeIdentifier(channel)}`);
+      isConnected = true;
+      onConnect();
+      heartbeat = setInterval(() => void client.query("select 1").catch(lose), heartbeatMs);
+      await lost.promise;
+    } finally {
+      primary.failed(server);
+      isConnected = false;
+      clearInterval(heartbeat);
+      closed.signal.removeEventListener("abort", lose);
+      await end(client, heartbeatMs);
+    }
+  }
+
+  async function run(): Promise<void> {
+    let delayMs = FIRST_DELAY_MS;
+    while (!closed.signal.aborted) {
+      try {
+        await listen();
+        delayMs = FIRST_DELAY_MS;
+        if (!closed.signal.aborted) log.warn({ channel }, "the listening connection was lost");
+      } catch (error) {
+        log.warn({ channel, err: error }, "cannot listen to the database");
+      }
+      await pause(delayMs * (0.5 + Math.random()), closed.signal);
+      delayMs = Math.min(delayMs * 2, LAST_DELAY_MS);
+    }
+  }
+
+  const running = run();
+  return {
+    connected: () => isConnected,
+    async close() {
+      closed.abort();
+      await running;
+    },
+  };
+}
+
+/** Says goodbye; a server that does not answer is left after the same time as any other silence. */
+async function end(client: pg.Client, waitMs: number): Promise<void> {
+  const patience = new AbortController();
+  await Promise.race([client.end().catch(() => {}), pause(waitMs, patience.signal)]);
+  patience.abort();
+}
+
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return setTimeout(milliseconds, undefined, { signal }).catch(() => {});
+}

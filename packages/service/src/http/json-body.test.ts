@@ -1,0 +1,87 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { type AppServer, startAppServer } from "../../test/app-server.ts";
+
+let server: AppServer;
+beforeAll(async () => {
+  server = await startAppServer({ format: "problem" });
+});
+afterAll(() => server.stop());
+
+async function post(body: string | number[], contentType: string | null = "application/json") {
+  const headers: Record<string, string> =
+    contentType === null ? {} : { "content-type": contentType };
+  const bytes = typeof body === "string" ? new TextEncoder().encode(body) : Uint8Array.from(body);
+  const response = await fetch(`${server.url}/json`, { method: "POST", headers, body: bytes });
+  return { status: response.status, body: await response.json() };
+}
+
+const problem = (status: number, code: string, title: string, detail: string) => ({
+  status,
+  body: { type: `urn:daykey:problem:${code}`, title, status, detail },
+});
+
+test.each([
+  ['{"number": 5}', "object"],
+  ["123456789012345678901234567890", "bigint"],
+  ["1.5", "number"],
+  ['"€"', "string"],
+])("%s is read as %s", async (body, kind) => {
+  expect(await post(body)).toEqual({ status: 200, body: { kind } });
+});
+
+test.each([
+  "",
+  "{",
+  "nul",
+  "{'a':1}",
+  '{"a":1,"a":2}',
+  '{"a":1,"\\u0061":2}',
+  "[[[[[[[[[1]]]]]]]]]",
+  '"\\u0000"',
+  '"\u0001"',
+  '"\\ud800"',
+  "\ufeff{}",
+  "1 2",
+])("H5, H6, H7: %j is no acceptable JSON", async (body) => {
+  expect(await post(body)).toEqual(
+    problem(400, "invalid-json", "Bad Request", "The request body is not acceptable JSON."),
+  );
+});
+
+test.each([[[0x22, 0xff, 0x22]], [[0x22, 0xc0, 0x80, 0x22]]])(
+  "H7: the bytes %j are no UTF-8",
+  async (bytes) => {
+    expect(await post(bytes)).toEqual(
+      problem(400, "invalid-json", "Bad Request", "The request body is not UTF-8."),
+    );
+  },
+);
+
+test.each([
+  null,
+  "text/json",
+  "application/x-www-form-urlencoded",
+  "application/json; charset=latin1",
+])("H4: Content-Type %j is refused with 415", async (contentType) => {
+  expect(await post("{}", contentType)).toEqual(
+    problem(
+      415,
+      "unsupported-media-type",
+      "Unsupported Media Type",
+      "The request body must be JSON in UTF-8.",
+    ),
+  );
+});
+
+test("H4: one byte past the cap is refused with 413", async () => {
+  expect((await post(`"${"a".repeat(1022)}"`)).status).toBe(200);
+  expect(await post(`"${"a".repeat(1023)}"`)).toEqual(
+    problem(
+      413,
+      "body-too-large",
+      "Payload Too Large",
+      "The request body is larger than 1024 bytes.",
+    ),
+  );
+});

@@ -1,0 +1,31 @@
+/** Metrics that every server with these parts has. */
+import type { PoolState } from "../database/database.ts";
+import type { Health } from "../process/health.ts";
+import type { Metrics } from "./metrics.ts";
+
+export function measureHealth(metrics: Metrics, health: Health): void {
+  metrics.gauge({
+    name: "instance_ready",
+    help: "1 while /readyz says so",
+    read: () => Number(health.isReady()),
+  });
+}
+
+export function measurePool(metrics: Metrics, pool: () => PoolState): void {
+  metrics.gauge({
+    name: "database_pool_connections",
+    help: "Connections to the database, of at most database_pool_max",
+    label: "state",
+    read: () => ({ busy: pool().busy, idle: pool().idle }),
+  });
+  metrics.gauge({
+    name: "database_pool_max",
+    help: "Connections to the database at most: DATABASE_POOL",
+    read: () => pool().max,
+  });
+  metrics.gauge({
+    name: "database_pool_waiting",
+    help: "Requests that wait for a connection; each waits 1 s at most",
+    read: () => pool().waiting,
+  });
+}

@@ -1,0 +1,41 @@
+/** The command line of a server: one command, or its usage. */
+import { OWN_MESSAGE } from "../observe/own-message.ts";
+
+/**
+ * Runs the command that `argv` names, the first of `commands` without one. A failure the operator can
+ * act on is one sentence on standard error; any other keeps its stack. Exit code 1 for a failure, 2
+ * for an unknown command.
+ */
+export async function runCommandLine({
+  argv,
+  commands,
+  usage,
+}: {
+  /** Without the program's name. */
+  argv: readonly string[];
+  commands: Readonly<Record<string, () => Promise<void>>>;
+  usage: string;
+}): Promise<void> {
+  const name = argv[0] ?? Object.keys(commands)[0] ?? "";
+  if (name === "--help" || name === "-h") {
+    process.stdout.write(usage);
+    return;
+  }
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (!command || argv.length > 1) {
+    process.stderr.write(usage);
+    process.exitCode = 2;
+    return;
+  }
+  try {
+    await command();
+  } catch (error) {
+    process.stderr.write(`${explain(error)}\n`);
+    process.exitCode = 1;
+  }
+}
+
+function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return OWN_MESSAGE in error ? error.message : (error.stack ?? error.message);
+}

@@ -1,0 +1,82 @@
+import type { Peers } from "./peers.ts";
+import { type AppRouter, createRouter } from "../http/router.ts";
+
+/** Why this process is not ready, in a few words without secrets; undefined when it is. */
+export type HealthCheck = () => string | undefined;
+
+export interface Health {
+  addCheck(name: string, check: HealthCheck): void;
+  /** Whether this process is. */
+  isReady(): boolean;
+  /** From now on `/readyz` answers 503 and `stopping` is aborted. */
+  draining(): void;
+  /** For what lives longer than a request, such as an event stream: end it on abort. */
+  readonly stopping: AbortSignal;
+  /**
+   * `GET /livez` (this instance answers) and `GET /readyz` (send it requests). With several workers
+   * either is true only when it is of each of them that serves.
+   */
+  readonly router: AppRouter;
+}
+
+type Faults = Readonly<Record<string, string>>;
+
+const STOPPING: Faults = { server: "stopping" };
+
+export function createHealth({ peers }: { peers?: Peers | undefined } = {}): Health {
+  const checks = new Map<string, HealthCheck>();
+  const stop = new AbortController();
+  const router = createRouter();
+  const ownFaults = (): Faults => (stop.signal.aborted ? STOPPING : failing(checks));
+  peers?.answer("faults", ownFaults);
+
+  /** Of the instance; one that stops is without workers to ask. */
+  async function instanceFaults(): Promise<{ faults: Faults; isAlive: boolean }> {
+    if (!peers) return { faults: ownFaults(), isAlive: true };
+    const told = await peers.ask("faults");
+    if (told.size === 0) return { faults: STOPPING, isAlive: true };
+    return { faults: faultsOfAll(told), isAlive: ![...told.values()].includes(null) };
+  }
+
+  router.get("/livez", async (ctx) => {
+    ctx.state.quiet = true;
+    ctx.set("Cache-Control", "no-store");
+    const { isAlive } = await instanceFaults();
+    ctx.status = isAlive ? 200 : 503;
+    ctx.body = { status: isAlive ? "alive" : "a worker does not answer" };
+  });
+
+  router.get("/readyz", async (ctx) => {
+    ctx.state.quiet = true;
+    ctx.set("Cache-Control", "no-store");
+    const { faults } = await instanceFaults();
+    const isReady = Object.keys(faults).length === 0;
+    ctx.status = isReady ? 200 : 503;
+    ctx.body = isReady ? { status: "ready" } : { status: "not ready", faults };
+  });
+
+  return {
+    addCheck: (name, check) => void checks.set(name, check),
+    isReady: () => Object.keys(ownFaults()).length === 0,
+    draining: () => stop.abort(),
+    stopping: stop.signal,
+    router,
+  };
+}
+
+function failing(checks: ReadonlyMap<string, HealthCheck>): Faults {
+  const faults: Record<string, string> = {};
+  for (const [name, check] of checks) {
+    const fault = check();
+    if (fault !== undefined) faults[name] = fault;
+  }
+  return faults;
+}
+
+/** What ails any worker. The same fault of several is told once. */
+function faultsOfAll(told: ReadonlyMap<number, unknown>): Faults {
+  const all = [...told].map(([number, faults]) =>
+    faults === null ? { [`worker ${number}`]: "does not answer" } : (faults as Faults),
+  );
+  return Object.assign({}, ...all) as Faults;
+}

@@ -1,0 +1,174 @@
+/** The life of a server process: listen twice, run until told to stop, drain, end. */
+import { once } from "node:events";
+import type { AddressInfo, BlockList } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import type { App } from "../http/app.ts";
+import type { Health } from "./health.ts";
+import { createHttpServer, type HttpServer, type Limits, LIMITS } from "../http/http-server.ts";
+import type { Log } from "../observe/log.ts";
+import { OWN_MESSAGE } from "../observe/own-message.ts";
+import type { Peers } from "./peers.ts";
+
+export interface Endpoint {
+  readonly app: App;
+  readonly host: string;
+  /** 0 takes any free port. */
+  readonly port: number;
+  /** The setting the port comes from, for the message when it cannot be had. */
+  readonly setting?: string;
+}
+
+export interface Listeners {
+  readonly publicPort: number;
+  readonly privatePort: number;
+  isReady(): boolean;
+  /**
+   * Not ready; requests are taken for `stopDelaySeconds` more, so that whoever sends them hears of it;
+   * then no new connections, and requests in progress are finished within `drainSeconds`.
+   */
+  stop(): Promise<void>;
+}
+
+/** A port cannot be listened on; the message says why and which setting to change. */
+export class ListenError extends Error {
+  readonly [OWN_MESSAGE] = true;
+
+  constructor({ host, port, setting }: Endpoint, cause: NodeJS.ErrnoException) {
+    const reason =
+      {
+        EADDRINUSE: "is in use by another process",
+        EACCES: "needs more rights than this process has",
+        EADDRNOTAVAIL: "is on an address this machine does not have",
+      }[cause.code ?? ""] ?? `cannot be listened on (${cause.code})`;
+    const advice = setting === undefined ? "" : ` Set ${setting} to another port.`;
+    const isAirPlay = process.platform === "darwin" && (port === 5000 || port === 7000);
+    const hint = isAirPlay ? " On macOS, AirPlay Receiver holds it." : "";
+    super(`Port ${port} of ${host} ${reason}.${hint}${advice}`, { cause });
+    this.name = "ListenError";
+  }
+}
+
+/** @throws {ListenError} when either port cannot be had; then neither is held. */
+export async function startListeners(options: {
+  public: Endpoint;
+  private: Endpoint;
+  health: Health;
+  log: Log;
+  trustedProxies: BlockList;
+  limits?: Partial<Limits>;
+  stopDelaySeconds?: number;
+  /** One of several workers waits a while to be ready, for it gets requests as soon as it listens. */
+  peers?: Peers | undefined;
+}): Promise<Listeners> {
+  const { health, log, trustedProxies } = options;
+  const limits = { ...LIMITS, ...options.limits };
+  const outer = createHttpServer(options.public.app, { limits, trustedProxies });
+  const inner = createHttpServer(options.private.app, { limits, trustedProxies });
+  await untilReady(health, options.peers?.patienceSeconds ?? 0);
+  const publicPort = await listen(outer, options.public);
+  let privatePort;
+  try {
+    privatePort = await listen(inner, options.private);
+  } catch (error) {
+    await outer.stop();
+    throw error;
+  }
+  log.info({ publicPort, privatePort }, "listening");
+  return {
+    publicPort,
+    privatePort,
+    isReady: health.isReady,
+    async stop() {
+      health.draining();
+      const delaySeconds = options.stopDelaySeconds ?? 0;
+      await Promise.all([outer.stop(delaySeconds), inner.stop(delaySeconds)]);
+    },
+  };
+}
+
+const READY_LOOK_SECONDS = 0.05;
+
+async function untilReady(health: Health, patienceSeconds: number): Promise<void> {
+  for (
+    let waited = 0;
+    waited < patienceSeconds && !health.isReady();
+    waited += READY_LOOK_SECONDS
+  ) {
+    await sleep(READY_LOOK_SECONDS * 1000);
+  }
+}
+
+async function listen({ server }: HttpServer, endpoint: Endpoint): Promise<number> {
+  server.listen(endpoint.port, endpoint.host);
+  try {
+    await once(server, "listening");
+  } catch (error) {
+    throw new ListenError(endpoint, error as NodeJS.ErrnoException);
+  }
+  return (server.address() as AddressInfo).port;
+}
+
+/** More than `LIMITS.drainSeconds`. */
+export const STOP_SECONDS = 4.5;
+
+/**
+ * Runs until SIGINT, SIGTERM, the parent's end (with an IPC channel) or an error nobody caught, then
+ * calls `stop` once and ends the process: with 0 when told to, with 1 after such an error (D6). Further
+ * signals change nothing.
+ *
+ * @param options.stopSeconds after which a `stop` that hangs is left
+ * @returns what ends it in the same way, with a cause and an exit code
+ */
+export function runUntilSignal({
+  stop,
+  log,
+  stopSeconds = STOP_SECONDS,
+  signals = ["SIGINT", "SIGTERM"],
+}: {
+  stop: () => Promise<void>;
+  log: Log;
+  stopSeconds?: number;
+  signals?: readonly NodeJS.Signals[];
+}): (cause: string, exitCode: number) => Promise<void> {
+  let isStopping = false;
+
+  async function end(cause: string, exitCode: number): Promise<void> {
+    process.exitCode = Math.max(exitCode, Number(process.exitCode ?? 0));
+    if (isStopping) return;
+    isStopping = true;
+    log.info({ cause }, "stopping");
+    const late = setTimeout(() => {
+      process.exitCode = 1;
+      void exit("stopping took too long");
+    }, stopSeconds * 1000);
+    try {
+      await stop();
+    } catch (error) {
+      process.exitCode = 1;
+      log.error({ err: error }, "stopping failed");
+    }
+    clearTimeout(late);
+    await exit("stopped");
+  }
+
+  async function exit(message: string): Promise<void> {
+    log.info(message);
+    const isWritten = await log.flush(0.5);
+    // A thread that waits for the log's reader would keep `process.exit` waiting too.
+    if (!isWritten) process.kill(process.pid, "SIGKILL");
+    process.exit();
+  }
+
+  for (const signal of signals) {
+    process.on(signal, () => void end(signal, 0));
+  }
+  if (process.connected) process.once("disconnect", () => void end("disconnect", 0));
+  for (const event of ["uncaughtException", "unhandledRejection"] as const) {
+    process.on(event, (error: unknown) => {
+      log.fatal({ err: error, event }, "an error nobody caught");
+      void end(event, 1);
+    });
+  }
+  return end;
+}

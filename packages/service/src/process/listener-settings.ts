@@ -1,0 +1,96 @@
+/** The settings that every server has for its two listeners (`lifecycle.ts`). */
+import { availableParallelism } from "node:os";
+
+import { isNetwork } from "../http/address.ts";
+import { integer, list, seconds, type Settings, text, url } from "./config.ts";
+
+/** Each worker has a pool of database connections of its own; more than this is the operator's choice. */
+const MAX_DEFAULT_WORKERS = 4;
+
+/** Definitions for `readSettings`, with the server's own default ports. */
+export function listenerSettings({
+  requestsPerAddress,
+  ...ports
+}: {
+  public: number;
+  private: number;
+  requestsPerAddress: number;
+}) {
+  const port = (standard: number, listener: string) =>
+    integer({
+      default: standard,
+      min: 0,
+      max: 65535,
+      description: `Port of the ${listener} listener`,
+    });
+  return {
+    HOST: text({ default: "0.0.0.0", description: "Address of the public listener" }),
+    PORT: port(ports.public, "public"),
+    PRIVATE_HOST: text({ default: "127.0.0.1", description: "Address of the private listener" }),
+    PRIVATE_PORT: port(ports.private, "private"),
+    TRUSTED_PROXIES: list({
+      default: [],
+      item: isNetwork,
+      form: "IP addresses or CIDR ranges separated by commas",
+      description: "Proxies whose X-Forwarded-For is believed",
+    }),
+    REQUESTS_PER_ADDRESS: integer({
+      default: requestsPerAddress,
+      min: 0,
+      max: 1_000_000,
+      description: "Requests a second that one address may make of the public listener; 0: any",
+    }),
+    WORKERS: integer({
+      optional: true,
+      min: 1,
+      max: 256,
+      description: `Processes that share both ports; one for each core, ${MAX_DEFAULT_WORKERS} at most, if unset`,
+    }),
+    STOP_DELAY_SECONDS: seconds({
+      default: 1,
+      min: 0,
+      max: 60,
+      description: "After SIGTERM requests are taken for so long while /readyz says no",
+    }),
+    OTEL_EXPORTER_OTLP_ENDPOINT: url({
+      optional: true,
+      path: true,
+      description: "A collector of OpenTelemetry's, to which traces go by OTLP/HTTP; none if unset",
+    }),
+    OTEL_TRACES_SAMPLER_ARG: text({
+      default: "1",
+      pattern: /^(?:0|1|0?\.\d{1,9})$/,
+      form: "a number from 0 to 1",
+      description: "Which part of the traces that begin here is kept",
+    }),
+  };
+}
+
+export interface ListenerConfig {
+  public: { host: string; port: number };
+  private: { host: string; port: number };
+  trustedProxies: readonly string[];
+  requestsPerAddress: number;
+  workers: number;
+  stopDelaySeconds: number;
+  /** Undefined: no traces. */
+  traces: { endpoint: string; ratio: number } | undefined;
+}
+
+export function listenerConfig(
+  settings: Settings<ReturnType<typeof listenerSettings>>,
+): ListenerConfig {
+  const endpoint = settings.OTEL_EXPORTER_OTLP_ENDPOINT;
+  return {
+    public: { host: settings.HOST, port: settings.PORT },
+    private: { host: settings.PRIVATE_HOST, port: settings.PRIVATE_PORT },
+    trustedProxies: settings.TRUSTED_PROXIES,
+    requestsPerAddress: settings.REQUESTS_PER_ADDRESS,
+    workers: settings.WORKERS ?? Math.min(availableParallelism(), MAX_DEFAULT_WORKERS),
+    stopDelaySeconds: settings.STOP_DELAY_SECONDS,
+    traces:
+      endpoint === undefined
+        ? undefined
+        : { endpoint, ratio: Number(settings.OTEL_TRACES_SAMPLER_ARG) },
+  };
+}

@@ -1,0 +1,75 @@
+/** A server's process: what it gives the server, and how it ends. It is the whole instance, or one worker. */
+import cluster from "node:cluster";
+
+import type { Clock } from "@daykey/common/clock";
+
+import { runUntilSignal, STOP_SECONDS } from "./lifecycle.ts";
+import type { ListenerConfig } from "./listener-settings.ts";
+import { createLog, type Log, type LogLevel } from "../observe/log.ts";
+import { joinPeers, type Peers } from "./peers.ts";
+import type { Tracing } from "../observe/tracing.ts";
+import { supervise } from "./workers.ts";
+
+/** What a started server is to its process. */
+interface Server {
+  isReady(): boolean;
+  stop(): Promise<void>;
+}
+
+/** What a server is given by its process. */
+export interface Surroundings {
+  readonly log: Log;
+  readonly clock: Clock;
+  /** The workers of this instance, when there are several. */
+  readonly peers?: Peers | undefined;
+  readonly tracing?: Tracing | undefined;
+}
+
+/**
+ * Runs a server until a signal ends it: here when `config.workers` is 1, otherwise as so many
+ * processes, each of which runs this program anew and comes here as a worker.
+ */
+export async function runServer({
+  name,
+  config,
+  clock,
+  start,
+}: {
+  name: string;
+  config: Pick<ListenerConfig, "workers" | "stopDelaySeconds" | "traces"> & { logLevel: LogLevel };
+  clock: Clock;
+  start: (surroundings: Surroundings) => Promise<Server>;
+}): Promise<void> {
+  const { workers, traces } = config;
+  let tracing: Tracing | undefined;
+  const log = createLog({
+    name,
+    level: config.logLevel,
+    isShared: workers > 1,
+    fields: traces && (() => tracing?.logFields() ?? {}),
+  });
+  const stopSeconds = config.stopDelaySeconds + STOP_SECONDS;
+  if (workers > 1 && cluster.isPrimary) return supervise({ count: workers, log, stopSeconds });
+
+  const peers = joinPeers();
+  // A group's SIGHUP is for the supervisor; a process alone cannot be reloaded, so it ends in order.
+  if (peers) process.on("SIGHUP", () => {});
+  if (traces) {
+    const { createTracing } = await import("../observe/tracing.ts");
+    tracing = createTracing({ ...traces, service: name, log });
+  }
+  try {
+    const server = await start({ log, clock, peers, tracing });
+    const signals = ["SIGINT", "SIGTERM", ...(peers ? [] : ["SIGHUP" as const])] as const;
+    const stop = async (): Promise<void> => {
+      await server.stop();
+      await Promise.all([peers?.leave(), tracing?.stop()]);
+    };
+    runUntilSignal({ stop, log, stopSeconds, signals });
+    peers?.serving(server.isReady());
+  } catch (error) {
+    // The channel would keep it alive.
+    cluster.worker?.disconnect();
+    throw error;
+  }
+}

@@ -1,0 +1,199 @@
+/** An instance with two workers as its operator sees it: one address, whatever becomes of either. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { Agent, get } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { scrape } from "../../test/metrics.ts";
+
+const PROGRAM = fileURLToPath(new URL("../../test/workers-process.ts", import.meta.url));
+
+let folder: string;
+let fault: string;
+let child: ChildProcess;
+let output: string;
+let errors: string;
+let ended: Promise<number | null>;
+let url: string;
+let privateUrl: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "daykey-workers-"));
+  fault = join(folder, "fault");
+});
+afterAll(async () => {
+  child.kill("SIGTERM");
+  await ended;
+  await rm(folder, { recursive: true });
+});
+
+function run(): void {
+  child = spawn(process.execPath, [PROGRAM], {
+    env: { ...process.env, WITH_FAULT: fault },
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+  });
+  output = "";
+  errors = "";
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => (output += text));
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => (errors += text));
+  ended = once(child, "exit").then(([code]) => code as number | null);
+}
+
+async function start(): Promise<void> {
+  run();
+  await expect.poll(() => output, SLOW).toContain('"publicPort"');
+  const [, publicPort, privatePort] = /"publicPort":(\d+),"privatePort":(\d+)/.exec(output) ?? [];
+  url = `http://127.0.0.1:${publicPort}`;
+  privateUrl = `http://127.0.0.1:${privatePort}`;
+}
+
+/** The worker that answered; on a connection of its own it is the next one. */
+function pid({ query = "", agent = new Agent() } = {}): Promise<number> {
+  return new Promise((resolve, reject) => {
+    get(`${url}/pid${query}`, { agent, timeout: 10_000 }, (res) => {
+      let text = "";
+      res.on("data", (part: Buffer) => (text += part.toString()));
+      res.on("end", () => resolve((JSON.parse(text) as { pid: number }).pid));
+      res.on("error", reject);
+    })
+      .on("timeout", () => reject(new Error("no answer")))
+      .on("error", reject);
+  });
+}
+
+async function pids(): Promise<number[]> {
+  const all = await Promise.all(Array.from({ length: 6 }, () => pid()));
+  return [...new Set(all)].toSorted((a, b) => a - b);
+}
+
+/** Sends requests until told to stop, half of them on connections of their own; what became of them. */
+function startLoad(parallel: number) {
+  let isOver = false;
+  const result = { answered: 0, failures: [] as unknown[] };
+  const loops = Array.from({ length: parallel }, async (_, number) => {
+    const agent = new Agent({ keepAlive: number % 2 === 0, maxSockets: 1 });
+    while (!isOver) {
+      await pid({ agent }).then(
+        () => (result.answered += 1),
+        (error: unknown) => result.failures.push(error),
+      );
+    }
+  });
+  return {
+    async stop() {
+      isOver = true;
+      await Promise.all(loops);
+      return result;
+    },
+  };
+}
+
+const workersInMetrics = async (): Promise<number[]> => {
+  const starts = (await scrape(privateUrl)).values("process_start_time_seconds");
+  return Object.keys(starts).map((labels) => Number(/worker="(\d)"/.exec(labels)?.[1]));
+};
+const getPrivate = async (path: string) => {
+  const headers = { Connection: "close" };
+  const response = await fetch(privateUrl + path, { headers, signal: AbortSignal.timeout(3000) });
+  return [response.status, await response.json()];
+};
+
+const SLOW = { timeout: 15_000 };
+
+test("two workers share a port, and any of them answers for both", async () => {
+  await start();
+  await expect.poll(pids, SLOW).toHaveLength(2);
+  await expect.poll(workersInMetrics, SLOW).toEqual([1, 2]);
+  for (let times = 0; times < 3; times++) expect(await workersInMetrics()).toEqual([1, 2]);
+  const text = await (await fetch(`${privateUrl}/metrics`)).text();
+  const heads = text.split("\n").filter((line) => line.startsWith("# TYPE "));
+  expect(new Set(heads).size).toBe(heads.length);
+  expect(await getPrivate("/readyz")).toEqual([200, { status: "ready" }]);
+  expect(await getPrivate("/livez")).toEqual([200, { status: "alive" }]);
+});
+
+test("a worker that is killed takes its own requests with it and no other, and is replaced", async () => {
+  const [victim = 0, survivor = 0] = await pids();
+  const parallel = 8;
+  const load = startLoad(parallel);
+  await expect.poll(() => output.length, SLOW).toBeGreaterThan(100_000);
+  process.kill(victim, "SIGKILL");
+  await expect.poll(workersInMetrics, SLOW).toEqual([1, 2]);
+  const { answered, failures } = await load.stop();
+  expect(failures.length).toBeLessThanOrEqual(parallel);
+  expect(answered).toBeGreaterThan(parallel);
+  const after = await pids();
+  expect([after.length, after.includes(victim), after.includes(survivor)]).toEqual([
+    2,
+    false,
+    true,
+  ]);
+  expect(output).toContain('"event":"worker_ended"');
+});
+
+test("SIGHUP under load replaces both workers and fails no request", async () => {
+  const before = await pids();
+  const load = startLoad(8);
+  child.kill("SIGHUP");
+  await expect.poll(() => output, SLOW).toContain('"event":"reloaded"');
+  const { answered, failures } = await load.stop();
+  expect(failures).toEqual([]);
+  expect(answered).toBeGreaterThan(100);
+  const after = await pids();
+  expect(after).toHaveLength(2);
+  expect(after.filter((worker) => before.includes(worker))).toEqual([]);
+  // L3: lines of both, more than a write together, are whole.
+  const lines = output.trimEnd().split("\n");
+  expect(() => lines.map((line) => JSON.parse(line) as unknown)).not.toThrow();
+});
+
+test("a reload whose new worker cannot start leaves the old ones", async () => {
+  const before = await pids();
+  await writeFile(fault, "");
+  child.kill("SIGHUP");
+  await expect.poll(() => output, SLOW).toContain('"event":"reload_failed"');
+  expect(await pids()).toEqual(before);
+  await rm(fault);
+});
+
+test("SIGTERM drains both workers, and the instance ends with 0", async () => {
+  const slow = Promise.all([1, 2].map(() => pid({ query: "?ms=600" })));
+  await pid();
+  child.kill("SIGTERM");
+  await expect.poll(() => output).toContain('"cause":"SIGTERM"');
+  const stopping = { status: "not ready", faults: { server: "stopping" } };
+  expect(await getPrivate("/readyz")).toEqual([503, stopping]);
+  expect(await slow).toHaveLength(2);
+  expect(await ended).toBe(0);
+});
+
+test("an instance with a worker that does not answer is neither alive nor ready; one whose workers all end at once ends with 1", async () => {
+  await start();
+  await expect.poll(pids, SLOW).toHaveLength(2);
+  const workers = await pids();
+  void fetch(`${url}/hang`, { method: "POST" }).catch(() => {});
+  // Every other connection is for the one that hangs.
+  const untilAnswered = (path: string) => getPrivate(path).catch(() => getPrivate(path));
+  const lives = { status: "a worker does not answer" };
+  await expect.poll(() => untilAnswered("/livez"), SLOW).toEqual([503, lives]);
+  const [status, body] = await untilAnswered("/readyz");
+  const { faults } = body as { faults: object };
+  expect([status, Object.values(faults)]).toEqual([503, ["does not answer"]]);
+
+  await writeFile(fault, "");
+  for (const worker of workers) process.kill(worker, "SIGKILL");
+  expect(await ended).toBe(1);
+  expect(output).toContain('"event":"workers_failed"');
+  expect(errors).toContain("a fault");
+}, 60_000);
+
+test("what is wrong at the start is said once, and the instance ends with 1", async () => {
+  run();
+  expect(await ended).toBe(1);
+  expect(errors).toBe("The settings cannot be used:\n  a fault\n");
+});

@@ -1,0 +1,211 @@
+/**
+ * One machine's cores: an instance as a supervisor and its workers, which share both ports
+ * (`node:cluster`). The supervisor takes the connections and hands them out, so none is lost when a
+ * worker goes: it replaces one that ends, and on SIGHUP each in turn, the new one ready before the old
+ * one drains. It does nothing else, so that there is little in it that could fail.
+ */
+import cluster, { type Worker as Process } from "node:cluster";
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { closeUntakenConnections } from "./handed-connections.ts";
+import { runUntilSignal } from "./lifecycle.ts";
+import type { Log } from "../observe/log.ts";
+import { type FromWorker, type ToWorker, workerEnvironment } from "./peers.ts";
+
+/** How long a worker may take to be ready: before it listens all the same, or a reload is given up. */
+const REPLACEMENT_PATIENCE_SECONDS = 5;
+const RELOAD_PATIENCE_SECONDS = 30;
+
+/** A worker that lived so long has not failed at once. */
+const SETTLED_SECONDS = 10;
+const FIRST_PAUSE_SECONDS = 0.1;
+const LAST_PAUSE_SECONDS = 5;
+/** So many short lives in a row, with no worker left that serves, end the instance. */
+const MAX_FAILURES = 3;
+
+const ANSWER_SECONDS = 2;
+/** A worker that was told to stop and has not so long after its own limit is ended. */
+const STOP_MARGIN_SECONDS = 1;
+
+interface Worker {
+  readonly number: number;
+  readonly process: Process;
+  readonly startedAt: number;
+  isServing: boolean;
+  /** It listens and is ready, or is not, or has ended before. */
+  readonly begun: Promise<"ready" | "unready" | "ended">;
+  readonly ended: Promise<void>;
+}
+
+/** Runs so many workers, each this program anew, until a signal ends them. */
+export async function supervise({
+  count,
+  log,
+  stopSeconds,
+}: {
+  count: number;
+  log: Log;
+  stopSeconds: number;
+}): Promise<void> {
+  /** By number; one that drains after a reload is not here any more. */
+  const current = new Map<number, Worker>();
+  const living = new Set<Worker>();
+  const questions = new Map<number, { of: Worker; answered: (answer: unknown) => void }>();
+  let lastQuestion = 0;
+  let isStopping = false;
+  let reloading: Promise<void> | undefined;
+  let isReloadAsked = false;
+
+  function start(number: number, patienceSeconds: number): Worker {
+    const process = cluster.fork(workerEnvironment(number, patienceSeconds));
+    closeUntakenConnections(process);
+    const begun = Promise.withResolvers<"ready" | "unready" | "ended">();
+    const ended = Promise.withResolvers<void>();
+    const worker: Worker = {
+      number,
+      process,
+      startedAt: seconds(),
+      isServing: false,
+      begun: begun.promise,
+      ended: ended.promise,
+    };
+    living.add(worker);
+    process.on("message", (message: FromWorker) => {
+      if (message.kind === "serving") {
+        worker.isServing = true;
+        begun.resolve(message.isReady ? "ready" : "unready");
+      } else if (message.kind === "ask") {
+        const { question } = message;
+        void askAll(question).then((answers) =>
+          tell(worker, { kind: "answers", question, answers }),
+        );
+      } else if (message.kind === "leave") {
+        tell(worker, { kind: "left" });
+      } else {
+        questions.get(message.id)?.answered(message.answer);
+      }
+    });
+    // A message to one that is about to end may fail; its end is what counts.
+    process.on("error", () => {});
+    process.on("exit", (code, signal) => {
+      living.delete(worker);
+      worker.isServing = false;
+      for (const { of, answered } of questions.values()) if (of === worker) answered(null);
+      const isExpected = isStopping || current.get(number) !== worker;
+      if (!isExpected)
+        log.error({ event: "worker_ended", worker: number, code, signal }, "a worker ended");
+      begun.resolve("ended");
+      ended.resolve();
+    });
+    return worker;
+  }
+
+  function tell(worker: Worker, message: ToWorker): void {
+    if (worker.process.isConnected()) worker.process.send(message, () => {});
+  }
+
+  function askAll(question: string): Promise<[number, unknown][]> {
+    const asked = isStopping ? [] : [...current.values()].filter(({ isServing }) => isServing);
+    return Promise.all(
+      asked.map(async (worker): Promise<[number, unknown]> => [
+        worker.number,
+        await ask(worker, question),
+      ]),
+    );
+  }
+
+  async function ask(of: Worker, question: string): Promise<unknown> {
+    const id = ++lastQuestion;
+    const { promise, resolve } = Promise.withResolvers<unknown>();
+    questions.set(id, { of, answered: resolve });
+    const timer = setTimeout(resolve, ANSWER_SECONDS * 1000, null);
+    tell(of, { kind: "question", id, question });
+    const answer = await promise;
+    clearTimeout(timer);
+    questions.delete(id);
+    return answer;
+  }
+
+  /** Puts another in the place of a worker that ended by itself, for as long as the instance lives. */
+  async function keep(number: number): Promise<void> {
+    let failures = 0;
+    while (!isStopping) {
+      const worker = current.get(number);
+      await worker?.ended;
+      if (current.get(number) !== worker) continue;
+      const hasSettled = worker && seconds() - worker.startedAt >= SETTLED_SECONDS;
+      failures = hasSettled ? 0 : failures + 1;
+      if (failures >= MAX_FAILURES && ![...living].some(({ isServing }) => isServing)) {
+        log.fatal({ event: "workers_failed" }, "the workers end as soon as they start");
+        return endInstance("workers_failed", 1);
+      }
+      if (failures > 0) {
+        const pause = Math.min(FIRST_PAUSE_SECONDS * 2 ** (failures - 1), LAST_PAUSE_SECONDS);
+        await sleep(pause * 1000);
+      }
+      if (isStopping || current.get(number) !== worker) continue;
+      current.set(number, start(number, REPLACEMENT_PATIENCE_SECONDS));
+    }
+  }
+
+  /** Replaces every worker, one after the other; the first that does not become ready ends the reload. */
+  async function reload(): Promise<void> {
+    log.info({ event: "reload_begun" }, "reloading");
+    for (let number = 1; number <= count && !isStopping; number++) {
+      const next = start(number, RELOAD_PATIENCE_SECONDS);
+      const outcome = await next.begun;
+      if (outcome !== "ready") {
+        log.error({ event: "reload_failed", worker: number, outcome }, "the old workers go on");
+        await end(next);
+        return;
+      }
+      const old = current.get(number);
+      current.set(number, next);
+      if (old) await end(old);
+    }
+    log.info({ event: "reloaded" }, "reloaded");
+  }
+
+  async function end(worker: Worker): Promise<void> {
+    worker.process.process.kill("SIGTERM");
+    const late = setTimeout(
+      () => worker.process.process.kill("SIGKILL"),
+      (stopSeconds + STOP_MARGIN_SECONDS) * 1000,
+    );
+    await worker.ended;
+    clearTimeout(late);
+  }
+
+  const first = start(1, 0);
+  current.set(1, first);
+  // One speaks for all about what is wrong with settings, ports or the database.
+  if ((await first.begun) === "ended") {
+    process.exitCode = 1;
+    return;
+  }
+  for (let number = 2; number <= count; number++) current.set(number, start(number, 0));
+
+  const endInstance = runUntilSignal({
+    log,
+    stopSeconds: stopSeconds + 2 * STOP_MARGIN_SECONDS,
+    async stop() {
+      isStopping = true;
+      await Promise.all([...living].map(end));
+    },
+  });
+  process.on("SIGHUP", () => {
+    isReloadAsked = true;
+    reloading ??= (async () => {
+      while (isReloadAsked && !isStopping) {
+        isReloadAsked = false;
+        await reload();
+      }
+      reloading = undefined;
+    })();
+  });
+  await Promise.all(Array.from(current.keys(), keep));
+}
+
+function seconds(): number {
+  return performance.now() / 1000;
+}
