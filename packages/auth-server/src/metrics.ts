@@ -6,7 +6,7 @@ import type { Clock } from "@daykey/common/clock";
 import { PATHS } from "@daykey/common/protocol";
 import type { Metrics, RequestOutcome } from "@daykey/service/observe/metrics";
 import type { ChangeWatcher } from "./changes/watcher.ts";
-import type { EndingSecrets } from "./clients/ending-secrets.ts";
+import type { EndingSecrets } from "./registration/ending-secrets.ts";
 import type { KeyRing } from "./keys/key-ring.ts";
 import type { LiveSet } from "./revocation/live-set.ts";
 

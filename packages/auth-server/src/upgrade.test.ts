@@ -5,7 +5,7 @@ import { migrate } from "@daykey/service/database/migrate";
 import { createTestDatabase, type TestDatabase } from "@daykey/service/test/database";
 import { afterEach, expect, test } from "vitest";
 import { API, startAuthServer, type TestAuthServer, type TestClient } from "../test/auth-server.ts";
-import { createSecretMaker } from "./clients/secrets.ts";
+import { createSecretMaker } from "./registration/secrets.ts";
 import { MIGRATIONS } from "./migrate.ts";
 
 const SCHEMA = "daykey";

@@ -5,7 +5,7 @@ import { createTestLog } from "@daykey/service/test/log";
 import type { AssertionAlgorithm } from "@daykey/common/protocol";
 import { registrableKey } from "../src/clients/client-key.ts";
 import type { ClientRegistration } from "../src/clients/client.ts";
-import { createRegisteredKeysStore } from "../src/clients/registered-keys-store.ts";
+import { createRegisteredKeysStore } from "../src/registration/registered-keys-store.ts";
 import { ISSUER, type Answer, type TestAuthServer, type TestClient } from "./auth-server.ts";
 
 export const ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";

@@ -4,9 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ClientRegistration } from "@daykey/auth-server/clients/client";
 import { createClientsStore } from "@daykey/auth-server/clients/clients-store";
-import { credentialFileOf } from "@daykey/auth-server/clients/credential-file";
-import { createClientRegistrar, type IssuedSecret } from "@daykey/auth-server/clients/register";
-import { createSecretMaker } from "@daykey/auth-server/clients/secrets";
+import { credentialFileOf } from "@daykey/auth-server/registration/credential-file";
+import {
+  createClientRegistrar,
+  type IssuedSecret,
+} from "@daykey/auth-server/registration/register";
+import { createSecretMaker } from "@daykey/auth-server/registration/secrets";
 import { generateMasterKey } from "@daykey/auth-server/keys/master-key";
 import { migrateAuthServer } from "@daykey/auth-server/migrate";
 import { createResourcesStore } from "@daykey/auth-server/resources/resources-store";

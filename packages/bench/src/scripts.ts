@@ -1,7 +1,7 @@
 /** What clients send: ready-made requests, one-time hashes made ahead, and refresh tokens in turn. */
 import { randomBytes } from "node:crypto";
-import { hashPrimitives } from "@daykey/auth-server/clients/secrets";
-import type { IssuedSecret } from "@daykey/auth-server/clients/register";
+import { hashPrimitives } from "@daykey/auth-server/clients/verifiers";
+import type { IssuedSecret } from "@daykey/auth-server/registration/register";
 import { PATHS } from "@daykey/common/protocol";
 import { dayFormHash, oneTimeHash } from "@daykey/common/secret-hash";
 import { post } from "./connection.ts";

@@ -5,7 +5,7 @@ import * as oauth from "oauth4webapi";
 import * as openid from "openid-client";
 import { ClientCredentials } from "simple-oauth2";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { hashPrimitives } from "@daykey/auth-server/clients/secrets";
+import { hashPrimitives } from "@daykey/auth-server/clients/verifiers";
 import { dayFormHash } from "@daykey/common/secret-hash";
 import { type CredentialFile, startStack } from "../test/stack.ts";
 

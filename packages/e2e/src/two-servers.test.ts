@@ -1,5 +1,5 @@
 /** What must hold across processes: no state of one server decides. */
-import { hashPrimitives } from "@daykey/auth-server/clients/secrets";
+import { hashPrimitives } from "@daykey/auth-server/clients/verifiers";
 import { dayKey } from "@daykey/common/secret-hash";
 import { formatDay, dayOf } from "@daykey/common/clock";
 import { afterAll, beforeAll, expect, test } from "vitest";

@@ -1,8 +1,8 @@
 /** Two auth-servers as real processes over one database, with the demo client. */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import type { CredentialFile } from "@daykey/auth-server/clients/credential-file";
-import { hashPrimitives } from "@daykey/auth-server/clients/secrets";
+import type { CredentialFile } from "@daykey/auth-server/registration/credential-file";
+import { hashPrimitives } from "@daykey/auth-server/clients/verifiers";
 import { PATHS } from "@daykey/common/protocol";
 import { dayFormHash, kidOfSecret, oneTimeHash } from "@daykey/common/secret-hash";
 import { readConfig } from "@daykey/local/config";

@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { Agent, request } from "node:https";
 import { promisify } from "node:util";
-import { hashPrimitives } from "@daykey/auth-server/clients/secrets";
+import { hashPrimitives } from "@daykey/auth-server/clients/verifiers";
 import { dayFormHash } from "@daykey/common/secret-hash";
 import { ROOT, sleep } from "./stack.ts";
 

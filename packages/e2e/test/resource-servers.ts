@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ServerProcess, startServerProcess } from "@daykey/local/server-process";
 import { dayFormHash } from "@daykey/common/secret-hash";
-import { hashPrimitives } from "@daykey/auth-server/clients/secrets";
+import { hashPrimitives } from "@daykey/auth-server/clients/verifiers";
 import { freePorts } from "@daykey/service/test/free-ports";
 import type { TwoServers } from "./two-servers.ts";
 

@@ -7,10 +7,10 @@ import {
   readCredentialFile,
   registerIntoFile,
   writeCredentialFile,
-} from "@daykey/auth-server/clients/credential-file";
-import { ensureFirstAdmin } from "@daykey/auth-server/clients/first-admin";
-import { createClientRegistrar } from "@daykey/auth-server/clients/register";
-import { createSecretMaker } from "@daykey/auth-server/clients/secrets";
+} from "@daykey/auth-server/registration/credential-file";
+import { ensureFirstAdmin } from "@daykey/auth-server/registration/first-admin";
+import { createClientRegistrar } from "@daykey/auth-server/registration/register";
+import { createSecretMaker } from "@daykey/auth-server/registration/secrets";
 import { createResourcesStore } from "@daykey/auth-server/resources/resources-store";
 import type { Clock } from "@daykey/common/clock";
 import { createDatabase } from "@daykey/service/database/database";

@@ -2,8 +2,8 @@
  * The main job, once, over HTTP as any client does it: today's hash, a token, the time, a prime, the
  * refresh, the time again. Each step is shown; the first that fails is named.
  */
-import type { CredentialFile } from "@daykey/auth-server/clients/credential-file";
-import { hashPrimitives } from "@daykey/auth-server/clients/secrets";
+import type { CredentialFile } from "@daykey/auth-server/registration/credential-file";
+import { hashPrimitives } from "@daykey/auth-server/clients/verifiers";
 import { type Clock, formatDate } from "@daykey/common/clock";
 import { dayFormHash } from "@daykey/common/secret-hash";
 import { LocalError } from "./local-error.ts";

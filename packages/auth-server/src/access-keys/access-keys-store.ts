@@ -6,8 +6,8 @@
 import { type Quota, readQuotas } from "@daykey/common/quota";
 import type { SignatureAlgorithm } from "@daykey/common/signed-request";
 import type { Database, Queryable } from "@daykey/service/database/database";
-import { hasClient, tellCredentialRevoked } from "../clients/credential-rows-store.ts";
-import type { Transaction } from "../clients/clients-store.ts";
+import { tellCredentialRevoked } from "../registration/credential-rows-store.ts";
+import { hasClient, type Transaction } from "../clients/clients-store.ts";
 import type { Sealer } from "../keys/sealing.ts";
 import { fromRowUri, toRowUri } from "../resources/resources-store.ts";
 import type {

@@ -6,7 +6,7 @@
 import { OAuthError } from "@daykey/common/oauth-error";
 import { PATHS } from "@daykey/common/protocol";
 import { type AppRouter, createRouter } from "@daykey/service/http/router";
-import type { ReadAuthenticated } from "../token/client-endpoint.ts";
+import type { ReadAuthenticated } from "../authentication/client-endpoint.ts";
 import { INACTIVE, type PresentedKeys } from "./present.ts";
 
 export function createSignatureKeyEndpoint({

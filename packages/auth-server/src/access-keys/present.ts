@@ -7,7 +7,7 @@ import { idOfApiKey, isKeyId } from "@daykey/common/api-key";
 import type { KeyClaims } from "@daykey/common/key-claims";
 import { OAuthError } from "@daykey/common/oauth-error";
 import { formatScope, intersection } from "@daykey/common/scope";
-import type { LastUsed } from "../clients/last-used.ts";
+import type { LastUsed } from "../authentication/last-used.ts";
 import { quotasFor } from "../clients/quotas.ts";
 import { CannotUnseal } from "../keys/sealing.ts";
 import type { KeyMaterial } from "./access-key.ts";

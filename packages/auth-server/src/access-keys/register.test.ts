@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { type AccessKeyBench, publicJwk, startAccessKeyBench } from "../../test/access-keys.ts";
 import { statusesOf } from "../../test/admin.ts";
 import { API, ISSUER, startAuthServer } from "../../test/auth-server.ts";
-import { createRegistrationsStore } from "../clients/registrations-store.ts";
+import { createRegistrationsStore } from "../registration/registrations-store.ts";
 import { openMasterKey } from "../keys/master-key.ts";
 import { createSealer } from "../keys/sealing.ts";
 import { createResourcesStore } from "../resources/resources-store.ts";

@@ -8,7 +8,7 @@ import {
   MAX_LIVE_KEYS,
   type RegisteredKey,
   type RegisteredKeysStore,
-} from "../clients/registered-keys-store.ts";
+} from "../registration/registered-keys-store.ts";
 import { unknownClient } from "./clients.ts";
 import type { Recorder } from "./recorder.ts";
 import { PARAMETERS, route, type Route } from "./route.ts";

@@ -1,6 +1,6 @@
 /** The cursors of the list of clients: where a page ended, in the order that was asked for. */
 import { parseInstant } from "@daykey/common/clock";
-import type { ClientOrder, ClientPlace } from "../clients/registrations-store.ts";
+import type { ClientOrder, ClientPlace } from "../registration/registrations-store.ts";
 import { decodeCursor, encodeCursor, invalidCursor } from "./cursor.ts";
 
 const BY_ID = /^client_id ([A-Za-z0-9._~-]{1,64})$/;

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { formatInstant } from "@daykey/common/clock";
 import { AUTH_METHODS, CLIENT_ID, GRANT_TYPES } from "@daykey/common/protocol";
 import { ACCESS_TOKEN_FORMATS, type ClientRegistration } from "../clients/client.ts";
-import type { RegisteredClient } from "../clients/registrations-store.ts";
+import type { RegisteredClient } from "../registration/registrations-store.ts";
 import { quotaList, quotasViewOf } from "./quota-schema.ts";
 import { secretBody } from "./secret-schema.ts";
 import { instant, text } from "./schema-parts.ts";

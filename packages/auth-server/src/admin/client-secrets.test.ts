@@ -6,7 +6,7 @@ import { dayFormHash, dayKey, formatSecret, secretBody } from "@daykey/common/se
 import { createTestAdmin, statusesOf, type TestAdmin } from "../../test/admin.ts";
 import { startAuthServer, type TestAuthServer, type TestClient } from "../../test/auth-server.ts";
 import type { Json } from "../../test/openapi.ts";
-import { hashPrimitives } from "../clients/secrets.ts";
+import { hashPrimitives } from "../clients/verifiers.ts";
 
 let server: TestAuthServer;
 let admin: TestAdmin;

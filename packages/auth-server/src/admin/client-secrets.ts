@@ -2,8 +2,8 @@
 import { ProblemError } from "@daykey/service/http/problem-error";
 import type { AddedSecret } from "../clients/clients-store.ts";
 import { formatInstant } from "@daykey/common/clock";
-import type { ClientRegistrar, RegisteredSecret } from "../clients/register.ts";
-import type { SecretsStore } from "../clients/secrets-store.ts";
+import type { ClientRegistrar, RegisteredSecret } from "../registration/register.ts";
+import type { SecretsStore } from "../registration/secrets-store.ts";
 import { unknownClient } from "./clients.ts";
 import type { Recorder } from "./recorder.ts";
 import { route, type Route } from "./route.ts";

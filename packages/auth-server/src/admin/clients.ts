@@ -1,14 +1,14 @@
 /** `/clients`: what an operator decides about clients, and their end. */
 import { z } from "zod";
 import { ProblemError } from "@daykey/service/http/problem-error";
-import type { ClientRegistrar, RegisteredSecret } from "../clients/register.ts";
+import type { ClientRegistrar, RegisteredSecret } from "../registration/register.ts";
 import {
   CLIENT_ORDERS,
   type ClientSwitch,
   type RecordClientChange,
   type RegisteredClient,
   type RegistrationsStore,
-} from "../clients/registrations-store.ts";
+} from "../registration/registrations-store.ts";
 import { randomKid } from "../random-kid.ts";
 import type { AuditAction } from "../audit/events.ts";
 import { cursorOf, placeOf } from "./client-place.ts";

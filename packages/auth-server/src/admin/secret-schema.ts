@@ -1,9 +1,9 @@
 /** Secrets as the admin API takes and shows them. The secret itself is shown once, when it is made. */
 import { z } from "zod";
 import { DAY_SECONDS, formatInstant } from "@daykey/common/clock";
-import type { AnySecretRequest, RegisteredSecret } from "../clients/register.ts";
-import { MAX_SECRET_DAYS } from "../clients/secrets.ts";
-import type { SecretState } from "../clients/secrets-store.ts";
+import type { AnySecretRequest, RegisteredSecret } from "../registration/register.ts";
+import { MAX_SECRET_DAYS } from "../registration/secrets.ts";
+import type { SecretState } from "../registration/secrets-store.ts";
 import { instant } from "./schema-parts.ts";
 
 /** A secret of `MAX_SECRET_DAYS` begins and ends within a day. */

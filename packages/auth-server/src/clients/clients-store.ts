@@ -4,8 +4,7 @@ import { toRowUri } from "../resources/resources-store.ts";
 import type { Client, ClientRegistration } from "./client.ts";
 import { type ClientKey, usableKeys } from "./client-key.ts";
 import { fromRegistrationRow, type RegistrationRow, registrationValues } from "./client-row.ts";
-import { hasClient } from "./credential-rows-store.ts";
-import type { StoredSecret } from "./secrets.ts";
+import type { StoredSecret } from "./verifiers.ts";
 
 /** A live secret as far as requests around one day need it. */
 export interface LiveSecret {
@@ -95,6 +94,19 @@ interface ClientSecretRow extends FoundRow {
 const MAX_LIVE_SECRETS = 2;
 const VERIFIER_BYTES = 32;
 const NONE = Buffer.alloc(0);
+
+/** Whether the client exists; `for update` also keeps other changes to it out until the end. */
+export async function hasClient(
+  queryable: Queryable,
+  clientId: string,
+  lock: "" | "for update" = "",
+): Promise<boolean> {
+  const { rowCount } = await queryable.query({
+    text: `select from daykey.clients where client_id = $1 and deleted_at is null ${lock}`,
+    values: [clientId],
+  });
+  return rowCount > 0;
+}
 
 export function createClientsStore(
   database: Database,

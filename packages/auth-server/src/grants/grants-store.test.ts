@@ -13,7 +13,7 @@ import {
   readToken,
   rotate,
 } from "../../test/refresh.ts";
-import { createReplayStore } from "../clients/replay-store.ts";
+import { createReplayStore } from "../authentication/replay-store.ts";
 import { createGrantsStore, type GrantsStore, type Presentation } from "./grants-store.ts";
 
 let server: TestAuthServer;

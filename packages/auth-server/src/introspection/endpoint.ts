@@ -12,9 +12,9 @@ import { INACTIVE, type PresentedKeys } from "../access-keys/present.ts";
 import type { Client } from "../clients/client.ts";
 import type { GrantsStore } from "../grants/grants-store.ts";
 import type { ResourceDirectory } from "../resources/resource-directory.ts";
-import type { IsAlive } from "../revocation/liveness.ts";
-import type { AccessTokenReader } from "../token/access-token-reader.ts";
-import type { ReadAuthenticated } from "../token/client-endpoint.ts";
+import type { IsAlive } from "../issuer-access/liveness.ts";
+import type { AccessTokenReader } from "../issuer-access/access-token-reader.ts";
+import type { ReadAuthenticated } from "../authentication/client-endpoint.ts";
 import type { RefreshFault } from "../token/refresh-token.ts";
 import type { RefreshTokenReader } from "../token/refresh-token-reader.ts";
 

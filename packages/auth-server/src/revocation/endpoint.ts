@@ -7,8 +7,8 @@ import { PATHS } from "@daykey/common/protocol";
 import { type AppRouter, createRouter } from "@daykey/service/http/router";
 import type { VerifiedClient } from "../clients/client.ts";
 import type { GrantsStore } from "../grants/grants-store.ts";
-import type { AccessTokenReader } from "../token/access-token-reader.ts";
-import type { ReadAuthenticated } from "../token/client-endpoint.ts";
+import type { AccessTokenReader } from "../issuer-access/access-token-reader.ts";
+import type { ReadAuthenticated } from "../authentication/client-endpoint.ts";
 import type { RefreshTokenReader } from "../token/refresh-token-reader.ts";
 import type { RevocationsStore } from "./revocations-store.ts";
 

@@ -3,7 +3,7 @@ import { OAuthError } from "@daykey/common/oauth-error";
 import { PATHS } from "@daykey/common/protocol";
 import type { Clock } from "@daykey/common/clock";
 import { type AppRouter, createRouter } from "@daykey/service/http/router";
-import type { BearerAuthorizer } from "./bearer.ts";
+import type { BearerAuthorizer } from "../issuer-access/bearer.ts";
 import { createFeedStream } from "./feed.ts";
 import type { LiveSet } from "./live-set.ts";
 

@@ -9,7 +9,7 @@ import { GRANT_TYPES, type GrantType, PATHS } from "@daykey/common/protocol";
 import { answerJson } from "@daykey/service/http/json-answer";
 import { type AppContext, type AppRouter, createRouter } from "@daykey/service/http/router";
 import type { Client } from "../clients/client.ts";
-import type { ReadAuthenticated, ReadParameters } from "./client-endpoint.ts";
+import type { ReadAuthenticated, ReadParameters } from "../authentication/client-endpoint.ts";
 import type { Authorize } from "./grant-type.ts";
 import type { Issued, TokenIssuer } from "./issuer.ts";
 

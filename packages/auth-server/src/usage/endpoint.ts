@@ -11,7 +11,7 @@ import { readJson } from "@daykey/service/http/json-body";
 import { type AppRouter, createRouter } from "@daykey/service/http/router";
 import { z } from "zod";
 import type { ResourceDirectory } from "../resources/resource-directory.ts";
-import type { BearerAuthorizer } from "../revocation/bearer.ts";
+import type { BearerAuthorizer } from "../issuer-access/bearer.ts";
 import type { UsageStore } from "./usage-store.ts";
 
 const REPORT_SCOPE = "introspect";

@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { readCredentialFile } from "@daykey/auth-server/clients/credential-file";
+import { readCredentialFile } from "@daykey/auth-server/registration/credential-file";
 import { runCommandLine } from "@daykey/service/process/command-line";
 import { LocalError } from "../local-error.ts";
 import { doMainJob } from "../main-job.ts";

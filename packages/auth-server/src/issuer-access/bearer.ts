@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { AccessTokenClaims } from "@daykey/common/access-token";
 import { readBearer } from "@daykey/common/bearer";
 import { OAuthError } from "@daykey/common/oauth-error";
-import type { AccessTokenReader } from "../token/access-token-reader.ts";
+import type { AccessTokenReader } from "./access-token-reader.ts";
 import type { IsAlive } from "./liveness.ts";
 
 export interface BearerAuthorizer {

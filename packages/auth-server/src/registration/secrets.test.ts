@@ -4,7 +4,8 @@ import argon2 from "argon2";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { acceptedDays, DAY_SECONDS, dayOf } from "@daykey/common/clock";
 import { startAuthServer, type TestAuthServer, type TestClient } from "../../test/auth-server.ts";
-import { createSecretMaker, dayKeyOf, verifierOf } from "./secrets.ts";
+import { createSecretMaker } from "./secrets.ts";
+import { dayKeyOf, verifierOf } from "../clients/verifiers.ts";
 
 const NOW = 1_795_262_400.25; // 2026-11-21T12:00:00Z
 const CHOSEN = "correct horse battery staple";

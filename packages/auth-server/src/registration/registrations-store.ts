@@ -7,9 +7,13 @@ import type { Quota } from "@daykey/common/quota";
 import type { Database, Queryable } from "@daykey/service/database/database";
 import { ProblemError } from "@daykey/service/http/problem-error";
 import { toRowUri } from "../resources/resources-store.ts";
-import { ADMIN_SCOPE, type AccessTokenFormat, type ClientRegistration } from "./client.ts";
-import { fromRegistrationRow, type RegistrationRow, registrationValues } from "./client-row.ts";
-import type { Transaction } from "./clients-store.ts";
+import { ADMIN_SCOPE, type AccessTokenFormat, type ClientRegistration } from "../clients/client.ts";
+import {
+  fromRegistrationRow,
+  type RegistrationRow,
+  registrationValues,
+} from "../clients/client-row.ts";
+import type { Transaction } from "../clients/clients-store.ts";
 
 export interface RegisteredClient extends ClientRegistration {
   enabled: boolean;

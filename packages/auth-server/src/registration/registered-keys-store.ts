@@ -1,8 +1,8 @@
 /** Public keys that an operator registered for a client that signs its assertions (RFC 7523). */
 import type { JWK } from "jose";
 import type { Database } from "@daykey/service/database/database";
-import { hasClient, tellCredentialRevoked } from "./credential-rows-store.ts";
-import type { Transaction } from "./clients-store.ts";
+import { tellCredentialRevoked } from "./credential-rows-store.ts";
+import { hasClient, type Transaction } from "../clients/clients-store.ts";
 
 export interface NewRegisteredKey {
   kid: string;

@@ -12,10 +12,10 @@ import {
   parseSecretHash,
   type PresentedHash,
 } from "@daykey/common/secret-hash";
-import type { SecretSlot } from "./client.ts";
-import type { ClientEntry } from "./client-cache.ts";
+import type { SecretSlot } from "../clients/client.ts";
+import type { ClientEntry } from "../clients/client-cache.ts";
 import type { SecretCredential } from "./credential.ts";
-import { dayKeyOf, verifierOf } from "./secrets.ts";
+import { dayKeyOf, verifierOf } from "../clients/verifiers.ts";
 
 /** What was proved, by which secret, and what an allowed one still has to pass. */
 export interface Proof {

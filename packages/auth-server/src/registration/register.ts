@@ -7,17 +7,17 @@ import { AUTH_METHODS, CLIENT_ID, GRANT_TYPES } from "@daykey/common/protocol";
 import { isScopeToken } from "@daykey/common/scope";
 import { ProblemError } from "@daykey/service/http/problem-error";
 import type { ResourcesStore } from "../resources/resources-store.ts";
-import type { ClientRegistration } from "./client.ts";
-import type { AddedSecret, ClientsStore, Transaction } from "./clients-store.ts";
-import { isJwksUri } from "./jwks-fetch.ts";
-import { quotaFault } from "./quotas.ts";
+import type { ClientRegistration } from "../clients/client.ts";
+import type { AddedSecret, ClientsStore, Transaction } from "../clients/clients-store.ts";
+import { isJwksUri } from "../authentication/jwks-fetch.ts";
+import { quotaFault } from "../clients/quotas.ts";
 import {
   type BroughtVerifiers,
   type SecretMaker,
   type SecretRequest,
-  type StoredSecret,
   storedVerifiers,
 } from "./secrets.ts";
+import type { StoredSecret } from "../clients/verifiers.ts";
 
 /** What the client is told, once. */
 export interface IssuedSecret {

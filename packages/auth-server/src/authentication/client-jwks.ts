@@ -6,7 +6,7 @@
 import { LRUCache } from "lru-cache";
 import type { Clock } from "@daykey/common/clock";
 import type { Log } from "@daykey/service/observe/log";
-import { type ClientKey, usableKeys } from "./client-key.ts";
+import { type ClientKey, usableKeys } from "../clients/client-key.ts";
 import type { FetchKeySet } from "./jwks-fetch.ts";
 
 export interface ClientJwks {

@@ -13,7 +13,7 @@ import {
   type TestClient,
 } from "../../test/auth-server.ts";
 import { createResourcesStore } from "../resources/resources-store.ts";
-import { type ClientsStore, createClientsStore } from "./clients-store.ts";
+import { type ClientsStore, createClientsStore } from "../clients/clients-store.ts";
 import { CredentialFileError, readCredentialFile, registerIntoFile } from "./credential-file.ts";
 import { ensureFirstAdmin } from "./first-admin.ts";
 import { type ClientRegistrar, createClientRegistrar } from "./register.ts";

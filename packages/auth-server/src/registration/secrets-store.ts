@@ -1,8 +1,8 @@
 /** Secrets as an operator sees and ends them; adding one is `clients-store.ts`. */
 import type { Database } from "@daykey/service/database/database";
-import { hasClient, tellCredentialRevoked } from "./credential-rows-store.ts";
-import type { Transaction } from "./clients-store.ts";
-import type { StoredSecret } from "./secrets.ts";
+import { tellCredentialRevoked } from "./credential-rows-store.ts";
+import { hasClient, type Transaction } from "../clients/clients-store.ts";
+import type { StoredSecret } from "../clients/verifiers.ts";
 
 /** All that can be told of a secret; times are epoch seconds, by the database's clock. */
 export interface SecretState {

@@ -2,7 +2,7 @@
  * Making a client's secret: what the client is given once and the verifiers that are kept.
  * A verifier is S(day key); from it no day key, root or secret can be had (docs/protocol.md §1).
  */
-import { createHmac, hash, randomBytes } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
 import argon2 from "argon2";
 import { fromHex } from "@daykey/common/bytes";
 import {
@@ -15,9 +15,7 @@ import {
 } from "@daykey/common/clock";
 import {
   ARGON2ID,
-  dayKeyMessage,
   formatSecret,
-  type HashPrimitives,
   isChosenSecret,
   isKid,
   isSalt,
@@ -26,6 +24,7 @@ import {
 } from "@daykey/common/secret-hash";
 import { ProblemError } from "@daykey/service/http/problem-error";
 import { randomKid } from "../random-kid.ts";
+import { dayKeyOf, hashPrimitives, type StoredSecret, verifierOf } from "../clients/verifiers.ts";
 import { createGate, GateFull } from "./gate.ts";
 
 const DEFAULT_SECRET_DAYS = 366;
@@ -46,22 +45,6 @@ export interface BroughtVerifiers {
   firstDay: string;
   /** 64 lowercase hex each, one a day without gaps. The secret ends with the last one's day. */
   verifiers: readonly string[];
-}
-
-/** The row of a secret: everything the server keeps of it. */
-export interface StoredSecret {
-  kid: string;
-  kind: SecretRequest["kind"] | BroughtVerifiers["kind"];
-  /** 32 lowercase hex. */
-  salt: string;
-  /** Days since 1970-01-01 of the first verifier. */
-  firstDay: number;
-  /** 32 bytes a day. */
-  verifiers: Buffer;
-  /** The same of the seed-compatible hash, of a generated secret where the server makes them. */
-  seedVerifiers?: Buffer;
-  /** Epoch seconds. */
-  expiresAt: number;
 }
 
 /** A secret just made. `clientSecret` is shown once and then forgotten. */
@@ -111,26 +94,10 @@ export function storedVerifiers(brought: BroughtVerifiers, now: number): StoredS
   return { kid, kind, salt, firstDay, verifiers: Buffer.concat(bytes), expiresAt };
 }
 
-export const hashPrimitives: HashPrimitives = {
-  sha256: (data) => hash("sha256", data, "buffer"),
-  hmacSha256: (key, message) => createHmac("sha256", key).update(message).digest(),
-};
-
-/** The day key of a root, synchronously: two hashes, as for Basic and post. */
-export function dayKeyOf(root: string, salt: string, day: number): Buffer {
-  return createHmac("sha256", root)
-    .update(dayKeyMessage(formatDay(day), salt))
-    .digest();
-}
-
 /** S(hash text) of the seed-compatible hash of a date. */
 function seedVerifierOf(secret: string, salt: string, day: number): Buffer {
   const hmac = createHmac("sha1", secret).update(seedHashMessage(formatDay(day), salt));
   return verifierOf(Buffer.from(hmac.digest("hex")));
-}
-
-export function verifierOf(dayKey: Uint8Array): Buffer {
-  return hash("sha256", dayKey, "buffer");
 }
 
 function lifeOutOfBounds(): ProblemError {

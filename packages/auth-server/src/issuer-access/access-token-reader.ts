@@ -7,7 +7,7 @@ import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { type AccessTokenClaims, readAccessTokenClaims } from "@daykey/common/access-token";
 import type { KeyRing } from "../keys/key-ring.ts";
-import { readOpaqueToken } from "./opaque-token.ts";
+import { readOpaqueToken } from "../token/opaque-token.ts";
 
 /** A genuine access token. */
 export interface ReadAccessToken {

@@ -5,7 +5,7 @@ import { dayOf, formatDate, formatDay } from "@daykey/common/clock";
 import { seedHashMessage } from "@daykey/common/secret-hash";
 import { AUTH_METHODS } from "@daykey/common/protocol";
 import { startAuthServer, type TestAuthServer, type TestClient } from "../../test/auth-server.ts";
-import { dayKeyOf } from "./secrets.ts";
+import { dayKeyOf } from "../clients/verifiers.ts";
 
 const CHOSEN = "canary horse battery staple";
 

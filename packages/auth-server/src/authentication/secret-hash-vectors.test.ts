@@ -5,7 +5,7 @@ import { seedHashMessage } from "@daykey/common/secret-hash";
 import { formatDay } from "@daykey/common/clock";
 import { createHmac } from "node:crypto";
 import { type Answer, API, startAuthServer, type TestAuthServer } from "../../test/auth-server.ts";
-import { dayKeyOf, verifierOf } from "./secrets.ts";
+import { dayKeyOf, verifierOf } from "../clients/verifiers.ts";
 
 const { client } = vectors;
 const FIRST_DAY = 20_777; // 2026-11-20

@@ -10,8 +10,8 @@ import {
   type TestAuthServer,
 } from "../../test/auth-server.ts";
 import { createResourcesStore } from "../resources/resources-store.ts";
-import type { ClientRegistration } from "./client.ts";
-import { createClientsStore } from "./clients-store.ts";
+import type { ClientRegistration } from "../clients/client.ts";
+import { createClientsStore } from "../clients/clients-store.ts";
 import { type ClientRegistrar, createClientRegistrar } from "./register.ts";
 import { createSecretMaker } from "./secrets.ts";
 

@@ -13,8 +13,8 @@ import { createDatabase, type Database } from "@daykey/service/database/database
 import { createTestLog } from "@daykey/service/test/log";
 import { ISSUER, startAuthServer, type TestAuthServer } from "../../test/auth-server.ts";
 import { checkCredential } from "./authenticate-secret-hash.ts";
-import { type ClientEntry, createClientCache } from "./client-cache.ts";
-import { createClientsStore } from "./clients-store.ts";
+import { type ClientEntry, createClientCache } from "../clients/client-cache.ts";
+import { createClientsStore } from "../clients/clients-store.ts";
 import type { SecretCredential } from "./credential.ts";
 
 const SAMPLES = 5000;

@@ -2,8 +2,8 @@
 import type { Clock } from "@daykey/common/clock";
 import { OAuthError } from "@daykey/common/oauth-error";
 import type { ClientCache } from "../clients/client-cache.ts";
-import type { ReadAccessToken } from "../token/access-token-reader.ts";
-import type { LiveSet } from "./live-set.ts";
+import type { ReadAccessToken } from "./access-token-reader.ts";
+import type { LiveSet } from "../revocation/live-set.ts";
 
 /**
  * Not expired, not revoked, its client enabled, its epoch and credential still good.

@@ -12,9 +12,9 @@ import {
 } from "node:crypto";
 import { ASSERTION_ALGORITHMS, type AssertionAlgorithm } from "@daykey/common/protocol";
 import { assertionFault, type ClientAssertion } from "./client-assertion.ts";
-import type { ClientEntry } from "./client-cache.ts";
+import type { ClientEntry } from "../clients/client-cache.ts";
 import type { ClientJwks } from "./client-jwks.ts";
-import type { ClientKey } from "./client-key.ts";
+import type { ClientKey } from "../clients/client-key.ts";
 import type { AssertionCredential } from "./credential.ts";
 
 /** The key that signed, and what an allowed one still has to pass. */

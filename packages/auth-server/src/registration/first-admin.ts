@@ -1,8 +1,8 @@
 /** The first admin: on a database without one, made with a secret of its own and told in one file (A2). */
 import type { Log } from "@daykey/service/observe/log";
 import { ProblemError } from "@daykey/service/http/problem-error";
-import { ADMIN_SCOPE, type ClientRegistration } from "./client.ts";
-import type { ClientsStore } from "./clients-store.ts";
+import { ADMIN_SCOPE, type ClientRegistration } from "../clients/client.ts";
+import type { ClientsStore } from "../clients/clients-store.ts";
 import { registerIntoFile } from "./credential-file.ts";
 import type { ClientRegistrar } from "./register.ts";
 
