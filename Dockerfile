@@ -46,6 +46,7 @@ ENTRYPOINT ["node", "packages/auth-server/src/main.ts"]
 
 FROM server AS resource-server
 COPY packages/client packages/client
+COPY packages/guard packages/guard
 COPY packages/resource-server packages/resource-server
 ENV PRIVATE_PORT=5001
 EXPOSE 5000 5001

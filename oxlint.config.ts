@@ -21,8 +21,9 @@ const TESTS = "packages/*/{test/**,src/**/*.test.ts}";
 const AROUND = "packages/{local,e2e,bench}/**";
 
 const SERVER = { packages: ["common", "service"] } as const;
-/** It is a client of the auth-server too. */
-const RESOURCE_SERVER = { packages: ["common", "service", "client"] } as const;
+/** What protects a resource is a client of the auth-server too. */
+const GUARD = { packages: ["common", "service", "client"] } as const;
+const RESOURCE_SERVER = { packages: [...GUARD.packages, "guard"] } as const;
 
 const USES: readonly (readonly [files: string, grant: Grant])[] = [
   ["**", {}],
@@ -34,9 +35,14 @@ const USES: readonly (readonly [files: string, grant: Grant])[] = [
     "packages/service/src/database/{database,listen,migrate,primary}.ts",
     { packages: ["common"], sql: true },
   ],
+  ["packages/guard/src/**", GUARD],
+  ["packages/guard/{src/**/*-store.ts,src/migrate.ts,migrations/**}", { ...GUARD, sql: true }],
+  ["packages/guard/src/koa.ts", { ...GUARD, koa: true }],
   ["packages/*-server/src/**", SERVER],
-  ["packages/*-server/src/server.ts", { ...SERVER, sql: true, koa: true }],
-  ["packages/*-server/{src/migrate.ts,src/*-store.ts,migrations/**}", { ...SERVER, sql: true }],
+  ["packages/resource-server/src/**", RESOURCE_SERVER],
+  ["packages/auth-server/src/server.ts", { ...SERVER, sql: true, koa: true }],
+  ["packages/resource-server/src/server.ts", { ...RESOURCE_SERVER, sql: true, koa: true }],
+  ["packages/auth-server/{src/migrate.ts,src/*-store.ts,migrations/**}", { ...SERVER, sql: true }],
   ...feature("auth-server/src/*", []),
   ...feature("auth-server/src/clients", ["resources"]),
   ...feature("auth-server/src/authentication", ["clients"]),
@@ -70,8 +76,8 @@ const USES: readonly (readonly [files: string, grant: Grant])[] = [
   ]),
   ["packages/auth-server/src/admin/**", { ...SERVER, koa: true }],
   ...feature("resource-server/src/*", undefined, RESOURCE_SERVER),
-  ["packages/resource-server/src/access/require-scope.ts", { ...SERVER, koa: true }],
   [TESTS, { ...SERVER, sql: true, koa: true, tests: true }],
+  ["packages/guard/src/**/*.test.ts", { ...GUARD, sql: true, koa: true, tests: true }],
   [
     "packages/resource-server/{test/**,src/**/*.test.ts}",
     { ...RESOURCE_SERVER, sql: true, koa: true, tests: true },
@@ -113,7 +119,8 @@ function restrictedImports(grant: Grant): NonNullable<DummyRuleMap["no-restricte
     },
     !koa && {
       regex: "^(koa|@koa/.*)$|^@daykey/service/http/(app|router)$",
-      message: "Koa stands in *endpoint.ts, server.ts and admin/: take and return data.",
+      message:
+        "Koa stands in *endpoint.ts, server.ts, admin/ and guard/src/koa.ts: take and return data.",
     },
     !tests && {
       regex: "^(vitest|fast-check)(/|$)|(^|/)test/|\\.test\\.ts$",

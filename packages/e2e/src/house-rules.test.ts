@@ -24,11 +24,14 @@ type Plant = Readonly<Record<"rule" | "file" | "reason", string>> & {
 };
 
 const SERVERS_USE = "Of the packages here, this file may import: common, service.";
-const RESOURCE_SERVER_USES = "Of the packages here, this file may import: common, service, client.";
+const GUARD_USES = "Of the packages here, this file may import: common, service, client.";
+const RESOURCE_SERVER_USES =
+  "Of the packages here, this file may import: common, service, client, guard.";
 const BY_NAME = "Another package is imported by its name.";
 const COMPOSED = "server.ts knows the features, not they it: take what is needed as an argument.";
 const SQL = "SQL stands in *-store.ts and migrations/: ask a store for what is meant.";
-const KOA = "Koa stands in *endpoint.ts, server.ts and admin/: take and return data.";
+const KOA =
+  "Koa stands in *endpoint.ts, server.ts, admin/ and guard/src/koa.ts: take and return data.";
 const NO_TESTS = "The product does not import its tests.";
 const PROCESS = "Only main.ts and config.ts know the process: take what is needed as an argument.";
 const CLOCK = "Only main.ts reads the machine's clock: take a Clock, which a test can set.";
@@ -64,22 +67,29 @@ const IMPORTS: readonly Plant[] = [
     allowed: ["@daykey/common/clock", "@daykey/service/http/app", "./token/endpoint.ts"],
   },
   {
-    rule: "House rule 1: the resource-server does not know the auth-server, nor what starts it",
-    file: "packages/resource-server/src/access/jwt.ts",
-    refused: ["@daykey/auth-server/keys/signer", "@daykey/local/ports"],
-    reason: RESOURCE_SERVER_USES,
+    rule: "House rule 1: the guard knows neither server",
+    file: "packages/guard/src/tokens/jwt.ts",
+    refused: ["@daykey/auth-server/keys/signer", "@daykey/resource-server/server"],
+    reason: GUARD_USES,
     allowed: ["@daykey/common/access-token", "@daykey/client/token-source", "jose"],
   },
   {
+    rule: "House rule 1: the resource-server does not know the auth-server, nor what starts it",
+    file: "packages/resource-server/src/time/endpoint.ts",
+    refused: ["@daykey/auth-server/keys/signer", "@daykey/local/ports"],
+    reason: RESOURCE_SERVER_USES,
+    allowed: ["@daykey/common/access-token", "@daykey/guard/koa", "koa"],
+  },
+  {
     rule: "House rule 1: nor does a test",
-    file: "packages/resource-server/src/access/jwt.test.ts",
+    file: "packages/resource-server/src/access/guarded.test.ts",
     refused: ["@daykey/auth-server/test/auth-server"],
     reason: RESOURCE_SERVER_USES,
     allowed: [
       "@daykey/client/verified-fetch",
       "@daykey/service/test/log",
       "../../test/serve-routers.ts",
-      "./jwt.ts",
+      "@daykey/guard/tokens/jwt",
       "pg",
     ],
   },
@@ -133,13 +143,6 @@ const IMPORTS: readonly Plant[] = [
     allowed: ["../keys/key-ring.ts", "../resources/resource-directory.ts"],
   },
   {
-    rule: "House rule 2: authentication knows clients",
-    file: "packages/auth-server/src/authentication/authenticate.ts",
-    refused: ["../registration/register.ts", "../token/issuer.ts"],
-    reason: features("clients"),
-    allowed: ["../clients/client.ts"],
-  },
-  {
     rule: "House rule 2: registration knows authentication, clients and resources",
     file: "packages/auth-server/src/registration/register.ts",
     refused: ["../token/issuer.ts", "../issuer-access/bearer.ts"],
@@ -190,7 +193,7 @@ const IMPORTS: readonly Plant[] = [
     "auth-server/src/grants/grants-store.ts",
     "auth-server/migrations/0001-initial.ts",
     "auth-server/src/migrate.ts",
-    "resource-server/src/own-store.ts",
+    "guard/src/own-store.ts",
   ].map((file) => ({
     rule: `House rule 3: SQL, but no Koa, in ${file}`,
     file: `packages/${file}`,
@@ -212,9 +215,9 @@ const IMPORTS: readonly Plant[] = [
     reason: KOA,
     allowed: ["@daykey/service/http/problem-error"],
   },
-  ...["src/primes/endpoint.ts", "src/access/require-scope.ts"].map((file) => ({
+  ...["resource-server/src/primes/endpoint.ts", "guard/src/koa.ts"].map((file) => ({
     rule: `House rule 4: Koa, but no SQL, in ${file}`,
-    file: `packages/resource-server/${file}`,
+    file: `packages/${file}`,
     refused: ["pg", "@daykey/service/database/database"],
     reason: SQL,
     allowed: ["koa", "@daykey/service/http/router"],

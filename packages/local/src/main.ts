@@ -4,7 +4,7 @@
  */
 import { relative } from "node:path";
 import { migrateAuthServer } from "@daykey/auth-server/migrate";
-import { migrateResourceServer } from "@daykey/resource-server/migrate";
+import { migrateResourceServer } from "@daykey/guard/migrate";
 import { ConfigError } from "@daykey/service/process/config";
 import { OWN_MESSAGE } from "@daykey/service/observe/own-message";
 import { describeConfig, type LocalConfig, readConfig } from "./config.ts";

@@ -28,11 +28,15 @@ import {
   listenerSettings,
 } from "@daykey/service/process/listener-settings";
 import { LOG_LEVELS, type LogLevel } from "@daykey/service/observe/log";
-import type { OwnCredential } from "./access/own-client.ts";
-import type { StalePolicy } from "./access/stale-policy.ts";
-import { type AnswerKeys, deriveAnswerKeys, readAnswerKeys } from "./signed-answers/answer-key.ts";
-import type { OwnStoreConfig } from "./own-store.ts";
-import type { QuotaSettings } from "./quota/quota.ts";
+import type { OwnCredential } from "@daykey/guard/tokens/own-client";
+import type { StalePolicy } from "@daykey/guard/revocation/stale-policy";
+import {
+  type AnswerKeys,
+  deriveAnswerKeys,
+  readAnswerKeys,
+} from "@daykey/guard/signed-answers/answer-key";
+import type { OwnStoreConfig } from "@daykey/guard/own-store";
+import type { QuotaSettings } from "@daykey/guard/quota/quota";
 
 const isAlgorithm = (name: string): name is SigningAlgorithm =>
   SIGNING_ALGORITHMS.some((known) => known === name);

@@ -3,8 +3,8 @@
  * each request's log line, and states off what holds them, so that no feature knows it is measured.
  */
 import type { Metrics } from "@daykey/service/observe/metrics";
-import type { RevocationFeed } from "./access/revocations.ts";
-import type { QuotaDecision } from "./quota/quota.ts";
+import type { RevocationFeed } from "@daykey/guard/revocation/revocations";
+import type { QuotaDecision } from "@daykey/guard/quota/quota";
 
 export function measureResourceServer(
   metrics: Metrics,

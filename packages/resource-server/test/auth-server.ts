@@ -6,7 +6,7 @@ import { createHash, randomBytes } from "node:crypto";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { PATHS } from "@daykey/common/protocol";
 import { secretBody } from "@daykey/common/secret-hash";
-import type { OwnCredential } from "../src/access/own-client.ts";
+import type { OwnCredential } from "@daykey/guard/tokens/own-client";
 import { startHttpStub } from "./issuer.ts";
 
 export interface Entry {

@@ -3,9 +3,9 @@ import { connect } from "node:net";
 import { createTestLog } from "@daykey/service/test/log";
 import type { Tracing } from "@daykey/service/observe/tracing";
 import { expect } from "vitest";
-import type { FeedLimits } from "../src/access/revocations.ts";
+import type { FeedLimits } from "@daykey/guard/revocation/revocations";
 import type { ResourceServerConfig } from "../src/config.ts";
-import { deriveAnswerKeys } from "../src/signed-answers/answer-key.ts";
+import { deriveAnswerKeys } from "@daykey/guard/signed-answers/answer-key";
 import { createResourceServer } from "../src/server.ts";
 import { startAuthServer, type TestAuthServer } from "./auth-server.ts";
 import {

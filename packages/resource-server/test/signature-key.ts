@@ -5,7 +5,7 @@ import { keyIdOf } from "@daykey/common/api-key";
 import { formatContentDigest } from "@daykey/common/content-digest";
 import { inputOf, type SignatureParameters, signMessage } from "@daykey/common/http-signature";
 import { requestMessage } from "@daykey/common/http-signature-base";
-import { DIGESTS } from "../src/digests.ts";
+import { DIGESTS } from "@daykey/guard/digests";
 import { CLIENT, ISSUER, type Refusal, RESOURCE } from "./resource-server.ts";
 
 export interface TestKey {

@@ -3,9 +3,9 @@ import { ProblemError } from "@daykey/service/http/problem-error";
 import { createRouter } from "@daykey/service/http/router";
 import { expect, onTestFinished, test } from "vitest";
 import { serveRouters } from "../../test/serve-routers.ts";
-import { type Access, InvalidCredential } from "./access.ts";
-import { createRefusals, type Refusals } from "./refusals.ts";
-import { createRequireScope, type RequireScope } from "./require-scope.ts";
+import { type Access, InvalidCredential } from "@daykey/guard/access";
+import { createRefusals, type Refusals } from "@daykey/guard/refusals";
+import { createRequireScope, type RequireScope } from "@daykey/guard/koa";
 
 /** Tokens are client ids. */
 function guard(refusals: Refusals = createRefusals("https://api.example")): RequireScope {

@@ -19,7 +19,7 @@ import {
   type TestResourceServer,
 } from "../../test/resource-server.ts";
 import { until } from "../../test/until.ts";
-import { pauseSeconds } from "./revocations.ts";
+import { pauseSeconds } from "@daykey/guard/revocation/revocations";
 
 const running: TestResourceServer[] = [];
 afterEach(() => Promise.all(running.splice(0).map((server) => server.stop())));

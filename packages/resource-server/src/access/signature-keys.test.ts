@@ -6,7 +6,7 @@ import { fromBase64url } from "@daykey/common/bytes";
 import { expect, test } from "vitest";
 import vectors from "../../../common/vectors/http-signature.json" with { type: "json" };
 import { ISSUER, startResourceServer } from "../../test/resource-server.ts";
-import { isSignatureOf, type SignatureKey } from "./signature-keys.ts";
+import { isSignatureOf, type SignatureKey } from "@daykey/guard/keys/signature-keys";
 
 const { fields, method, url } = vectors.messages.request;
 

@@ -9,7 +9,7 @@ import {
 } from "../../test/resource-server.ts";
 import { startTcpProxy, type TcpProxy } from "../../test/tcp-proxy.ts";
 import { until } from "../../test/until.ts";
-import type { StalePolicy } from "./stale-policy.ts";
+import type { StalePolicy } from "@daykey/guard/revocation/stale-policy";
 
 const running: { stop(): Promise<void> }[] = [];
 afterEach(async () => {

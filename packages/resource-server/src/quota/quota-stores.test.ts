@@ -7,10 +7,10 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { startRedis } from "@daykey/service/test/redis-server";
 import { until } from "../../test/until.ts";
 import { connectRedis, RedisUnavailable } from "@daykey/service/database/redis";
-import { createMemoryQuota } from "./memory-quota.ts";
-import type { Window } from "./policy.ts";
-import { createPostgresQuotaStore, type QuotaStore } from "./quota-store.ts";
-import { createRedisQuotaStore } from "./redis-quota.ts";
+import { createMemoryQuota } from "@daykey/guard/quota/memory-quota";
+import type { Window } from "@daykey/guard/quota/policy";
+import { createPostgresQuotaStore, type QuotaStore } from "@daykey/guard/quota/quota-store";
+import { createRedisQuotaStore } from "@daykey/guard/quota/redis-quota";
 
 const { log } = createTestLog();
 const redisProgram = machineTool("redis-server");

@@ -11,7 +11,7 @@ import {
   startResourceServer,
   type TestResourceServer,
 } from "../../test/resource-server.ts";
-import type { QuotaSettings } from "./quota.ts";
+import type { QuotaSettings } from "@daykey/guard/quota/quota";
 
 let database: TestDatabase;
 let apis: TestResourceServer[] = [];

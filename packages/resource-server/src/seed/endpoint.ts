@@ -15,12 +15,12 @@ import {
   createRouter,
   type ErrorBody,
 } from "@daykey/service/http/router";
-import type { RequireScope } from "../access/require-scope.ts";
+import type { RequireScope } from "@daykey/guard/koa";
 import { boundedInteger, notAnInteger, parseDecimalInteger } from "../primes/decimal-integer.ts";
 import { gone, PRIMES_SCOPE } from "../primes/endpoint.ts";
 import type { PrimeChecker } from "../primes/prime-pool.ts";
 import { TIME_SCOPE } from "../time/endpoint.ts";
-import type { RouteQuota } from "../quota/policy.ts";
+import type { RouteQuota } from "@daykey/guard/quota/policy";
 import { SENTENCES } from "./sentences.ts";
 import { type CurrentTime, primeQuestion, type PrimeVerdict } from "./schema.ts";
 

@@ -13,7 +13,7 @@ import {
   startResourceServer,
   type TestResourceServer,
 } from "../../test/resource-server.ts";
-import { readAnswerKeys } from "./answer-key.ts";
+import { readAnswerKeys } from "@daykey/guard/signed-answers/answer-key";
 
 const es256 = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
 const servers = new Map<string, TestResourceServer>();

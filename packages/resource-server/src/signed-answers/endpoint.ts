@@ -2,9 +2,9 @@
 import type { Clock } from "@daykey/common/clock";
 import { PATHS } from "@daykey/common/protocol";
 import { type AppContext, type AppRouter, createRouter } from "@daykey/service/http/router";
-import { messageOf } from "../request-message.ts";
-import type { AnswerKeys } from "./answer-key.ts";
-import { signAnswer } from "./answer-signature.ts";
+import { messageOf } from "@daykey/guard/request-message";
+import type { AnswerKeys } from "@daykey/guard/signed-answers/answer-key";
+import { signAnswer } from "@daykey/guard/signed-answers/answer-signature";
 
 const JWKS_MAX_AGE_SECONDS = 300;
 

@@ -9,7 +9,7 @@ import { type Clock, dayOf, formatDay } from "@daykey/common/clock";
 import { JSON_MEDIA_TYPE, PATHS } from "@daykey/common/protocol";
 import type { Log } from "@daykey/service/observe/log";
 import { OWN_MESSAGE } from "@daykey/service/observe/own-message";
-import type { OwnToken } from "../access/own-client.ts";
+import type { OwnToken } from "../tokens/own-client.ts";
 
 export interface Usage {
   /** Counts one request of a client that needed the scope: let in, or refused by a quota. */

@@ -1,6 +1,6 @@
 /** What a key of a client, an API key or one that signs, lets its holder do here. */
 import type { KeyClaims } from "@daykey/common/key-claims";
-import { type Access, type CredentialKind, type Holder, InvalidCredential } from "./access.ts";
+import { type Access, type CredentialKind, type Holder, InvalidCredential } from "../access.ts";
 
 /**
  * What a key gives its holder.

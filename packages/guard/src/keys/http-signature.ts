@@ -23,7 +23,7 @@ import { hasBody } from "@daykey/service/http/body";
 import { readContent } from "@daykey/service/http/json-body";
 import { DIGESTS } from "../digests.ts";
 import { messageOf } from "../request-message.ts";
-import { type Authenticate, InvalidCredential } from "./access.ts";
+import { type Authenticate, InvalidCredential } from "../access.ts";
 import { type FindKey, isSignatureOf } from "./signature-keys.ts";
 
 /** Whether the nonce was never used with this key before; it is from now on. */

@@ -17,10 +17,10 @@ import type { Clock } from "@daykey/common/clock";
 import { type KeyClaims, readKeyClaims } from "@daykey/common/key-claims";
 import { PATHS } from "@daykey/common/protocol";
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from "@daykey/common/signed-request";
-import { type Access, type CredentialKind, type Holder, InvalidCredential } from "./access.ts";
-import { type Ask, type AskDeps, createAsk } from "./ask.ts";
+import { type Access, type CredentialKind, type Holder, InvalidCredential } from "../access.ts";
+import { type Ask, type AskDeps, createAsk } from "../tokens/ask.ts";
 import { accessOfKey } from "./key-access.ts";
-import type { RevocationFeed } from "./revocations.ts";
+import type { RevocationFeed } from "../revocation/revocations.ts";
 
 type SignatureKeyClaims = KeyClaims & { alg: SignatureAlgorithm; jwk: JsonWebKey };
 

@@ -4,7 +4,7 @@
  */
 import type { AccessTokenClaims } from "@daykey/common/access-token";
 import { OWN_MESSAGE } from "@daykey/service/observe/own-message";
-import type { Introspect } from "./introspection.ts";
+import type { Introspect } from "../tokens/introspection.ts";
 import type { RevocationFeed } from "./revocations.ts";
 
 export type StalePolicy =

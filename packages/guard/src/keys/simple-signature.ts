@@ -6,7 +6,7 @@
 import { isKeyId } from "@daykey/common/api-key";
 import { fromBase64 } from "@daykey/common/bytes";
 import { readContent } from "@daykey/service/http/json-body";
-import { type Authenticate, InvalidCredential } from "./access.ts";
+import { type Authenticate, InvalidCredential } from "../access.ts";
 import { type FindKey, isHmacOf } from "./signature-keys.ts";
 
 /** Read before anyone has proven anything, so it is little. */

@@ -7,7 +7,7 @@ import { bytesToSign } from "@daykey/common/http-signature";
 import { MAX_URL_LIFE_SECONDS, readSignedUrl, urlInput } from "@daykey/common/signed-url";
 import { hasBody } from "@daykey/service/http/body";
 import { messageOf } from "../request-message.ts";
-import { type Authenticate, InvalidCredential } from "./access.ts";
+import { type Authenticate, InvalidCredential } from "../access.ts";
 import { bytesOf } from "./http-signature.ts";
 import { type FindKey, isSignatureOf } from "./signature-keys.ts";
 

@@ -3,10 +3,10 @@
  * its answer is kept for seconds. What the feed has revoked meanwhile is refused at once.
  */
 import type { Clock } from "@daykey/common/clock";
-import { accessOfToken, type Authenticate, InvalidCredential } from "./access.ts";
+import { accessOfToken, type Authenticate, InvalidCredential } from "../access.ts";
 import type { Introspect } from "./introspection.ts";
-import type { RevocationFeed } from "./revocations.ts";
-import { RevocationsUnknown } from "./stale-policy.ts";
+import type { RevocationFeed } from "../revocation/revocations.ts";
+import { RevocationsUnknown } from "../revocation/stale-policy.ts";
 
 const MAX_TOKEN_LENGTH = 8192;
 const OPAQUE = /^dka1\.[a-z0-9]{8}\.[A-Za-z0-9_-]+$/;

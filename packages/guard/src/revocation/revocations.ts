@@ -14,7 +14,7 @@ import {
 } from "@daykey/common/revocation";
 import type { Log } from "@daykey/service/observe/log";
 import { FeedError, readFeedEvents } from "./feed-events.ts";
-import type { OwnToken } from "./own-client.ts";
+import type { OwnToken } from "../tokens/own-client.ts";
 
 export interface RevocationFeed {
   /** Whether this token or key was heard to be revoked. @param kid of the key that signed it */

@@ -1,6 +1,6 @@
 /** Which windows a request is counted in: those of its client and of its key, in general and by scope. */
 import { type Quota, QUOTA_WINDOWS } from "@daykey/common/quota";
-import type { Access } from "../access/access.ts";
+import type { Access } from "../access.ts";
 
 export interface Window {
   /** The counter's name, the same at every instance. It says whose it is and how long it lasts. */

@@ -3,8 +3,8 @@
  * a refusal. It stands before anything is parsed or computed.
  */
 import type { AppMiddleware } from "@daykey/service/http/router";
-import type { RouteQuota } from "../quota/policy.ts";
-import type { ChargeQuota } from "../quota/quota.ts";
+import type { RouteQuota } from "./quota/policy.ts";
+import type { ChargeQuota } from "./quota/quota.ts";
 import {
   type Authenticate,
   type CredentialKind,

@@ -12,9 +12,9 @@ import { fromUtf8 } from "@daykey/common/bytes";
 import { type Clock, CLOCK_SKEW_SECONDS } from "@daykey/common/clock";
 import { type JsonObject, readJsonObject } from "@daykey/common/json-numbers";
 import { ACCESS_TOKEN_TYP } from "@daykey/common/protocol";
-import { type Access, accessOfToken, type Authenticate, InvalidCredential } from "./access.ts";
+import { type Access, accessOfToken, type Authenticate, InvalidCredential } from "../access.ts";
 import type { Jwks } from "./jwks.ts";
-import type { IsRevoked } from "./stale-policy.ts";
+import type { IsRevoked } from "../revocation/stale-policy.ts";
 
 const MAX_TOKEN_LENGTH = 8192;
 const COMPACT_JWS = /^([\w-]+)\.([\w-]+)\.([\w-]+)$/;

@@ -12,7 +12,7 @@ import {
   createPostgresNonceStore,
   createRedisNonceStore,
   type NonceStore,
-} from "./access/nonce-store.ts";
+} from "./keys/nonce-store.ts";
 import { requireMigrated } from "./migrate.ts";
 import { createMemoryQuota } from "./quota/memory-quota.ts";
 import { createPostgresQuotaStore, type QuotaStore } from "./quota/quota-store.ts";

@@ -7,10 +7,10 @@ import { hash } from "node:crypto";
 import { idOfApiKey } from "@daykey/common/api-key";
 import type { Clock } from "@daykey/common/clock";
 import type { KeyClaims } from "@daykey/common/key-claims";
-import { type Authenticate, InvalidCredential } from "./access.ts";
-import type { Ask } from "./ask.ts";
+import { type Authenticate, InvalidCredential } from "../access.ts";
+import type { Ask } from "../tokens/ask.ts";
 import { accessOfKey } from "./key-access.ts";
-import type { RevocationFeed } from "./revocations.ts";
+import type { RevocationFeed } from "../revocation/revocations.ts";
 
 const CHECKSUM_LENGTH = 8;
 

@@ -5,10 +5,10 @@
 import { PATHS } from "@daykey/common/protocol";
 import { ProblemError } from "@daykey/service/http/problem-error";
 import { type CredentialKind, InvalidCredential } from "./access.ts";
-import { AuthServerUnavailable } from "./ask.ts";
-import { KeysUnavailable } from "./jwks.ts";
-import { NoncesUnavailable } from "./nonce-store.ts";
-import { RevocationsUnknown } from "./stale-policy.ts";
+import { AuthServerUnavailable } from "./tokens/ask.ts";
+import { KeysUnavailable } from "./tokens/jwks.ts";
+import { NoncesUnavailable } from "./keys/nonce-store.ts";
+import { RevocationsUnknown } from "./revocation/stale-policy.ts";
 
 export interface Refusals {
   noCredential(): ProblemError;
