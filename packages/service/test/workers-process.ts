@@ -1,8 +1,9 @@
 /**
  * An instance with two workers for tests. `/pid` says which of them answers and logs a long line, with
- * `?ms` after a while. While the file that WITH_FAULT names exists, no worker can start.
+ * `?ms` after a while. What the file that WITH_FAULT names holds says what goes wrong in a worker that
+ * starts: its settings, its start, or a start that never ends.
  */
-import { existsSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createTrustedProxies } from "../src/http/address.ts";
 import { createApp } from "../src/http/app.ts";
@@ -16,8 +17,17 @@ import { runServer, type Surroundings } from "../src/process/run-server.ts";
 
 const filling = "x".repeat(2000);
 
+function fault(): string {
+  try {
+    return readFileSync(process.env["WITH_FAULT"] ?? "", "utf8");
+  } catch {
+    return "";
+  }
+}
+
 async function start({ log, peers }: Surroundings) {
-  if (existsSync(process.env["WITH_FAULT"] ?? "")) throw new ConfigError(["a fault"]);
+  if (fault() === "start") throw new ConfigError(["a fault"]);
+  if (fault() === "hang") await new Promise(() => setInterval(() => {}, 1000));
   const router = createRouter();
   router.get("/pid", async (ctx) => {
     await sleep(Number(ctx.query["ms"] ?? 0));
@@ -54,5 +64,9 @@ const config = {
   logLevel: "info",
 } as const;
 const clock = (): number => Date.now() / 1000;
-const serve = () => runServer({ name: "test", config, clock, start });
-await runCommandLine({ argv: [], commands: { serve }, usage: "" });
+const serve = () => {
+  if (fault() === "settings") throw new ConfigError(["a fault"]);
+  const limits = { reloadSeconds: 2, beginSeconds: 15 };
+  return runServer({ name: "test", config, clock, start, limits });
+};
+await runCommandLine({ argv: [], commands: { serve: async () => serve() }, usage: "" });

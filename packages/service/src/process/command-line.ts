@@ -1,5 +1,8 @@
 /** The command line of a server: one command, or its usage. */
 import { OWN_MESSAGE } from "../observe/own-message.ts";
+import { reportFailure } from "./peers.ts";
+
+const LEFT_OPEN_SECONDS = 1;
 
 /**
  * Runs the command that `argv` names, the first of `commands` without one. A failure the operator can
@@ -32,10 +35,17 @@ export async function runCommandLine({
   } catch (error) {
     process.stderr.write(`${explain(error)}\n`);
     process.exitCode = 1;
+    reportFailure(isOwn(error) ? error.message : "an unexpected error");
+    // What a failed start left open must not keep the process.
+    setTimeout(() => process.exit(), LEFT_OPEN_SECONDS * 1000).unref();
   }
 }
 
 function explain(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return OWN_MESSAGE in error ? error.message : (error.stack ?? error.message);
+  if (isOwn(error)) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+function isOwn(error: unknown): error is Error {
+  return error instanceof Error && OWN_MESSAGE in error;
 }

@@ -30,6 +30,7 @@ export type FromWorker =
   | { kind: "serving"; isReady: boolean }
   | { kind: "ask"; question: string }
   | { kind: "leave" }
+  | { kind: "failed"; reason: string }
   | { kind: "answer"; id: number; answer: unknown };
 
 export type ToWorker =
@@ -40,6 +41,14 @@ export type ToWorker =
 /** The variables of a worker's environment that tell it its place. */
 export function workerEnvironment(number: number, patienceSeconds: number): Record<string, string> {
   return { DAYKEY_WORKER: String(number), DAYKEY_WORKER_PATIENCE: String(patienceSeconds) };
+}
+
+/** A worker that could not start tells the supervisor why, and lets go of it, so that it can end. */
+export function reportFailure(reason: string): void {
+  if (!cluster.isWorker) return;
+  const message: FromWorker = { kind: "failed", reason };
+  // Unless the supervisor is gone, which ends the worker too.
+  process.send?.(message, () => cluster.worker?.disconnect());
 }
 
 /** Undefined in a process that is no worker. */

@@ -8,7 +8,7 @@ import type { ListenerConfig } from "./listener-settings.ts";
 import { createLog, type Log, type LogLevel } from "../observe/log.ts";
 import { joinPeers, type Peers } from "./peers.ts";
 import type { Tracing } from "../observe/tracing.ts";
-import { supervise } from "./workers.ts";
+import { type BeginLimits, supervise } from "./workers.ts";
 
 /** What a started server is to its process. */
 interface Server {
@@ -34,11 +34,13 @@ export async function runServer({
   config,
   clock,
   start,
+  limits,
 }: {
   name: string;
   config: Pick<ListenerConfig, "workers" | "stopDelaySeconds" | "traces"> & { logLevel: LogLevel };
   clock: Clock;
   start: (surroundings: Surroundings) => Promise<Server>;
+  limits?: Partial<BeginLimits>;
 }): Promise<void> {
   const { workers, traces } = config;
   let tracing: Tracing | undefined;
@@ -49,7 +51,9 @@ export async function runServer({
     fields: traces && (() => tracing?.logFields() ?? {}),
   });
   const stopSeconds = config.stopDelaySeconds + STOP_SECONDS;
-  if (workers > 1 && cluster.isPrimary) return supervise({ count: workers, log, stopSeconds });
+  if (workers > 1 && cluster.isPrimary) {
+    return supervise({ count: workers, log, stopSeconds, limits });
+  }
 
   const peers = joinPeers();
   // A group's SIGHUP is for the supervisor; a process alone cannot be reloaded, so it ends in order.
@@ -58,18 +62,12 @@ export async function runServer({
     const { createTracing } = await import("../observe/tracing.ts");
     tracing = createTracing({ ...traces, service: name, log });
   }
-  try {
-    const server = await start({ log, clock, peers, tracing });
-    const signals = ["SIGINT", "SIGTERM", ...(peers ? [] : ["SIGHUP" as const])] as const;
-    const stop = async (): Promise<void> => {
-      await server.stop();
-      await Promise.all([peers?.leave(), tracing?.stop()]);
-    };
-    runUntilSignal({ stop, log, stopSeconds, signals });
-    peers?.serving(server.isReady());
-  } catch (error) {
-    // The channel would keep it alive.
-    cluster.worker?.disconnect();
-    throw error;
-  }
+  const server = await start({ log, clock, peers, tracing });
+  const signals = ["SIGINT", "SIGTERM", ...(peers ? [] : ["SIGHUP" as const])] as const;
+  const stop = async (): Promise<void> => {
+    await server.stop();
+    await Promise.all([peers?.leave(), tracing?.stop()]);
+  };
+  runUntilSignal({ stop, log, stopSeconds, signals });
+  peers?.serving(server.isReady());
 }

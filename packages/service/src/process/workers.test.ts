@@ -104,6 +104,7 @@ const getPrivate = async (path: string) => {
 };
 
 const SLOW = { timeout: 15_000 };
+const VERY_SLOW = { timeout: 60_000 };
 
 test("two workers share a port, and any of them answers for both", async () => {
   await start();
@@ -152,14 +153,53 @@ test("SIGHUP under load replaces both workers and fails no request", async () =>
   expect(() => lines.map((line) => JSON.parse(line) as unknown)).not.toThrow();
 });
 
-test("a reload whose new worker cannot start leaves the old ones", async () => {
-  const before = await pids();
-  await writeFile(fault, "");
-  child.kill("SIGHUP");
-  await expect.poll(() => output, SLOW).toContain('"event":"reload_failed"');
-  expect(await pids()).toEqual(before);
+test.each([
+  ["settings", '"outcome":"ended","failure":"The settings cannot be used:\\n  a fault"'],
+  ["start", '"outcome":"ended","failure":"The settings cannot be used:\\n  a fault"'],
+  ["hang", '"outcome":"late"'],
+])(
+  "a reload with a fault in %s leaves the old workers and says why; mended, the next one works",
+  async (kind, told) => {
+    const before = await pids();
+    const begun = output.length;
+    await writeFile(fault, kind);
+    child.kill("SIGHUP");
+    await expect.poll(() => output.slice(begun), VERY_SLOW).toContain('"event":"reload_failed"');
+    expect(output.slice(begun)).toContain(told);
+    expect(await pids()).toEqual(before);
+    await rm(fault);
+    child.kill("SIGHUP");
+    await expect.poll(() => output.slice(begun), VERY_SLOW).toContain('"event":"reloaded"');
+    await expect.poll(pids, SLOW).toHaveLength(2);
+    expect((await pids()).filter((worker) => before.includes(worker))).toEqual([]);
+  },
+  90_000,
+);
+
+test("workers that end while their settings are faulty are replaced once these are mended", async () => {
+  const [victim = 0, survivor] = await pids();
+  const begun = output.length;
+  await writeFile(fault, "settings");
+  process.kill(victim, "SIGKILL");
+  const failures = () => output.slice(begun).split('"failure":"The settings').length - 1;
+  await expect.poll(failures, VERY_SLOW).toBeGreaterThan(2);
+  expect(await pids()).toEqual([survivor]);
   await rm(fault);
-});
+  await expect.poll(pids, VERY_SLOW).toHaveLength(2);
+}, 90_000);
+
+test("a worker that is frozen is told of, ended and replaced", async () => {
+  const [victim = 0, survivor] = await pids();
+  process.kill(victim, "SIGSTOP");
+  await expect.poll(() => output, VERY_SLOW).toContain(`"workerPid":${victim}`);
+  await expect.poll(workersInMetrics, SLOW).toEqual([1, 2]);
+  const after = await pids();
+  expect([after.length, after.includes(victim), after.includes(survivor ?? 0)]).toEqual([
+    2,
+    false,
+    true,
+  ]);
+}, 90_000);
 
 test("SIGTERM drains both workers, and the instance ends with 0", async () => {
   const slow = Promise.all([1, 2].map(() => pid({ query: "?ms=600" })));
@@ -172,10 +212,9 @@ test("SIGTERM drains both workers, and the instance ends with 0", async () => {
   expect(await ended).toBe(0);
 });
 
-test("an instance with a worker that does not answer is neither alive nor ready; one whose workers all end at once ends with 1", async () => {
+test("an instance with a worker that does not answer is neither alive nor ready, until another takes its place; one whose workers all end at once ends with 1", async () => {
   await start();
   await expect.poll(pids, SLOW).toHaveLength(2);
-  const workers = await pids();
   void fetch(`${url}/hang`, { method: "POST" }).catch(() => {});
   // Every other connection is for the one that hangs.
   const untilAnswered = (path: string) => getPrivate(path).catch(() => getPrivate(path));
@@ -185,15 +224,24 @@ test("an instance with a worker that does not answer is neither alive nor ready;
   const { faults } = body as { faults: object };
   expect([status, Object.values(faults)]).toEqual([503, ["does not answer"]]);
 
-  await writeFile(fault, "");
+  await expect.poll(() => output, VERY_SLOW).toContain('"event":"worker_silent"');
+  await expect.poll(() => untilAnswered("/livez"), SLOW).toEqual([200, { status: "alive" }]);
+
+  await expect.poll(pids, SLOW).toHaveLength(2);
+  const workers = await pids();
+  await writeFile(fault, "settings");
   for (const worker of workers) process.kill(worker, "SIGKILL");
   expect(await ended).toBe(1);
   expect(output).toContain('"event":"workers_failed"');
   expect(errors).toContain("a fault");
-}, 60_000);
+}, 120_000);
 
-test("what is wrong at the start is said once, and the instance ends with 1", async () => {
-  run();
-  expect(await ended).toBe(1);
-  expect(errors).toBe("The settings cannot be used:\n  a fault\n");
-});
+test.each(["settings", "start"])(
+  "what is wrong in %s at the start is said once, and the instance ends with 1",
+  async (kind) => {
+    await writeFile(fault, kind);
+    run();
+    expect(await ended).toBe(1);
+    expect(errors).toBe("The settings cannot be used:\n  a fault\n");
+  },
+);

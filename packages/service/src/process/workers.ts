@@ -12,11 +12,22 @@ import { runUntilSignal } from "./lifecycle.ts";
 import type { Log } from "../observe/log.ts";
 import { type FromWorker, type ToWorker, workerEnvironment } from "./peers.ts";
 
-/** How long a worker may take to be ready: before it listens all the same, or a reload is given up. */
-const REPLACEMENT_PATIENCE_SECONDS = 5;
-const RELOAD_PATIENCE_SECONDS = 30;
+/** How long a new worker may take. */
+export interface BeginLimits {
+  /** To be ready, in a reload; then the old workers go on. */
+  readonly reloadSeconds: number;
+  /**
+   * To connect to its stores and to listen, beyond the time to be ready. The supervisor keeps this
+   * limit, because a worker that hangs keeps none.
+   */
+  readonly beginSeconds: number;
+}
 
-/** A worker that lived so long has not failed at once. */
+const BEGIN_LIMITS: BeginLimits = { reloadSeconds: 30, beginSeconds: 30 };
+/** How long a worker that takes another's place waits to be ready before it listens all the same. */
+const REPLACEMENT_PATIENCE_SECONDS = 5;
+
+/** A worker that served so long has not failed at once. */
 const SETTLED_SECONDS = 10;
 const FIRST_PAUSE_SECONDS = 0.1;
 const LAST_PAUSE_SECONDS = 5;
@@ -24,16 +35,22 @@ const LAST_PAUSE_SECONDS = 5;
 const MAX_FAILURES = 3;
 
 const ANSWER_SECONDS = 2;
+/** Each worker is asked this often whether it lives; so many questions in a row without an answer end it. */
+const LOOK_SECONDS = 1;
+const MAX_SILENCES = 4;
 /** A worker that was told to stop and has not so long after its own limit is ended. */
 const STOP_MARGIN_SECONDS = 1;
 
 interface Worker {
   readonly number: number;
   readonly process: Process;
-  readonly startedAt: number;
   isServing: boolean;
-  /** It listens and is ready, or is not, or has ended before. */
-  readonly begun: Promise<"ready" | "unready" | "ended">;
+  /** When it began to serve, in seconds of this process. */
+  servedFrom: number | undefined;
+  /** Why it could not start, as it said before it ended. */
+  failure: string | undefined;
+  /** It listens and is ready, or is not; or it has ended, or was ended, before it listened. */
+  readonly begun: Promise<"ready" | "unready" | "ended" | "late">;
   readonly ended: Promise<void>;
 }
 
@@ -42,11 +59,14 @@ export async function supervise({
   count,
   log,
   stopSeconds,
+  limits = {},
 }: {
   count: number;
   log: Log;
   stopSeconds: number;
+  limits?: Partial<BeginLimits> | undefined;
 }): Promise<void> {
+  const { reloadSeconds, beginSeconds } = { ...BEGIN_LIMITS, ...limits };
   /** By number; one that drains after a reload is not here any more. */
   const current = new Map<number, Worker>();
   const living = new Set<Worker>();
@@ -59,21 +79,33 @@ export async function supervise({
   function start(number: number, patienceSeconds: number): Worker {
     const process = cluster.fork(workerEnvironment(number, patienceSeconds));
     closeUntakenConnections(process);
-    const begun = Promise.withResolvers<"ready" | "unready" | "ended">();
+    const begun = Promise.withResolvers<Awaited<Worker["begun"]>>();
     const ended = Promise.withResolvers<void>();
     const worker: Worker = {
       number,
       process,
-      startedAt: seconds(),
       isServing: false,
+      servedFrom: undefined,
+      failure: undefined,
       begun: begun.promise,
       ended: ended.promise,
     };
     living.add(worker);
+    const late = setTimeout(
+      () => {
+        log.error({ event: "worker_late", worker: number }, "a worker did not start in time");
+        begun.resolve("late");
+        process.process.kill("SIGKILL");
+      },
+      (patienceSeconds + beginSeconds) * 1000,
+    );
     process.on("message", (message: FromWorker) => {
       if (message.kind === "serving") {
         worker.isServing = true;
+        worker.servedFrom = seconds();
+        clearTimeout(late);
         begun.resolve(message.isReady ? "ready" : "unready");
+        void watch(worker);
       } else if (message.kind === "ask") {
         const { question } = message;
         void askAll(question).then((answers) =>
@@ -81,6 +113,8 @@ export async function supervise({
         );
       } else if (message.kind === "leave") {
         tell(worker, { kind: "left" });
+      } else if (message.kind === "failed") {
+        worker.failure = message.reason;
       } else {
         questions.get(message.id)?.answered(message.answer);
       }
@@ -88,16 +122,38 @@ export async function supervise({
     // A message to one that is about to end may fail; its end is what counts.
     process.on("error", () => {});
     process.on("exit", (code, signal) => {
+      clearTimeout(late);
       living.delete(worker);
       worker.isServing = false;
       for (const { of, answered } of questions.values()) if (of === worker) answered(null);
       const isExpected = isStopping || current.get(number) !== worker;
-      if (!isExpected)
-        log.error({ event: "worker_ended", worker: number, code, signal }, "a worker ended");
+      if (!isExpected) {
+        const { failure } = worker;
+        log.error(
+          { event: "worker_ended", worker: number, code, signal, failure },
+          "a worker ended",
+        );
+      }
       begun.resolve("ended");
       ended.resolve();
     });
     return worker;
+  }
+
+  /** Ends a worker that serves and says nothing: it would keep the connections it has. */
+  async function watch(worker: Worker): Promise<void> {
+    for (let silences = 0; silences < MAX_SILENCES;) {
+      await sleep(LOOK_SECONDS * 1000);
+      if (isStopping || !living.has(worker)) return;
+      silences = (await ask(worker, "alive")) === null ? silences + 1 : 0;
+    }
+    if (isStopping || !living.has(worker)) return;
+    const { number, process } = worker;
+    log.error(
+      { event: "worker_silent", worker: number, workerPid: process.process.pid },
+      "a worker does not answer and is ended",
+    );
+    process.process.kill("SIGKILL");
   }
 
   function tell(worker: Worker, message: ToWorker): void {
@@ -133,7 +189,7 @@ export async function supervise({
       const worker = current.get(number);
       await worker?.ended;
       if (current.get(number) !== worker) continue;
-      const hasSettled = worker && seconds() - worker.startedAt >= SETTLED_SECONDS;
+      const hasSettled = seconds() - (worker?.servedFrom ?? Infinity) >= SETTLED_SECONDS;
       failures = hasSettled ? 0 : failures + 1;
       if (failures >= MAX_FAILURES && ![...living].some(({ isServing }) => isServing)) {
         log.fatal({ event: "workers_failed" }, "the workers end as soon as they start");
@@ -152,10 +208,14 @@ export async function supervise({
   async function reload(): Promise<void> {
     log.info({ event: "reload_begun" }, "reloading");
     for (let number = 1; number <= count && !isStopping; number++) {
-      const next = start(number, RELOAD_PATIENCE_SECONDS);
+      const next = start(number, reloadSeconds);
       const outcome = await next.begun;
       if (outcome !== "ready") {
-        log.error({ event: "reload_failed", worker: number, outcome }, "the old workers go on");
+        const { failure } = next;
+        log.error(
+          { event: "reload_failed", worker: number, outcome, failure },
+          "the old workers go on",
+        );
         await end(next);
         return;
       }
@@ -179,7 +239,8 @@ export async function supervise({
   const first = start(1, 0);
   current.set(1, first);
   // One speaks for all about what is wrong with settings, ports or the database.
-  if ((await first.begun) === "ended") {
+  const outcome = await first.begun;
+  if (outcome === "ended" || outcome === "late") {
     process.exitCode = 1;
     return;
   }
