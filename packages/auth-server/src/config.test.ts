@@ -49,7 +49,6 @@ test("three settings are enough; the rest have defaults", () => {
     refreshAbsoluteMaxSeconds: 2_592_000,
     issueStaleSeconds: 60,
     clientCacheSize: 20_000,
-    assertionTypOptional: false,
     allowPrivateJwksUri: false,
     seedHash: false,
     corsOrigins: [],
@@ -104,9 +103,9 @@ test("A2: sample master keys are refused", () => {
 });
 
 test("T2: only asymmetric algorithms of the list", () => {
-  for (const name of ["none", "None", "HS256", "RS1", "PS256", "EdDSA", "es256"]) {
+  for (const name of ["none", "None", "HS256", "RS1", "PS256", "eddsa", "es256"]) {
     expect(faultsOf({ ...ENV, SIGNING_ALGORITHM: name })).toEqual([
-      "SIGNING_ALGORITHM must be one of ES256, RS256, Ed25519",
+      "SIGNING_ALGORITHM must be one of ES256, RS256, Ed25519, EdDSA",
     ]);
   }
 });

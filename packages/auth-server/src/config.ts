@@ -72,7 +72,8 @@ const DEFINITIONS = {
   }),
   SIGNING_ALGORITHM: choice(SIGNING_ALGORITHMS, {
     default: "ES256",
-    description: "Of access tokens' signatures",
+    description:
+      "Of access tokens' signatures. Every validator knows ES256 and RS256; most know Ed25519 keys only by the name EdDSA",
   }),
   KEY_ROTATION_SECONDS: seconds({
     default: 30 * DAY,
@@ -135,11 +136,6 @@ const DEFINITIONS = {
     max: 1_000_000,
     description: "Clients held in memory",
   }),
-  ASSERTION_TYP_OPTIONAL: flag({
-    default: false,
-    description:
-      "Also accept client assertions whose typ is absent or JWT, as made by libraries older than RFC 10070",
-  }),
   ALLOW_PRIVATE_JWKS_URI: flag({
     default: false,
     description: "Fetch a client's jwks_uri from private addresses too, from loopback also by http",
@@ -187,7 +183,6 @@ export interface AuthServerConfig extends ListenerConfig {
   issueStaleSeconds: number;
   revocationsPerClient: number;
   clientCacheSize: number;
-  assertionTypOptional: boolean;
   allowPrivateJwksUri: boolean;
   seedHash: boolean;
   corsOrigins: readonly string[];
@@ -232,7 +227,6 @@ export function readConfig(env: Record<string, string | undefined>): AuthServerC
     issueStaleSeconds: settings.ISSUE_STALE,
     revocationsPerClient: settings.REVOCATIONS_PER_CLIENT,
     clientCacheSize: settings.CLIENT_CACHE,
-    assertionTypOptional: settings.ASSERTION_TYP_OPTIONAL,
     allowPrivateJwksUri: settings.ALLOW_PRIVATE_JWKS_URI,
     seedHash: settings.SEED_HASH,
     corsOrigins: settings.CORS_ORIGINS,

@@ -29,11 +29,13 @@ test("token requests are counted by grant type and result", async () => {
     await server.clientCredentials(client, { scope: "none:such" });
     await server.clientCredentials(client, { grant_type: "password" });
     await server.token({});
+    await server.token({ grant_type: "client_credentials" });
   });
   expect(counted).toEqual({
     '{grant_type="client_credentials",result="issued"}': 1,
     '{grant_type="client_credentials",result="invalid_scope"}': 1,
     '{grant_type="none",result="unsupported_grant_type"}': 1,
+    '{grant_type="none",result="invalid_request"}': 1,
     '{grant_type="none",result="invalid_client"}': 1,
   });
 });
@@ -60,9 +62,9 @@ test("authentications are counted by method and result, at every endpoint that h
   const counted = await rise("client_authentications_total", async () => {
     await server.postAs(client, "/oauth2/introspect", { token: "garbage" });
     for (const path of ["/oauth2/token", "/oauth2/revoke", "/oauth2/introspect"]) {
-      await server.post(path, wrong);
+      await server.post(path, { ...wrong, grant_type: "client_credentials" });
     }
-    await server.post("/oauth2/token", { client_id: client.clientId });
+    await server.post("/oauth2/revoke", { client_id: client.clientId });
   });
   expect(counted).toEqual({
     '{method="client_secret_hash",result="ok"}': 1,

@@ -2,8 +2,9 @@ import { createMigrations } from "@daykey/service/database/migrate";
 import { initial } from "../migrations/0001-initial.ts";
 import { revocationAndAdmin } from "../migrations/0002-revocation-and-admin.ts";
 import { keysAndQuotas } from "../migrations/0003-keys-and-quotas.ts";
+import { assertionTyp } from "../migrations/0007-assertion-typ.ts";
 
-export const MIGRATIONS = [initial, revocationAndAdmin, keysAndQuotas];
+export const MIGRATIONS = [initial, revocationAndAdmin, keysAndQuotas, assertionTyp];
 
 export const { apply: migrateAuthServer, require: requireMigrated } = createMigrations({
   server: "auth-server",

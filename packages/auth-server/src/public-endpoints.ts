@@ -22,6 +22,7 @@ import type { IsAlive } from "./issuer-access/liveness.ts";
 import type { RevocationsStore } from "./revocation/revocations-store.ts";
 import type { AccessTokenReader } from "./issuer-access/access-token-reader.ts";
 import type { ReadAuthenticated } from "./authentication/client-endpoint.ts";
+import { createAuthorizationEndpoint } from "./token/authorization-endpoint.ts";
 import { createClientCredentials } from "./token/client-credentials.ts";
 import { createIssueTokens, createTokenEndpoint } from "./token/endpoint.ts";
 import { createTokenIssuer } from "./token/issuer.ts";
@@ -79,6 +80,7 @@ export function createPublicEndpoints(
     ...(origins.length > 0
       ? [createCors({ origins, path: PATHS.token, headers: CORS_HEADERS })]
       : []),
+    createAuthorizationEndpoint(),
     createTokenEndpoint(issueTokens),
     createSeedTokenEndpoint(issueTokens),
     createRevocationEndpoint({ ...parts, readRefreshToken, limits: config }),

@@ -165,7 +165,6 @@ async function composeAuthServer(
           clock,
           log,
         }),
-        isTypOptional: config.assertionTypOptional,
       }),
       replays,
       lastUsed,

@@ -100,7 +100,6 @@ export async function startAuthServer(
     issueStaleSeconds: 60,
     revocationsPerClient: 1000,
     clientCacheSize: 1000,
-    assertionTypOptional: false,
     allowPrivateJwksUri: false,
     seedHash: false,
     corsOrigins: [],

@@ -23,6 +23,7 @@ export interface ClientView {
   refresh_absolute_seconds: bigint | null;
   access_token_format: string;
   jwks_uri: string | null;
+  require_assertion_typ: boolean;
   quotas: QuotaView[];
   created_at: string;
   updated_at: string;

@@ -23,6 +23,7 @@ export type OAuthErrorCode =
   | "invalid_grant"
   | "unauthorized_client"
   | "unsupported_grant_type"
+  | "unsupported_response_type"
   | "invalid_scope"
   | "invalid_target"
   | "invalid_token"
@@ -37,8 +38,11 @@ export const CLIENT_ID = /^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$/;
 /** The `typ` of a JWT access token (RFC 9068 §2.1). */
 export const ACCESS_TOKEN_TYP = "at+jwt";
 
-/** Signature algorithms an access token may carry; `Ed25519` is RFC 9864's name for EdDSA with that curve. */
-export const SIGNING_ALGORITHMS = ["ES256", "RS256", "Ed25519"] as const;
+/**
+ * Signature algorithms an access token may carry. The last two are one algorithm: `EdDSA` (RFC 8037 §3.1)
+ * is the name that most validators know, `Ed25519` the one of RFC 9864, which replaces it.
+ */
+export const SIGNING_ALGORITHMS = ["ES256", "RS256", "Ed25519", "EdDSA"] as const;
 export type SigningAlgorithm = (typeof SIGNING_ALGORITHMS)[number];
 
 /** The `client_assertion_type` of a JWT (RFC 7523 §2.2). */
@@ -57,6 +61,7 @@ export const PROBLEM_MEDIA_TYPE = "application/problem+json";
 
 /** Paths of the auth-server that others name (RFC 8414 §3, RFC 7517, OpenID Connect Discovery §4). */
 export const PATHS = {
+  authorize: "/oauth2/authorize",
   token: "/oauth2/token",
   seedTokens: "/tokens",
   introspect: "/oauth2/introspect",

@@ -41,6 +41,19 @@ test("a client's quotas are shown, changed and taken away", async () => {
   expect([both.code, both.stderr]).toEqual([2, expect.stringContaining("Write 5/day")]);
 });
 
+test("a client is registered to need the typ of RFC 10070 in its assertions, and no more", async () => {
+  const what = `--resource ${line.resource} --scope time:read --form key --no-secret`;
+  const required = /^assertion typ +required$/m;
+  const create = `clients create signer --name signer ${what} --require-assertion-typ`;
+  expect(await result(create)).toMatch(required);
+  const update = "clients update signer";
+  expect(await result(`${update} --no-require-assertion-typ`)).not.toMatch(required);
+  expect(await result(`${update} --name x`)).not.toMatch(required);
+  expect(await result(`${update} --require-assertion-typ`)).toMatch(required);
+  expect(await result(`${update} --name y`)).toMatch(required);
+  await result("clients delete signer --yes");
+});
+
 test("an API key is printed once, opens its resource, is rotated into its file and revoked", async () => {
   const printed = await result("api-keys create billing --name ci --scope time:read --life 90d");
   expect(printed).toMatch(/^dkk_[a-z0-9]{12}_[0-9a-f]{64}_[0-9a-f]{8}\n$/);

@@ -173,16 +173,14 @@ test("a client is shown, changed, turned off and on, and deleted", async () => {
     refresh_absolute_seconds: null,
     access_token_format: "jwt",
     jwks_uri: null,
+    require_assertion_typ: false,
     quotas: [],
     created_at: expect.any(String),
     updated_at: expect.any(String),
     version: 1,
   });
-  expect(
-    steady(
-      await result("clients update shop --scope time:read --no-refresh --access-token-seconds 60"),
-    ),
-  ).toBe(
+  const change = "--scope time:read --no-refresh --access-token-seconds 60";
+  expect(steady(await result(`clients update shop ${change}`))).toBe(
     [
       "client_id         shop",
       "name              shop",

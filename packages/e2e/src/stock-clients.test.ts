@@ -195,10 +195,6 @@ describe("private_key_jwt, with a key registered over the admin API", () => {
     }
   });
 
-  /** Neither library says by itself what its assertion is (RFC 10070). */
-  const typed = (header: Record<string, unknown>): void => {
-    header["typ"] = "client-authentication+jwt";
-  };
   const algorithms = ["ES256", "RS256", "Ed25519"];
 
   test.each(algorithms)("openid-client gets a token and refreshes, with %s", async (kid) => {
@@ -207,7 +203,7 @@ describe("private_key_jwt, with a key registered over the admin API", () => {
       new URL(demo.issuer),
       clientId,
       undefined,
-      openid.PrivateKeyJwt(key, { [openid.modifyAssertion]: typed }),
+      openid.PrivateKeyJwt(key),
       // eslint-disable-next-line typescript/no-deprecated -- as above
       { execute: [openid.allowInsecureRequests] },
     );
@@ -233,7 +229,7 @@ describe("private_key_jwt, with a key registered over the admin API", () => {
       const response = await oauth.clientCredentialsGrantRequest(
         server,
         client,
-        oauth.PrivateKeyJwt(keys[alg] as webcrypto.CryptoKey, { [oauth.modifyAssertion]: typed }),
+        oauth.PrivateKeyJwt(keys[alg] as webcrypto.CryptoKey),
         {},
         insecure,
       );

@@ -1,3 +1,4 @@
+import { SIGNING_ALGORITHMS } from "@daykey/common/protocol";
 import { createServer } from "node:http";
 import { once } from "node:events";
 import { type AddressInfo, connect } from "node:net";
@@ -5,7 +6,7 @@ import { ListenError } from "@daykey/service/process/lifecycle";
 import { type AppRouter, createRouter } from "@daykey/service/http/router";
 import { SignJWT } from "jose";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { createSigningKey } from "../test/issuer.ts";
+import { createSigningKey, type SigningKey } from "../test/issuer.ts";
 import {
   INVALID_TOKEN,
   NO_CREDENTIAL,
@@ -39,7 +40,7 @@ function signed(api: TestResourceServer, key = api.key): Promise<string> {
 }
 
 describe("ALGORITHMS", () => {
-  const keys = (["ES256", "RS256", "Ed25519"] as const).map((name) => createSigningKey(name));
+  const keys = SIGNING_ALGORITHMS.map((name) => createSigningKey(name));
   const before = ({ publish }: TestResourceServer["issuer"]): void =>
     publish(...keys.map(({ jwk }) => jwk));
 
@@ -67,17 +68,34 @@ describe("ALGORITHMS", () => {
     }
   });
 
+  /** Two names of one algorithm (RFC 9864 §2.2). */
+  const isEdwards = (name: string): boolean => name === "Ed25519" || name === "EdDSA";
+
   test.each(keys)(
     "T2: when $algorithm alone is allowed, the others are not served",
     async (only) => {
       const api = await start({ before, config: { algorithms: [only.algorithm] } });
-      for (const key of keys.filter((other) => other !== only)) {
+      const isAllowed = (key: SigningKey): boolean =>
+        key === only || (isEdwards(key.algorithm) && isEdwards(only.algorithm));
+      for (const key of keys.filter((other) => !isAllowed(other))) {
         const answer = await api.time(await signed(api, key));
         expect(refusalOf(answer), key.algorithm).toEqual(INVALID_TOKEN);
       }
-      expect((await api.time(await signed(api, only))).status).toBe(200);
+      for (const key of keys.filter(isAllowed)) {
+        expect((await api.time(await signed(api, key))).status, key.algorithm).toBe(200);
+      }
     },
   );
+
+  test("a token may call an Ed25519 key's algorithm by either name, whatever the key set calls it", async () => {
+    const api = await start({ before });
+    for (const key of keys.filter(({ algorithm }) => isEdwards(algorithm))) {
+      for (const alg of ["Ed25519", "EdDSA"] as const) {
+        const token = await signed(api, { ...key, algorithm: alg });
+        expect((await api.time(token)).status, `${key.algorithm} as ${alg}`).toBe(200);
+      }
+    }
+  });
 });
 
 test("V4: every route but the open ones is guarded, and a new one has to be put here", async () => {

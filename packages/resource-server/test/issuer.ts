@@ -24,6 +24,7 @@ export function createSigningKey(
     ES256: () => generateKeyPairSync("ec", { namedCurve: "P-256" }),
     RS256: () => generateKeyPairSync("rsa", { modulusLength: 2048 }),
     Ed25519: () => generateKeyPairSync("ed25519"),
+    EdDSA: () => generateKeyPairSync("ed25519"),
   }[algorithm]();
   const jwk = { ...pair.publicKey.export({ format: "jwk" }), kid, alg: algorithm, use: "sig" };
   return { kid, algorithm, ...pair, jwk };
@@ -31,7 +32,7 @@ export function createSigningKey(
 
 export function signatureOf({ algorithm, privateKey }: SigningKey, input: string): Buffer {
   const data = Buffer.from(input);
-  if (algorithm === "Ed25519") return sign(null, data, privateKey);
+  if (algorithm === "Ed25519" || algorithm === "EdDSA") return sign(null, data, privateKey);
   return sign("sha256", data, { key: privateKey, dsaEncoding: "ieee-p1363" });
 }
 

@@ -24,6 +24,7 @@ const registration = {
   refresh_absolute_seconds: life,
   access_token_format: z.enum(ACCESS_TOKEN_FORMATS),
   jwks_uri: z.string().max(2048).nullable(),
+  require_assertion_typ: z.boolean(),
   quotas: quotaList,
 };
 
@@ -61,6 +62,7 @@ export const newClient = z.strictObject({
       refresh_absolute_seconds: true,
       access_token_format: true,
       jwks_uri: true,
+      require_assertion_typ: true,
       quotas: true,
     })
     .partial().shape,
@@ -82,6 +84,7 @@ export function viewOf(client: RegisteredClient): ClientView {
     refresh_absolute_seconds: client.refreshAbsoluteSeconds ?? null,
     access_token_format: client.accessTokenFormat,
     jwks_uri: client.jwksUri ?? null,
+    require_assertion_typ: client.requireAssertionTyp,
     quotas: quotasViewOf(client.quotas),
     created_at: formatInstant(client.createdAt),
     updated_at: formatInstant(client.updatedAt),
@@ -106,6 +109,7 @@ export function registrationOf(
     refreshAbsoluteSeconds: body.refresh_absolute_seconds ?? undefined,
     accessTokenFormat: body.access_token_format ?? "jwt",
     jwksUri: body.jwks_uri ?? undefined,
+    requireAssertionTyp: body.require_assertion_typ ?? false,
     quotas: body.quotas ?? [],
   };
 }

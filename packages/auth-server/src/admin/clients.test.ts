@@ -46,6 +46,7 @@ describe("registering", () => {
         refresh_absolute_seconds: null,
         access_token_format: "jwt",
         jwks_uri: null,
+        require_assertion_typ: false,
         quotas: [],
         created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
         updated_at: made.body.client.created_at,
@@ -71,6 +72,7 @@ describe("registering", () => {
       refresh_absolute_seconds: 7200,
       access_token_format: "opaque",
       jwks_uri: "https://keys.example.test/jwks.json",
+      require_assertion_typ: true,
       quotas: [
         { limit: 5, window: "day" },
         { limit: 0, window: "second", scope: "other:write" },

@@ -41,6 +41,7 @@ const BODIES: [method: string, path: string, body: Record<string, unknown>][] = 
       refresh_absolute_seconds: null,
       access_token_format: "jwt",
       jwks_uri: null,
+      require_assertion_typ: true,
       quotas: [],
     },
   ],

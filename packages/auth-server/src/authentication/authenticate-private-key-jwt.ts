@@ -11,7 +11,7 @@ import {
   verify,
 } from "node:crypto";
 import { ASSERTION_ALGORITHMS, type AssertionAlgorithm } from "@daykey/common/protocol";
-import { assertionFault, type ClientAssertion } from "./client-assertion.ts";
+import { assertionFault, type ClientAssertion, isTyped } from "./client-assertion.ts";
 import type { ClientEntry } from "../clients/client-cache.ts";
 import type { ClientJwks } from "./client-jwks.ts";
 import type { ClientKey } from "../clients/client-key.ts";
@@ -34,8 +34,8 @@ export interface AssertionChecker {
   check(credential: AssertionCredential, entry: ClientEntry): Promise<AssertionProof | string>;
 }
 
-/** An assertion is made for one request: it may end this far ahead. */
-const MAX_LIFE_SECONDS = 600;
+/** An assertion is made for one request, but many libraries give it an hour: it may end this far ahead. */
+const MAX_LIFE_SECONDS = 3600;
 /** How far the client's clock may be off. */
 const TOLERANCE_SECONDS = 30;
 /** Its jti is remembered so much longer than it lives, since the database's clock forgets it. */
@@ -45,13 +45,10 @@ export function createAssertionChecker({
   issuer,
   clock,
   jwks,
-  isTypOptional,
 }: {
   issuer: string;
   clock: () => number;
   jwks: ClientJwks;
-  /** Whether `typ` may be absent, or `JWT`. */
-  isTypOptional: boolean;
 }): AssertionChecker {
   /** The client's keys that may have signed: the registered ones, or else the published ones. */
   async function candidates(
@@ -73,11 +70,15 @@ export function createAssertionChecker({
   return {
     async check({ clientId, assertion }, entry) {
       if (!assertion) return "malformed_assertion";
-      const fault = assertionFault(assertion, { clientId, issuer, isTypOptional });
+      const fault = assertionFault(assertion, { clientId, issuer });
       if (fault !== undefined) return fault;
       const keys = await candidates(assertion, entry);
       const signer = signerAmong(keys, assertion);
       if (!signer) return keys.length === 0 ? "unknown_key" : "wrong_credential";
+      // After the signature, so that nobody else can tell by the time whether there is such a client.
+      if (entry.client?.requireAssertionTyp === true && !isTyped(assertion)) {
+        return "assertion_untyped";
+      }
       return {
         kid: signer.kid,
         jti: assertion.jti,

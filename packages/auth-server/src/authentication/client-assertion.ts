@@ -9,6 +9,7 @@ import {
   ASSERTION_ALGORITHMS,
   ASSERTION_TYP,
   type AssertionAlgorithm,
+  PATHS,
 } from "@daykey/common/protocol";
 
 export interface ClientAssertion {
@@ -68,19 +69,42 @@ export function parseAssertion(text: string): ClientAssertion | undefined {
 }
 
 /**
- * What is wrong with an assertion whoever signed it, as a reason for the log, or undefined. Its
- * audience is the issuer, a string and nothing else (RFC 10070): neither a list nor an endpoint's URL.
+ * What is wrong with an assertion whoever signed it, as a reason for the log, or undefined. Its `typ` is
+ * that of RFC 10070, `JWT` as most libraries write, or absent: RFC 10070 took back the rule of its
+ * drafts that an untyped one is to be refused.
  */
 export function assertionFault(
   { algorithm, typ, issuer, subject, audience }: ClientAssertion,
-  expected: { clientId: string; issuer: string; isTypOptional: boolean },
+  expected: { clientId: string; issuer: string },
 ): string | undefined {
-  const isTyped = typ === ASSERTION_TYP;
-  const isUntyped = typ === undefined || typ === "JWT";
-  if (!isTyped && !(isUntyped && expected.isTypOptional)) return "assertion_typ";
-  if (audience !== expected.issuer) return "assertion_audience";
+  if (typ !== undefined && typ !== "JWT" && typ !== ASSERTION_TYP) return "assertion_typ";
+  if (!isIssuer(audience, expected.issuer)) {
+    return isEndpointOf(audience, expected.issuer)
+      ? "assertion_audience_endpoint"
+      : "assertion_audience";
+  }
   if (issuer !== expected.clientId || subject !== expected.clientId) return "assertion_subject";
   return algorithm ? undefined : "assertion_algorithm";
+}
+
+/** Whether it says that it is an assertion and no other JWT (RFC 8725 §3.11). */
+export function isTyped({ typ }: ClientAssertion): boolean {
+  return typ === ASSERTION_TYP;
+}
+
+/** The issuer and nothing beside it (RFC 10070); a list of one value is that value (RFC 7519 §4.1.3). */
+function isIssuer(audience: JsonValue | undefined, issuer: string): boolean {
+  return Array.isArray(audience)
+    ? audience.length === 1 && audience[0] === issuer
+    : audience === issuer;
+}
+
+/** RFC 7523 took these, and some libraries still send nothing else; told apart for the log alone. */
+function isEndpointOf(audience: JsonValue | undefined, issuer: string): boolean {
+  const named = Array.isArray(audience) ? audience : [audience];
+  return [PATHS.token, PATHS.introspect, PATHS.revoke].some((path) =>
+    named.includes(issuer + path),
+  );
 }
 
 /** `EdDSA` is the older name of `Ed25519` (RFC 9864 §3.1), where the curve is the key's. */

@@ -23,15 +23,21 @@ export type ReadParameters = (req: IncomingMessage) => Promise<ReadonlyMap<strin
 /** @throws {OAuthError} as `readForm` and `ClientAuthenticator.authenticate` */
 export type ReadAuthenticated = (
   ctx: AppContext,
-  options?: { read?: ReadParameters; isForTokens?: boolean },
+  options?: {
+    read?: ReadParameters;
+    isForTokens?: boolean;
+    /** Throws for a request that is refused whoever sent it, before the client is authenticated. */
+    judge?: (form: ReadonlyMap<string, string>) => unknown;
+  },
 ) => Promise<AuthenticatedForm>;
 
 export function createReadAuthenticated(authenticator: ClientAuthenticator): ReadAuthenticated {
-  return async (ctx, { read = readForm, isForTokens = false } = {}) => {
+  return async (ctx, { read = readForm, isForTokens = false, judge } = {}) => {
     const { logFields, addressKey } = ctx.state;
     const note = (fields: object): void => void Object.assign(logFields, fields);
     refuseCredentialsInUrl(ctx);
     const form = await read(ctx.req);
+    judge?.(form);
     const client = await authenticator.authenticate({
       form,
       authorization: ctx.req.headers.authorization,

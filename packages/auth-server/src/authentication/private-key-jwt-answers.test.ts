@@ -213,7 +213,7 @@ describe("C8: once", () => {
 
   test("a jti is kept for longer than its assertion could be used", async () => {
     const client = await createKeyClient(server);
-    const exp = Math.floor(server.now()) + 600;
+    const exp = Math.floor(server.now()) + 3600;
     expect((await present(server, assertion(client, { exp, jti: "kept" }))).status).toBe(200);
     const rows = await server.database.query(
       `select kid, nonce, expires_at = to_timestamp($2) as in_time

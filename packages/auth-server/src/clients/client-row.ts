@@ -18,6 +18,7 @@ export interface RegistrationRow {
   refresh_absolute_seconds: number | null;
   access_token_format: AccessTokenFormat;
   jwks_uri: string | null;
+  require_assertion_typ: boolean;
   quotas: unknown;
 }
 
@@ -36,11 +37,12 @@ export function fromRegistrationRow(row: RegistrationRow, issuer: string) {
     refreshAbsoluteSeconds: row.refresh_absolute_seconds ?? undefined,
     accessTokenFormat: row.access_token_format,
     jwksUri: row.jwks_uri ?? undefined,
+    requireAssertionTyp: row.require_assertion_typ,
     quotas: readQuotas(row.quotas) ?? [],
   };
 }
 
-/** In the order client_id, name, methods, grant types, scopes, resources, three lifetimes, format, jwks_uri, quotas. */
+/** In the order client_id, name, methods, grant types, scopes, resources, three lifetimes, format, jwks_uri, quotas, typ. */
 export function registrationValues(registration: ClientRegistration, issuer: string): unknown[] {
   return [
     registration.clientId,
@@ -55,5 +57,6 @@ export function registrationValues(registration: ClientRegistration, issuer: str
     registration.accessTokenFormat ?? "jwt",
     registration.jwksUri ?? null,
     JSON.stringify(registration.quotas ?? []),
+    registration.requireAssertionTyp ?? false,
   ];
 }

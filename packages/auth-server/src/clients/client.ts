@@ -31,6 +31,8 @@ export interface ClientRegistration {
   accessTokenFormat?: AccessTokenFormat | undefined;
   /** Where the client publishes the public keys it authenticates with. */
   jwksUri?: string | undefined;
+  /** Whether its assertions must have the `typ` of RFC 10070; false when undefined. */
+  requireAssertionTyp?: boolean | undefined;
   /** None when undefined. */
   quotas?: readonly Quota[] | undefined;
 }

@@ -119,6 +119,7 @@ export function createClientsStore(
         text: `select c.client_id, c.name, c.enabled, c.epoch, c.auth_methods, c.grant_types, c.scopes,
                       c.resources, c.access_token_seconds, c.refresh_idle_seconds,
                       c.refresh_absolute_seconds, c.access_token_format, c.jwks_uri, c.quotas,
+                      c.require_assertion_typ,
                       s.kid, s.salt, extract(epoch from s.expires_at)::float8 as expires_at,
                       greatest(s.first_day - date '1970-01-01', $2::int) as verifiers_day,
                       substring(s.verifiers
@@ -183,8 +184,8 @@ export function createClientsStore(
         const { rowCount } = await tx.query({
           text: `insert into daykey.clients (client_id, name, auth_methods, grant_types, scopes, resources,
                    access_token_seconds, refresh_idle_seconds, refresh_absolute_seconds,
-                   access_token_format, jwks_uri, quotas)
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::jsonb)
+                   access_token_format, jwks_uri, quotas, require_assertion_typ)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::jsonb, $13)
                  on conflict (client_id) do nothing`,
           values: registrationValues(registration, issuer),
         });

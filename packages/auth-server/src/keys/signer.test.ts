@@ -25,6 +25,7 @@ const PUBLIC_MEMBERS = {
   ES256: { kty: "EC", crv: "P-256", x: expect.any(String), y: expect.any(String) },
   RS256: { kty: "RSA", n: expect.stringMatching(/^[\w-]{342}$/), e: "AQAB" },
   Ed25519: { kty: "OKP", crv: "Ed25519", x: expect.any(String) },
+  EdDSA: { kty: "OKP", crv: "Ed25519", x: expect.any(String) },
 };
 
 for (const algorithm of SIGNING_ALGORITHMS) {

@@ -24,6 +24,7 @@ const DIGEST: Record<SigningAlgorithm, string | null> = {
   ES256: "sha256",
   RS256: "sha256",
   Ed25519: null,
+  EdDSA: null,
 };
 
 /** A new private key with its kid, the RFC 7638 thumbprint. */

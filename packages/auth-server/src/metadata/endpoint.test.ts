@@ -31,6 +31,7 @@ test("RFC 8414 §2: the document says what there is, the issuer exactly as in th
   const body = (await response.json()) as { scopes_supported: string[] };
   expect(body).toEqual({
     issuer: ISSUER,
+    authorization_endpoint: `${ISSUER}/oauth2/authorize`,
     token_endpoint: `${ISSUER}/oauth2/token`,
     jwks_uri: `${ISSUER}/.well-known/jwks.json`,
     scopes_supported: expect.any(Array),
@@ -85,7 +86,7 @@ test("H2: the issuer comes from the settings, whatever Host or proxy headers say
 
 test("every endpoint it names is there", async () => {
   const body = (await (await fetch(`${server.url}${PATHS[0]}`)).json()) as Record<string, string>;
-  for (const name of ["token_endpoint", "jwks_uri"]) {
+  for (const name of ["authorization_endpoint", "token_endpoint", "jwks_uri"]) {
     const path = body[name]?.slice(ISSUER.length) ?? "";
     const response = await fetch(`${server.url}${path}`, { method: "OPTIONS" });
     await response.arrayBuffer();

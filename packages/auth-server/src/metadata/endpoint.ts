@@ -1,7 +1,8 @@
 /**
  * Authorization-server metadata (RFC 8414), the same document at OpenID Connect's address because
- * stock clients look there. It says what is mounted; the members that only OpenID Connect needs are
- * there because Nimbus and go-oidc refuse a document without them.
+ * stock clients look there. It says what is mounted. Some members are there only because libraries
+ * refuse a document without them: those of OpenID Connect for Nimbus and go-oidc, and
+ * `authorization_endpoint` for the MCP SDKs.
  */
 import { ASSERTION_ALGORITHMS, GRANT_TYPES, PATHS } from "@daykey/common/protocol";
 import { type AppRouter, createRouter } from "@daykey/service/http/router";
@@ -25,6 +26,7 @@ export function createMetadataEndpoint({
       ctx.set("Cache-Control", `public, max-age=${METADATA_MAX_AGE_SECONDS}`);
       ctx.body = {
         issuer,
+        authorization_endpoint: `${issuer}${PATHS.authorize}`,
         token_endpoint: `${issuer}${PATHS.token}`,
         jwks_uri: `${issuer}${PATHS.jwks}`,
         scopes_supported: [...new Set(directory.all().flatMap((resource) => resource.scopes))],

@@ -22,6 +22,7 @@ export interface RegisteredClient extends ClientRegistration {
   version: number;
   accessTokenFormat: AccessTokenFormat;
   quotas: readonly Quota[];
+  requireAssertionTyp: boolean;
   /** Epoch seconds, as the next. */
   createdAt: number;
   updatedAt: number;
@@ -102,7 +103,7 @@ interface Row extends RegistrationRow {
 
 const COLUMNS = `client_id, name, enabled, epoch, version, auth_methods, grant_types, scopes, resources,
   access_token_seconds, refresh_idle_seconds, refresh_absolute_seconds, access_token_format, jwks_uri,
-  quotas,
+  quotas, require_assertion_typ,
   extract(epoch from created_at)::float8 as created_at,
   extract(epoch from updated_at)::float8 as updated_at`;
 
@@ -233,7 +234,8 @@ export function createRegistrationsStore(
           tx,
           `name = $2, auth_methods = $3, grant_types = $4, scopes = $5, resources = $6,
            access_token_seconds = $7, refresh_idle_seconds = $8, refresh_absolute_seconds = $9,
-           access_token_format = $10, jwks_uri = $11, quotas = $12::jsonb`,
+           access_token_format = $10, jwks_uri = $11, quotas = $12::jsonb,
+           require_assertion_typ = $13`,
           registrationValues(registration, issuer),
         );
         if (before.authMethods.includes(SEED) && !after.authMethods.includes(SEED)) {

@@ -281,12 +281,33 @@ describe("T8: the grant type", () => {
     );
   });
 
-  test("is looked at only after the client has proved itself", async () => {
-    for (const grantType of ["", "password", "refresh_token", "client_credentials"]) {
+  test("which of the supported ones is the client's is told only to the client", async () => {
+    for (const grantType of ["refresh_token", "client_credentials"]) {
       expect(await send(request(grantType, "nobody"))).toEqual(
         refusal("invalid_client", "Client authentication failed.", 401),
       );
     }
+  });
+
+  test("a missing or unsupported one is named whatever the credentials are", async () => {
+    const unsupported = refusal("unsupported_grant_type", "The grant type is not supported.");
+    const credentials: Record<string, string>[] = [
+      {},
+      { client_id: "nobody" },
+      { client_id: client.clientId, client_secret: "wrong" },
+      { client_id: "nobody", client_secret: "x", client_secret_hash: "y" },
+      { client_assertion: "x" },
+    ];
+    for (const form of credentials) {
+      expect(await send(new URLSearchParams(form).toString())).toEqual(MISSING);
+      const body = new URLSearchParams({ ...form, grant_type: "password" }).toString();
+      expect(await send(body)).toEqual(unsupported);
+    }
+    const { status, headers } = await server.token(
+      { grant_type: "password" },
+      { authorization: "Basic bm9ib2R5Ong=" },
+    );
+    expect([status, headers.get("www-authenticate")]).toEqual([400, null]);
   });
 
   test("no refresh token for a client without that grant type", async () => {

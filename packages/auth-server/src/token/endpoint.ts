@@ -1,6 +1,6 @@
 /**
- * `POST /oauth2/token` (RFC 6749 §3.2), top to bottom: read the form, authenticate the client, find
- * the grant type and ask whether this client may use it, authorize, issue. The phases every grant
+ * `POST /oauth2/token` (RFC 6749 §3.2), top to bottom: read the form, find the grant type, authenticate
+ * the client and ask whether it may use that grant type, authorize, issue. The phases every grant
  * shares stand here, so no grant can forget one, and nor can `seed-endpoint.ts`, which gets its tokens
  * by the same function.
  */
@@ -33,9 +33,11 @@ export function createIssueTokens({
     const { client, form, note } = await readAuthenticated(ctx, {
       ...(read && { read }),
       isForTokens: true,
+      judge: grantTypeOf,
     });
 
-    const grantType = grantTypeOf(form, client);
+    const grantType = grantTypeOf(form);
+    requireGrantType(client, grantType);
     note({ grantType });
 
     const authorization = await grantTypes[grantType]({ client, form, note });
@@ -56,8 +58,12 @@ export function createTokenEndpoint(issueTokens: IssueTokens): AppRouter {
   return router;
 }
 
-/** @throws {OAuthError} invalid_request, unsupported_grant_type or unauthorized_client */
-function grantTypeOf(form: ReadonlyMap<string, string>, client: Client): GrantType {
+/**
+ * Asked before authentication: it depends on nothing but the request, and someone who tries a grant type
+ * that does not exist here should not look for the fault in the credentials.
+ * @throws {OAuthError} invalid_request or unsupported_grant_type
+ */
+function grantTypeOf(form: ReadonlyMap<string, string>): GrantType {
   const asked = form.get("grant_type");
   if (asked === undefined) {
     throw new OAuthError("invalid_request", "The parameter grant_type is missing.");
@@ -66,8 +72,11 @@ function grantTypeOf(form: ReadonlyMap<string, string>, client: Client): GrantTy
   if (!known) {
     throw new OAuthError("unsupported_grant_type", "The grant type is not supported.");
   }
-  if (!client.grantTypes.includes(known)) {
-    throw new OAuthError("unauthorized_client", "The client may not use this grant type.");
-  }
   return known;
+}
+
+/** @throws {OAuthError} unauthorized_client */
+function requireGrantType(client: Client, grantType: GrantType): void {
+  if (client.grantTypes.includes(grantType)) return;
+  throw new OAuthError("unauthorized_client", "The client may not use this grant type.");
 }

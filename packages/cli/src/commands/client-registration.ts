@@ -43,6 +43,7 @@ export function addClientCreation(clients: Group, cli: Cli): void {
     .option("--access-token-seconds <seconds>", "life of its access tokens", wholeNumber)
     .addOption(formatOption())
     .option("--jwks-uri <url>", "where it publishes its own keys, for --form key")
+    .option("--require-assertion-typ", "refuse its assertions without the typ of RFC 10070")
     .addOption(quotaOptionOfClient())
     .option("--life <days>", "of the secret, such as 90d (default: 366d)")
     .option("--local", "make the secret here: the server never sees it")
@@ -101,6 +102,8 @@ export function addClientCreation(clients: Group, cli: Cli): void {
     .option("--access-token-seconds <seconds>", "life of its access tokens", wholeNumber)
     .addOption(formatOption())
     .option("--jwks-uri <url>", "where it publishes its own keys, for --form key")
+    .option("--require-assertion-typ", "refuse its assertions without the typ of RFC 10070")
+    .option("--no-require-assertion-typ", "take them without typ, or with JWT")
     .addOption(quotaOptionOfClient())
     .option("--no-quota", "none any more")
     .addHelpText("after", examples("daykey clients update billing --scope time:read --no-refresh"))
@@ -136,15 +139,18 @@ interface Extras {
   accessTokenSeconds?: number | undefined;
   format?: string | undefined;
   jwksUri?: string | undefined;
+  requireAssertionTyp?: boolean | undefined;
   /** False with --no-quota. */
   quota?: Quota[] | boolean | undefined;
 }
 
-function extras({ accessTokenSeconds, format, jwksUri, quota }: Extras): object {
+function extras(options: Extras): object {
+  const { accessTokenSeconds, format, jwksUri, requireAssertionTyp, quota } = options;
   return {
     ...(accessTokenSeconds !== undefined && { access_token_seconds: accessTokenSeconds }),
     ...(format !== undefined && { access_token_format: format }),
     ...(jwksUri !== undefined && { jwks_uri: jwksUri }),
+    ...(requireAssertionTyp !== undefined && { require_assertion_typ: requireAssertionTyp }),
     ...(Array.isArray(quota) && { quotas: quota }),
     ...(quota === false && { quotas: [] }),
   };

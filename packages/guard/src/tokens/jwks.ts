@@ -11,7 +11,8 @@ import type { Log } from "@daykey/service/observe/log";
 
 export interface VerificationKey {
   kid: string;
-  algorithm: SigningAlgorithm;
+  /** The names that a token may call its algorithm: two for an Ed25519 key, else one. */
+  algorithms: readonly SigningAlgorithm[];
   key: CryptoKey;
 }
 
@@ -32,6 +33,13 @@ export interface Jwks {
   /** Whether there is any key. */
   isLoaded(): boolean;
 }
+
+/** An Ed25519 key is called by either name, in a key set, a token and the settings (RFC 9864 §2.2). */
+const NAMES: readonly (readonly SigningAlgorithm[])[] = [
+  ["ES256"],
+  ["RS256"],
+  ["Ed25519", "EdDSA"],
+];
 
 const REFRESH_SECONDS = 300;
 const COOLDOWN_SECONDS = 30;
@@ -156,15 +164,16 @@ async function toVerificationKey(
 ): Promise<VerificationKey | undefined> {
   if (typeof member !== "object" || member === null) return undefined;
   const jwk = member as JWK;
-  const algorithm = algorithms.find((name) => name === jwk.alg);
-  if (!algorithm || typeof jwk.kid !== "string") return undefined;
+  const names = NAMES.find((group) => group.some((name) => name === jwk.alg));
+  const algorithm = names?.find((name) => algorithms.includes(name));
+  if (!names || !algorithm || typeof jwk.kid !== "string") return undefined;
   if (jwk.use !== undefined && jwk.use !== "sig") return undefined;
   try {
     const key = await importJWK(jwk, algorithm);
     // A secret becomes bytes, and a private key one that signs.
     if (key instanceof Uint8Array || !key.usages.includes("verify")) return undefined;
     const { modulusLength = MIN_RSA_BITS } = key.algorithm as { modulusLength?: number };
-    return modulusLength < MIN_RSA_BITS ? undefined : { kid: jwk.kid, algorithm, key };
+    return modulusLength < MIN_RSA_BITS ? undefined : { kid: jwk.kid, algorithms: names, key };
   } catch {
     return undefined;
   }

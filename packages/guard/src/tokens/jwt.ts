@@ -54,10 +54,11 @@ export function createTokenValidator({
     const { alg, kid } = readHeader(token);
     const key = await jwks.find(kid);
     if (!key) throw new InvalidCredential("unknown_kid");
-    if (key.algorithm !== alg) throw new InvalidCredential("algorithm_of_another_key");
+    const algorithm = key.algorithms.find((name) => name === alg);
+    if (!algorithm) throw new InvalidCredential("algorithm_of_another_key");
     const now = clock();
     const { payload } = await jwtVerify(token, key.key, {
-      algorithms: [key.algorithm],
+      algorithms: [algorithm],
       // Takes `application/at+jwt` too, in any case (RFC 9068 §4, RFC 7515 §4.1.9).
       typ: ACCESS_TOKEN_TYP,
       issuer,
