@@ -2,6 +2,7 @@
 import type { HttpSignatureAlgorithm } from "@daykey/common/http-signature";
 import { readJsonObject } from "@daykey/common/json-numbers";
 import { PATHS } from "@daykey/common/protocol";
+import { weakness } from "@daykey/common/weak-keys";
 import { boundedFetch } from "./bounded-fetch.ts";
 import { DaykeyError } from "./errors.ts";
 import type { CryptoKey, Platform } from "./platform.ts";
@@ -72,6 +73,7 @@ async function importMember(member: unknown): Promise<[string, AnswerKey] | unde
   const jwk = Object(member) as Partial<SignatureJwk & { kid: unknown }>;
   const algorithm = ALGORITHMS[jwk.crv ?? ""];
   if (!algorithm || typeof jwk.kid !== "string" || jwk.kty === undefined) return undefined;
+  if (weakness(jwk) !== undefined) return undefined;
   try {
     const key = await importSignatureKey(algorithm, jwk as SignatureJwk, "verify");
     return [jwk.kid, { algorithm, key }];

@@ -48,7 +48,7 @@ export function isSquare(n: bigint): boolean {
 const SQUARES_MOD_64 = new Set(Array.from({ length: 32 }, (_, root) => root ** 2 % 64));
 
 /** ⌊√n⌋ for n > 0, by Newton's method from above (Cohen, A Course in Computational Algebraic Number Theory, 1.7.1). */
-function squareRoot(n: bigint): bigint {
+export function squareRoot(n: bigint): bigint {
   let root = 1n << BigInt((bitLength(n) + 1) >> 1);
   for (;;) {
     const next = (root + n / root) >> 1n;

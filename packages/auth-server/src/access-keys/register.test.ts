@@ -78,6 +78,11 @@ test.each<[string, string, object]>([
   ["a private key", "signature-keys", privateKey()],
   ["a P-256 key", "signature-keys", { algorithm: "ed25519", jwk: p256() }],
   ["a short x", "signature-keys", { algorithm: "ed25519", jwk: { ...publicJwk(), x: "AAAA" } }],
+  [
+    "a point of small order",
+    "signature-keys",
+    { algorithm: "ed25519", jwk: { ...publicJwk(), x: `AQ${"A".repeat(41)}` } },
+  ],
   ["another algorithm", "signature-keys", { algorithm: "rsa-pss-sha512" }],
 ])("a key with %s is 400", async (_what, path, body) => {
   const client = await bench.server.createClient();

@@ -8,6 +8,7 @@ import { fromBase64url } from "@daykey/common/bytes";
 import { type Clock, DAY_SECONDS } from "@daykey/common/clock";
 import type { Quota } from "@daykey/common/quota";
 import { intersection } from "@daykey/common/scope";
+import { weakness } from "@daykey/common/weak-keys";
 import { ProblemError } from "@daykey/service/http/problem-error";
 import type { Transaction } from "../clients/clients-store.ts";
 import type { RegisteredClient, RegistrationsStore } from "../registration/registrations-store.ts";
@@ -182,8 +183,9 @@ export function apiKeyHash(apiKey: string): Buffer {
   return createHash("sha256").update(apiKey).digest();
 }
 
-/** A point of the curve, in its one spelling. */
+/** A point of the curve, of no small order, in its one spelling. */
 function isPublicKey(jwk: Ed25519Jwk): boolean {
+  if (weakness(jwk) !== undefined) return false;
   try {
     const key = createPublicKey({ key: { ...jwk }, format: "jwk" });
     return key.export({ format: "jwk" }).x === jwk.x;

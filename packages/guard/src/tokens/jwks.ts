@@ -7,6 +7,7 @@ import type { Fetch } from "@daykey/client/platform";
 import { type CryptoKey, importJWK, type JWK } from "jose";
 import type { Clock } from "@daykey/common/clock";
 import type { SigningAlgorithm } from "@daykey/common/protocol";
+import { weakness } from "@daykey/common/weak-keys";
 import type { Log } from "@daykey/service/observe/log";
 
 export interface VerificationKey {
@@ -47,8 +48,6 @@ const COOLDOWN_SECONDS = 30;
 const FIRST_COOLDOWN_SECONDS = 1;
 const FETCH_TIMEOUT_MS = 3000;
 const MAX_BYTES = 256 * 1024;
-/** RFC 7518 §3.3. */
-const MIN_RSA_BITS = 2048;
 
 export function createJwks({
   uri,
@@ -157,7 +156,7 @@ async function readLimited(response: Response): Promise<string> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
-/** Undefined for a key that is not a public signing key of a known algorithm with a kid. */
+/** Undefined for a key that is not a sound public signing key of a known algorithm with a kid. */
 async function toVerificationKey(
   member: unknown,
   algorithms: readonly SigningAlgorithm[],
@@ -168,12 +167,13 @@ async function toVerificationKey(
   const algorithm = names?.find((name) => algorithms.includes(name));
   if (!names || !algorithm || typeof jwk.kid !== "string") return undefined;
   if (jwk.use !== undefined && jwk.use !== "sig") return undefined;
+  // Whoever can put a key into the set need not be able to make one that anybody can sign with.
+  if (weakness(jwk) !== undefined) return undefined;
   try {
     const key = await importJWK(jwk, algorithm);
     // A secret becomes bytes, and a private key one that signs.
     if (key instanceof Uint8Array || !key.usages.includes("verify")) return undefined;
-    const { modulusLength = MIN_RSA_BITS } = key.algorithm as { modulusLength?: number };
-    return modulusLength < MIN_RSA_BITS ? undefined : { kid: jwk.kid, algorithms: names, key };
+    return { kid: jwk.kid, algorithms: names, key };
   } catch {
     return undefined;
   }

@@ -1,7 +1,7 @@
 /** Which members of a key set become keys. */
 import { generateKeyPairSync } from "node:crypto";
 import { afterEach, expect, test } from "vitest";
-import { createSigningKey } from "../../test/issuer.ts";
+import { createSigningKey, signParts } from "../../test/issuer.ts";
 import {
   INVALID_TOKEN,
   refusalOf,
@@ -66,10 +66,24 @@ test.each([
   expect(await statusOf(api.token({ key }))).toBe(200);
 });
 
-test("V2: nor an RSA key below 2048 bits (RFC 7518 §3.3)", async () => {
-  const jwk = { ...weak.publicKey.export({ format: "jwk" }), kid: "weak", alg: "RS256" };
-  await startWith(jwk);
-  const signer = { kid: "weak", algorithm: "RS256", ...weak, jwk } as const;
-  expect(refusalOf(await api.time(api.token({ key: signer })))).toEqual(INVALID_TOKEN);
+const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
+const rsaJwk = rsa.publicKey.export({ format: "jwk" });
+const smallOrder = `01${"00".repeat(31)}`;
+
+test.each([
+  ["an RSA key below 2048 bits", weak.publicKey.export({ format: "jwk" }), "RS256"],
+  ["an RSA key whose exponent is 1", { ...rsaJwk, e: "AQ" }, "RS256"],
+  ["an RSA key whose exponent is 3", { ...rsaJwk, e: "Aw" }, "RS256"],
+  ["an RSA key whose modulus is even", { ...rsaJwk, n: `${rsaJwk.n?.slice(0, -1)}A` }, "RS256"],
+  [
+    "an Ed25519 key of small order",
+    { kty: "OKP", crv: "Ed25519", x: Buffer.from(smallOrder, "hex").toString("base64url") },
+    "Ed25519",
+  ],
+] as const)("V2: no key of the set is %s", async (_name, material, alg) => {
+  await startWith({ ...material, kid: "weak", alg });
+  const signer = { kid: "weak", algorithm: "RS256", ...rsa, jwk: rsaJwk } as const;
+  const answer = await api.time(signParts(signer, { alg, kid: "weak", typ: "at+jwt" }, {}));
+  expect(refusalOf(answer)).toEqual(INVALID_TOKEN);
   expect(api.lines.at(-1)).toMatchObject({ reason: "unknown_kid" });
 });
