@@ -10,6 +10,7 @@ import {
   list,
   postgresUrl,
   readSettings,
+  redisServer,
   seconds,
   secret,
   type Setting,
@@ -46,10 +47,8 @@ const DEFINITIONS = {
     default: "on",
     description: "Off behind a pooler that does not carry them, such as PgBouncer before 1.21",
   }),
-  REDIS_URL: secret({
+  REDIS_URL: redisServer({
     optional: true,
-    pattern: /^rediss?:\/\/./,
-    form: "a URL that begins with redis:// or rediss://",
     description: "Redis or Valkey, for used one-time hashes in place of PostgreSQL",
   }),
   MASTER_KEY: judged(

@@ -29,6 +29,8 @@ export interface OwnStore {
   nonces: NonceStore;
   /** Of PostgreSQL. */
   pool?: () => PoolState;
+  /** What is wrong with Redis, in a few words; absent without Redis. */
+  redisFault?: () => string | undefined;
   close(): Promise<void>;
 }
 
@@ -49,6 +51,7 @@ export async function openOwnStore(
     return {
       quotas: createRedisQuotaStore(redis),
       nonces: createRedisNonceStore(redis, clock),
+      redisFault: redis.fault,
       close: () => Promise.resolve(redis.close()),
     };
   }

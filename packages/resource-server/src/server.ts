@@ -5,7 +5,7 @@ import { createApp } from "@daykey/service/http/app";
 import { startChores } from "@daykey/service/process/chores";
 import { createHealth } from "@daykey/service/process/health";
 import { type Listeners, startListeners } from "@daykey/service/process/lifecycle";
-import { measureHealth, measurePool } from "@daykey/service/observe/measure";
+import { measureHealth, measurePool, measureRedis } from "@daykey/service/observe/measure";
 import { createMetrics } from "@daykey/service/observe/metrics";
 import type { Surroundings } from "@daykey/service/process/run-server";
 import { createApiKeyAuthenticator } from "@daykey/guard/keys/api-key";
@@ -161,6 +161,10 @@ async function composeResourceServer(
   measureHealth(metrics, health);
   measureResourceServer(metrics, { feed });
   if (store.pool) measurePool(metrics, store.pool);
+  if (store.redisFault) {
+    health.addPartCheck("redis", store.redisFault);
+    measureRedis(metrics, store.redisFault);
+  }
   const trustedProxies = createTrustedProxies(config.trustedProxies);
   const shared = { log, trustedProxies, tracing, errorFormat: "problem" as const };
   const listeners = await startListeners({

@@ -1,6 +1,7 @@
 /** A redis-server of the test's own on a free port, with nothing on disk. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { freePorts } from "./free-ports.ts";
 
@@ -12,6 +13,8 @@ export interface RedisServer {
   restart(): Promise<void>;
   /** Stops it without ending it, and lets it go on. */
   freeze(): void;
+  /** Sends commands over one connection, as an operator would, and waits until all are answered. */
+  command(...commands: readonly string[]): Promise<void>;
   thaw(): void;
 }
 
@@ -37,6 +40,11 @@ export async function startRedis(program: string): Promise<RedisServer> {
     },
     async restart() {
       child = await start();
+    },
+    async command(...commands) {
+      const socket = connect(port, "127.0.0.1").resume();
+      socket.write([...commands, "quit", ""].join("\r\n"));
+      await once(socket, "close");
     },
     freeze: () => void child.kill("SIGSTOP"),
     thaw: () => void child.kill("SIGCONT"),

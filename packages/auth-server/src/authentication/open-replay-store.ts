@@ -8,6 +8,8 @@ import { createRedisReplayStore, createReplayStore, type ReplayStore } from "./r
 export interface OpenReplayStore extends ReplayStore {
   /** Reads what it depends on anew, as the change watcher says. */
   reload(): Promise<void>;
+  /** What is wrong with Redis, in a few words; absent without Redis. */
+  fault?: () => string | undefined;
   close(): void;
 }
 
@@ -35,6 +37,7 @@ export async function openReplayStore({
     async reload() {
       restoredAt = await readRestoredAt();
     },
+    fault: redis.fault,
     close: redis.close,
   };
 }

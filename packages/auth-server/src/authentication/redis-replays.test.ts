@@ -1,4 +1,5 @@
 /** Used one-time hashes in a real Redis, over two instances of the server. */
+import { scrape } from "@daykey/service/test/metrics";
 import { machineTool } from "@daykey/service/test/machine-tool";
 import { type RedisServer, startRedis } from "@daykey/service/test/redis-server";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -52,6 +53,44 @@ describe.skipIf(program === undefined)("REDIS_URL", () => {
     expect(await statusOf(second, before)).toBe(401);
     expect(await statusOf(second, await second.oneTime(client, second.now() + 2))).toBe(200);
   });
+
+  test.each([
+    ["OOM", ["config set maxmemory 1"], ["config set maxmemory 0"]],
+    ["READONLY", ["replicaof 127.0.0.1 1"], ["replicaof no one"]],
+    [
+      "NOAUTH",
+      ["acl setuser default resetpass >x on", "client kill type normal"],
+      ["auth x", "acl setuser default nopass"],
+    ],
+    ["NOPERM", ["acl setuser default -set"], ["acl setuser default +set"]],
+  ])(
+    "a Redis that refuses (%s) is told in its own name, and is not an outage of the database",
+    async (refusal, begin, mend) => {
+      await redis.command(...begin);
+      const when = first.now() + 2;
+      const answers = async () => {
+        const hash = await first.oneTime(client, when);
+        const form = { grant_type: "client_credentials", client_id: client.clientId };
+        return (await first.token({ ...form, client_secret_hash: hash })).status;
+      };
+      await expect.poll(answers).toBe(503);
+      const ready = async () => (await fetch(`${first.privateUrl}/readyz`)).json();
+      await expect.poll(ready).toEqual({
+        status: "ready",
+        degraded: { redis: `refuses (${refusal})` },
+      });
+      expect((await scrape(first.privateUrl)).values("redis_usable")).toEqual({ "": 0 });
+      const last = (name: string, value: unknown) =>
+        first.lines.findLast((line) => line[name] === value);
+      expect(last("event", "redis_refuses")).toMatchObject({ refusal });
+      expect(last("error", "temporarily_unavailable")).toMatchObject({ reason: "redis_refused" });
+      expect((await first.clientCredentials(client)).status).toBe(200);
+
+      await redis.command(...mend);
+      await expect.poll(answers).toBe(200);
+      expect(await ready()).toEqual({ status: "ready" });
+    },
+  );
 
   test("without Redis a one-time hash is 503, and the day form goes on; with it again, all does", async () => {
     await redis.kill();

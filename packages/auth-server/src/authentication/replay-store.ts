@@ -1,6 +1,5 @@
 import type { Clock } from "@daykey/common/clock";
 import type { Database } from "@daykey/service/database/database";
-import { DatabaseUnavailable } from "@daykey/service/database/database-unavailable";
 import { deleteExpired } from "@daykey/service/database/delete-expired";
 import type { Redis } from "@daykey/service/database/redis";
 import { createUseOnce } from "@daykey/service/database/use-once";
@@ -80,9 +79,7 @@ export function createRedisReplayStore(
     async use({ issuedAt, expiresAt, ...nonce }) {
       if (issuedAt <= restoredAt()) return false;
       const seconds = Math.max(1, Math.ceil(expiresAt - clock()));
-      return redis
-        .useOnce(`daykey:once:${keyOf(nonce)}`, seconds)
-        .catch((cause: unknown) => Promise.reject(new DatabaseUnavailable({ cause })));
+      return redis.useOnce(`daykey:once:${keyOf(nonce)}`, seconds);
     },
     clean: () => Promise.resolve(),
   };

@@ -1,13 +1,54 @@
 import { OWN_MESSAGE } from "../observe/own-message.ts";
 
-/** The database cannot answer now; the same request may succeed later. Answered 503 (D4). */
+/**
+ * The database cannot answer now; the same request may succeed later. Answered 503 (D4). The message
+ * names the server and the reason, for the log and for standard error; a caller is told neither.
+ */
 export class DatabaseUnavailable extends Error {
   readonly [OWN_MESSAGE] = true;
 
-  constructor(options: { cause?: unknown } = {}) {
-    super("The database cannot be reached, or does not answer in time.", options);
+  /** @param options.server host, port and name, without credentials; undefined where many are meant */
+  constructor({ cause, server }: { cause?: unknown; server?: string | undefined } = {}) {
+    const name = server === undefined ? "The database" : `The database at ${server}`;
+    super(`${name} ${reasonOf(cause)}.`, { cause });
     this.name = "DatabaseUnavailable";
   }
+}
+
+/** In our own words: what a server or a library says may quote what a caller sent. */
+const REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "refuses connections: nothing listens there",
+  ENOENT: "has no socket there: it does not run",
+  ENOTFOUND: "has a host name that is not known",
+  EAI_AGAIN: "has a host name that cannot be looked up now",
+  EHOSTUNREACH: "cannot be reached: there is no route to the host",
+  ENETUNREACH: "cannot be reached: there is no route to the network",
+  ECONNRESET: "closed the connection",
+  "28000": "refuses the role",
+  "28P01": "refuses the role's password",
+  "3D000": "has no database of this name",
+  "53100": "has no disk space left",
+  "53200": "has no memory left",
+  "53300": "has no connection left for us",
+  "55P03": "did not give up a lock in time",
+  "57014": "did not finish a statement in time",
+  "57P01": "is shutting down",
+  "57P03": "is starting up or shutting down",
+  "25006": "takes no changes: it is a standby",
+};
+
+function reasonOf(cause: unknown): string {
+  const code = codeOf(cause);
+  if (code !== undefined) {
+    const isTls = /CERT|SSL|TLS/.test(code);
+    const reason = REASONS[code] ?? (isTls ? "has a certificate that is not accepted" : undefined);
+    return `${reason ?? "cannot be used"} (${/^\w{1,64}$/.test(code) ? code : "unknown code"})`;
+  }
+  const message = cause instanceof Error ? cause.message : "";
+  if (message === POOL_EXHAUSTED) return "has no connection free in this process's pool";
+  if (/support SSL/.test(message)) return "does not speak TLS";
+  if (/password must be a string/.test(message)) return "wants a password, and none is set";
+  return "cannot be reached, or does not answer in time";
 }
 
 const SYSTEM_CODES = new Set([

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { createTestDatabase, type TestDatabase } from "../../test/database.ts";
 import { createTestLog } from "../../test/log.ts";
@@ -166,4 +166,46 @@ test("a server that is not there is unavailable", async () => {
     await expect(nowhere.query({ text: "select 1" })).rejects.toThrow(DatabaseUnavailable);
     await nowhere.close();
   }
+});
+
+describe("a database that cannot be used is told by its place and the reason, without its password", () => {
+  const at = (change: (url: URL) => void): string => {
+    const url = new URL(home.appUrl);
+    change(url);
+    return url.href;
+  };
+  test.each<[string, () => string, RegExp]>([
+    [
+      "a port where nothing listens",
+      () => "postgresql://daykey_app:canary@127.0.0.1:1/daykey",
+      /^The database at 127\.0\.0\.1:1\/daykey refuses connections: nothing listens there \(ECONNREFUSED\)\.$/,
+    ],
+    [
+      "a host that does not exist",
+      () => "postgresql://daykey_app:canary@nowhere.invalid/daykey",
+      /^The database at nowhere\.invalid:5432\/daykey has a host name that .*\((ENOTFOUND|EAI_AGAIN)\)\.$/,
+    ],
+    [
+      "a socket that is not there",
+      () => "postgresql://daykey_app:canary@/daykey?host=/nowhere",
+      /^The database at \/nowhere\/daykey has no socket there: it does not run \(ENOENT\)\.$/,
+    ],
+    [
+      "a database that does not exist",
+      () => at((url) => (url.pathname = "/missing")),
+      /^The database at \S+\/missing has no database of this name \(3D000\)\.$/,
+    ],
+    [
+      "a role that does not exist",
+      () => at((url) => (url.username = "nobody_of_ours")),
+      /^The database at \S+ refuses the role \(28000\)\.$/,
+    ],
+  ])("%s", async (_, connectionString, message) => {
+    const other = createDatabase({ connectionString: connectionString(), log });
+    const error: unknown = await other.query({ text: "select" }).catch((thrown: unknown) => thrown);
+    await other.close();
+    expect(error).toBeInstanceOf(DatabaseUnavailable);
+    expect((error as Error).message).toMatch(message);
+    expect((error as Error).message).not.toContain("canary");
+  });
 });

@@ -11,7 +11,13 @@ import {
   isDatabaseUnavailable,
   isPoolExhausted,
 } from "./database-unavailable.ts";
-import { createPrimary, NotThePrimary, type Primary, requirePrimary } from "./primary.ts";
+import {
+  createPrimary,
+  NotThePrimary,
+  type Primary,
+  requirePrimary,
+  serverName,
+} from "./primary.ts";
 import type { Log } from "../observe/log.ts";
 import type { Tracing } from "../observe/tracing.ts";
 
@@ -82,8 +88,10 @@ export function createDatabase(options: {
     try {
       return await pool.connect();
     } catch (error) {
-      if (!isPoolExhausted(error)) primary.failed(server);
-      return translate(error);
+      if (isPoolExhausted(error)) throw new DatabaseUnavailable({ cause: error });
+      primary.failed(server);
+      // Whatever keeps us out, a wrong password too, is told in the server's name.
+      throw new DatabaseUnavailable({ cause: error, server: serverName(server) });
     }
   }
 

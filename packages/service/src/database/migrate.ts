@@ -6,9 +6,9 @@ import knex, { type Knex } from "knex";
 import pg from "pg";
 
 import type { Queryable } from "./database.ts";
-import { DatabaseUnavailable, isDatabaseUnavailable } from "./database-unavailable.ts";
+import { DatabaseUnavailable } from "./database-unavailable.ts";
 import { OWN_MESSAGE } from "../observe/own-message.ts";
-import { findPrimary } from "./primary.ts";
+import { findPrimary, serverName, serversOf } from "./primary.ts";
 
 /** Runs in a transaction of its own. Its name, without extension, is its identity for ever. */
 export interface Migration {
@@ -72,6 +72,7 @@ const MIGRATION_LOCK = 0x6461796b;
 /** knex would print what it then throws, SQL included. */
 const SILENT: Knex.Logger = { debug() {}, warn() {}, error() {}, deprecate() {} };
 
+const CONNECT_SECONDS = 5;
 const UNDEFINED_TABLE = "42P01";
 
 /**
@@ -92,8 +93,18 @@ export async function migrate({
   migrations: readonly Migration[];
   schema: string;
 }): Promise<string[]> {
+  const unavailable = (cause: unknown): never => {
+    throw new DatabaseUnavailable({
+      cause,
+      server: serversOf(servers).map(serverName).join(" or "),
+    });
+  };
   const connectionString = await findPrimary(servers).catch(unavailable);
-  const lock = new pg.Client({ connectionString, keepAlive: true });
+  const lock = new pg.Client({
+    connectionString,
+    keepAlive: true,
+    connectionTimeoutMillis: CONNECT_SECONDS * 1000,
+  });
   // Lost in mid-migration, it fails the next query on it.
   lock.on("error", () => {});
   await lock.connect().catch(unavailable);
@@ -142,11 +153,6 @@ export async function pendingMigrations(
     applied = new Set();
   }
   return migrations.filter((migration) => !applied.has(migration.name)).map(({ name }) => name);
-}
-
-/** @throws {DatabaseUnavailable} for a server that is not there, else the error itself */
-function unavailable(error: unknown): never {
-  throw isDatabaseUnavailable(error) ? new DatabaseUnavailable({ cause: error }) : error;
 }
 
 /** An older version cannot know what a newer one made of the data. */

@@ -16,11 +16,31 @@ export interface Primary {
 
 const PARTS = /^(postgres(?:ql)?:\/\/(?:[^@/]*@)?)([^/?#]*)(.*)$/s;
 
-export function createPrimary(connectionString: string): Primary {
+/** The connection string of each server that one names. */
+export function serversOf(connectionString: string): string[] {
   const [, before = "", hosts = "", after = ""] = PARTS.exec(connectionString) ?? [];
-  const servers = hosts.includes(",")
+  return hosts.includes(",")
     ? hosts.split(",").map((host) => before + host + after)
     : [connectionString];
+}
+
+/** One server's connection string as a URL. libpq lets the host be empty beside a user; URLs do not. */
+export function parseServer(connectionString: string): URL | null {
+  return URL.parse(connectionString.replace(/^(postgres(?:ql)?:\/\/[^@/]*@)(?=\/)/, "$1localhost"));
+}
+
+/** Host, port and database of a connection string; never the role or its password. */
+export function serverName(connectionString: string): string {
+  const parsed = parseServer(connectionString);
+  if (!parsed) return "an address that cannot be read";
+  const database = parsed.pathname === "/" ? "" : parsed.pathname;
+  const host = parsed.searchParams.get("host") ?? decodeURIComponent(parsed.hostname);
+  if (host.startsWith("/")) return `${host}${database}`;
+  return `${host === "" ? "localhost" : host}:${parsed.port === "" ? "5432" : parsed.port}${database}`;
+}
+
+export function createPrimary(connectionString: string): Primary {
+  const servers = serversOf(connectionString);
   let index = 0;
   const current = (): string => servers[index] ?? connectionString;
   return {

@@ -1,8 +1,8 @@
 /** The connection to Redis or Valkey: one, made again when it is lost; nothing waits for it long. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { createClient } from "@redis/client";
+import { createClient, ErrorReply } from "@redis/client";
 import type { Log } from "../observe/log.ts";
-import { OWN_MESSAGE } from "../observe/own-message.ts";
+import { RedisUnavailable } from "./redis-unavailable.ts";
 
 export interface Redis {
   /**
@@ -15,17 +15,9 @@ export interface Redis {
    * @throws {RedisUnavailable}
    */
   useOnce(key: string, seconds: number): Promise<boolean>;
+  /** What was wrong with the last command or the connection, in a few words; undefined when nothing was. */
+  fault(): string | undefined;
   close(): void;
-}
-
-/** Redis cannot be reached, does not answer in time, or refuses. */
-export class RedisUnavailable extends Error {
-  readonly [OWN_MESSAGE] = true;
-  override readonly name = "RedisUnavailable";
-
-  constructor(options: { cause?: unknown } = {}) {
-    super("Redis cannot be reached, or does not answer in time.", options);
-  }
 }
 
 const CONNECT_SECONDS = 1;
@@ -35,8 +27,12 @@ const PAUSE_MS = [50, 2000] as const;
 const PING_SECONDS = 1;
 const SILENCE_SECONDS = 3;
 
-/** @throws {RedisUnavailable} when it cannot be reached at the start */
+/** @throws {RedisUnavailable} when it cannot be reached at the start, or refuses the connection */
 export async function connectRedis({ url, log }: { url: string; log: Log }): Promise<Redis> {
+  const { hostname, port } = new URL(url);
+  const address = `${hostname}:${port === "" ? "6379" : port}`;
+  const unavailable = (cause: unknown): RedisUnavailable =>
+    new RedisUnavailable(address, { cause, refusal: refusalOf(cause) });
   let isConnected = false;
   const client = createClient({
     url,
@@ -49,26 +45,36 @@ export async function connectRedis({ url, log }: { url: string; log: Log }): Pro
         isConnected && Math.min(PAUSE_MS[0] * 2 ** retries, PAUSE_MS[1]),
     },
   });
-  let isLost = false;
-  client.on("error", (error: unknown) => {
-    if (isConnected && !isLost) log.warn({ event: "redis_lost", err: error }, "Redis was lost");
-    isLost = true;
-  });
-  client.on("ready", () => {
-    if (isLost) log.info({ event: "redis_back" }, "Redis is back");
-    isLost = false;
-  });
+  let fault: string | undefined;
+  /** Each fault is logged when it begins, and its end. */
+  function note(found: RedisUnavailable | undefined): void {
+    const previous = fault;
+    fault = found?.reason;
+    if (!isConnected || fault === previous) return;
+    if (!found) return log.info({ event: "redis_back" }, "Redis is back");
+    const event = found.refusal === undefined ? "redis_lost" : "redis_refuses";
+    log.warn({ event, refusal: found.refusal, err: found }, "Redis cannot be used");
+  }
+  /** Why there is no connection: what a command is told meanwhile says only that there is none. */
+  let lost: RedisUnavailable | undefined;
+  client.on("error", (error: unknown) => note((lost = unavailable(error))));
+  client.on("ready", () => note((lost = undefined)));
   await client.connect().catch((error: unknown) => {
-    throw new RedisUnavailable({ cause: error });
+    client.destroy();
+    throw unavailable(error);
   });
   isConnected = true;
 
   async function inTime<T>(answer: Promise<T>): Promise<T> {
     const late = new AbortController();
     try {
-      return await Promise.race([answer, tooLate(late.signal)]);
+      const value = await Promise.race([answer, tooLate(late.signal)]);
+      note(undefined);
+      return value;
     } catch (error) {
-      throw new RedisUnavailable({ cause: error });
+      const found = lost ?? unavailable(error);
+      note(found);
+      throw found;
     } finally {
       late.abort();
     }
@@ -81,11 +87,23 @@ export async function connectRedis({ url, log }: { url: string; log: Log }): Pro
       const options = { condition: "NX", expiration: { type: "EX", value: seconds } } as const;
       return (await inTime(client.set(key, "", options))) === "OK";
     },
+    fault: () => fault,
     close: () => client.destroy(),
   };
 }
 
+/** An error reply begins with its code: Redis's own word, with nothing of a caller's in it. */
+function refusalOf(error: unknown): string | undefined {
+  if (!(error instanceof ErrorReply)) return undefined;
+  return /^[A-Z]{2,20}(?= |$)/.exec(error.message)?.[0] ?? "ERR";
+}
+
+/** Redis said nothing for too long. */
+class TooLate extends Error {
+  readonly code = "ETIMEDOUT";
+}
+
 async function tooLate(signal: AbortSignal): Promise<never> {
   await sleep(ANSWER_SECONDS * 1000, undefined, { signal });
-  throw new RedisUnavailable();
+  throw new TooLate();
 }

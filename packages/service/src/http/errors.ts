@@ -7,6 +7,7 @@ import { PROBLEM_MEDIA_TYPE } from "@daykey/common/protocol";
 
 import { isUnread } from "./body.ts";
 import { DatabaseUnavailable } from "../database/database-unavailable.ts";
+import { RedisUnavailable } from "../database/redis-unavailable.ts";
 import { JSON_UTF8 } from "./json-answer.ts";
 import type { Log } from "../observe/log.ts";
 import { ProblemError } from "./problem-error.ts";
@@ -36,15 +37,23 @@ export function tellError(
 /** The error as one that has a status and public text; the unexpected becomes `server_error`. */
 function toKnownError(error: unknown): KnownError {
   if (error instanceof OAuthError || error instanceof ProblemError) return error;
-  if (error instanceof DatabaseUnavailable) {
+  const unavailable = unavailableStore(error);
+  if (unavailable !== undefined) {
     return new OAuthError("temporarily_unavailable", "The server cannot answer now. Try again.", {
-      detail: "database_unavailable",
+      detail: unavailable,
       headers: { "Retry-After": "1" },
     });
   }
   return new OAuthError("server_error", "The server met an unexpected condition.", {
     detail: "unexpected_error",
   });
+}
+
+/** The reason code of a store that cannot answer, or undefined. */
+function unavailableStore(error: unknown): string | undefined {
+  if (error instanceof DatabaseUnavailable) return "database_unavailable";
+  if (!(error instanceof RedisUnavailable)) return undefined;
+  return error.refusal === undefined ? "redis_unavailable" : "redis_refused";
 }
 
 /** The reason goes into the request's own line; a line of its own is for what we did not foresee. */

@@ -11,6 +11,15 @@ export function measureHealth(metrics: Metrics, health: Health): void {
   });
 }
 
+/** @param fault what is wrong with Redis now, or undefined */
+export function measureRedis(metrics: Metrics, fault: () => string | undefined): void {
+  metrics.gauge({
+    name: "redis_usable",
+    help: "1 while Redis can be reached and takes commands",
+    read: () => Number(fault() === undefined),
+  });
+}
+
 export function measurePool(metrics: Metrics, pool: () => PoolState): void {
   metrics.gauge({
     name: "database_pool_connections",

@@ -5,6 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 
+import { parseServer, serversOf } from "../database/primary.ts";
 import { OWN_MESSAGE } from "../observe/own-message.ts";
 
 /** One setting: how its text becomes a value, and what `--help` says about it. */
@@ -125,10 +126,56 @@ export function secret<
   return { ...text(options), secret: true };
 }
 
-/** A connection string of PostgreSQL's; a secret, as it may hold a password. */
+/**
+ * A connection string of PostgreSQL's, perhaps of several hosts (`primary.ts`); a secret, as it may
+ * hold a password.
+ */
 export function postgresUrl<const O extends Common<string>>(options: O): Setting<Value<string, O>> {
-  const form = "a URL that begins with postgresql://";
-  return secret({ ...options, pattern: /^postgres(?:ql)?:\/\/./, form });
+  const form =
+    "a URL that begins with postgresql://, with reserved characters of a password encoded";
+  const isOne = (value: string): boolean =>
+    serversOf(value).every(
+      (server) => /^postgres(?:ql)?:\/\/./.test(server) && isReadable(parseServer(server)),
+    );
+  return parsedSecret(options, form, isOne);
+}
+
+/** The URL of a Redis or Valkey; a secret, as it may hold a password. */
+export function redisServer<const O extends Common<string>>(options: O): Setting<Value<string, O>> {
+  const form =
+    "a URL of the form redis://host:port or rediss://host:port, with reserved characters of a password encoded";
+  const isOne = (value: string): boolean => {
+    const parsed = URL.parse(value);
+    return (
+      parsed !== null &&
+      /^rediss?:$/.test(parsed.protocol) &&
+      parsed.hostname !== "" &&
+      /^\/?\d{0,5}$/.test(parsed.pathname) &&
+      isReadable(parsed)
+    );
+  };
+  return parsedSecret(options, form, isOne);
+}
+
+function parsedSecret<const O extends Common<string>>(
+  options: O,
+  form: string,
+  isOne: (value: string) => boolean,
+): Setting<Value<string, O>> {
+  const parse = (value: string) => (isOne(value) ? value : undefined);
+  return { ...setting<string, O>(options, { form, parse }), secret: true };
+}
+
+/** Whether a URL's name and password decode. */
+function isReadable(parsed: URL | null): boolean {
+  if (!parsed) return false;
+  try {
+    for (const part of [parsed.username, parsed.password, parsed.hostname])
+      decodeURIComponent(part);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** @throws {ConfigError} with every fault of every setting. Variables without a definition are ignored. */

@@ -6,6 +6,11 @@ export type HealthCheck = () => string | undefined;
 
 export interface Health {
   addCheck(name: string, check: HealthCheck): void;
+  /**
+   * A check of something that only some requests need. `/readyz` names its fault under `degraded` and
+   * stays 200, because not to be ready would take the other requests away too.
+   */
+  addPartCheck(name: string, check: HealthCheck): void;
   /** Whether this process is. */
   isReady(): boolean;
   /** From now on `/readyz` answers 503 and `stopping` is aborted. */
@@ -21,27 +26,34 @@ export interface Health {
 
 type Faults = Readonly<Record<string, string>>;
 
+interface State {
+  readonly faults: Faults;
+  readonly degraded: Faults;
+}
+
 const STOPPING: Faults = { server: "stopping" };
 
 export function createHealth({ peers }: { peers?: Peers | undefined } = {}): Health {
   const checks = new Map<string, HealthCheck>();
+  const partChecks = new Map<string, HealthCheck>();
   const stop = new AbortController();
   const router = createRouter();
   const ownFaults = (): Faults => (stop.signal.aborted ? STOPPING : failing(checks));
-  peers?.answer("faults", ownFaults);
+  const ownState = (): State => ({ faults: ownFaults(), degraded: failing(partChecks) });
+  peers?.answer("health", ownState);
 
   /** Of the instance; one that stops is without workers to ask. */
-  async function instanceFaults(): Promise<{ faults: Faults; isAlive: boolean }> {
-    if (!peers) return { faults: ownFaults(), isAlive: true };
-    const told = await peers.ask("faults");
-    if (told.size === 0) return { faults: STOPPING, isAlive: true };
-    return { faults: faultsOfAll(told), isAlive: ![...told.values()].includes(null) };
+  async function instanceState(): Promise<State & { isAlive: boolean }> {
+    if (!peers) return { ...ownState(), isAlive: true };
+    const told = await peers.ask("health");
+    if (told.size === 0) return { faults: STOPPING, degraded: {}, isAlive: true };
+    return { ...stateOfAll(told), isAlive: ![...told.values()].includes(null) };
   }
 
   router.get("/livez", async (ctx) => {
     ctx.state.quiet = true;
     ctx.set("Cache-Control", "no-store");
-    const { isAlive } = await instanceFaults();
+    const { isAlive } = await instanceState();
     ctx.status = isAlive ? 200 : 503;
     ctx.body = { status: isAlive ? "alive" : "a worker does not answer" };
   });
@@ -49,14 +61,18 @@ export function createHealth({ peers }: { peers?: Peers | undefined } = {}): Hea
   router.get("/readyz", async (ctx) => {
     ctx.state.quiet = true;
     ctx.set("Cache-Control", "no-store");
-    const { faults } = await instanceFaults();
+    const { faults, degraded } = await instanceState();
     const isReady = Object.keys(faults).length === 0;
     ctx.status = isReady ? 200 : 503;
-    ctx.body = isReady ? { status: "ready" } : { status: "not ready", faults };
+    ctx.body = {
+      ...(isReady ? { status: "ready" } : { status: "not ready", faults }),
+      ...(Object.keys(degraded).length > 0 && { degraded }),
+    };
   });
 
   return {
     addCheck: (name, check) => void checks.set(name, check),
+    addPartCheck: (name, check) => void partChecks.set(name, check),
     isReady: () => Object.keys(ownFaults()).length === 0,
     draining: () => stop.abort(),
     stopping: stop.signal,
@@ -74,9 +90,14 @@ function failing(checks: ReadonlyMap<string, HealthCheck>): Faults {
 }
 
 /** What ails any worker. The same fault of several is told once. */
-function faultsOfAll(told: ReadonlyMap<number, unknown>): Faults {
-  const all = [...told].map(([number, faults]) =>
-    faults === null ? { [`worker ${number}`]: "does not answer" } : (faults as Faults),
+function stateOfAll(told: ReadonlyMap<number, unknown>): State {
+  const states = [...told].map(([number, state]) =>
+    state === null
+      ? { faults: { [`worker ${number}`]: "does not answer" }, degraded: {} }
+      : (state as State),
   );
-  return Object.assign({}, ...all) as Faults;
+  return {
+    faults: Object.assign({}, ...states.map(({ faults }) => faults)) as Faults,
+    degraded: Object.assign({}, ...states.map(({ degraded }) => degraded)) as Faults,
+  };
 }
