@@ -96,6 +96,7 @@ async function composeAuthServer(
     store: createKeysStore(database),
     settings: config,
     clock,
+    log,
   });
 
   const newsSeconds = config.accessTokenMaxSeconds + NEWS_MARGIN_SECONDS;
@@ -206,6 +207,7 @@ async function composeAuthServer(
 
   const health = createHealth({ peers });
   health.addCheck("database", watcher.fault);
+  health.addCheck("keys", keys.fault);
   const metrics = createMetrics({ name: "auth-server", peers });
   if (replays.fault) {
     health.addPartCheck("redis", replays.fault);

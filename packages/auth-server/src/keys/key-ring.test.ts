@@ -20,12 +20,14 @@ const OTHER_MASTER = createHash("sha256").update("two").digest("hex");
 let rows: TestDatabase;
 let database: Database;
 let now: number;
+const log = createTestLog();
 beforeAll(async () => {
   rows = await createTestDatabase();
   database = createDatabase({ connectionString: rows.appUrl, log: createTestLog().log, max: 8 });
 });
 beforeEach(async () => {
   await rows.query("truncate daykey.keys");
+  log.lines.length = 0;
   now = START;
 });
 afterAll(async () => {
@@ -65,6 +67,7 @@ async function start({
       },
     },
     clock: () => now,
+    log: log.log,
   });
 }
 
@@ -190,6 +193,7 @@ test("unknown key ids cost the database one look a second", async () => {
       opaqueToken: policy,
     },
     clock: () => now,
+    log: log.log,
   });
   looks = 0;
   const ask = (): Promise<unknown[]> =>
@@ -228,6 +232,7 @@ test("a read of the keys that ends late does not undo a later one", async () => 
       opaqueToken: policy,
     },
     clock: () => now,
+    log: log.log,
   });
   held = released.promise;
   const slow = ring.reload();
@@ -263,6 +268,40 @@ test("a new master key beside the previous one: all is sealed anew, and the prev
   // The instance that still runs with the old one goes on.
   await before.reload();
   expect(before.signingKey().kid).toBe(alone.signingKey().kid);
+});
+
+test("a key made under a master key that an instance lacks leaves its other keys in use until it is needed", async () => {
+  const old = await start();
+  const renewed = await start({ master: OTHER_MASTER, previous: MASTER });
+  const [first] = published(old);
+  now = START + 23.5 * HOUR;
+  await renewed.rotate();
+  await old.reload();
+  await old.rotate();
+  expect(published(renewed)).toHaveLength(2);
+  expect(published(old)).toEqual([first]);
+  expect(old.signingKey().kid).toBe(first);
+  expect(old.fault()).toBeUndefined();
+  const kid = published(renewed)[1];
+  const told = log.lines.filter(
+    (line) => line["event"] === "key_unreadable" && line["kid"] === kid,
+  );
+  expect(told).toHaveLength(1);
+
+  now = START + 27 * HOUR;
+  expect(old.fault()).toBe("sealed by another master key");
+  const token = renewed.signingKey().sign(claims());
+  const unavailable = { code: "temporarily_unavailable", detail: "key_unreadable" };
+  for (const use of [
+    () => old.signingKey(),
+    () => old.signerOf(token),
+    () => old.opaqueKeyOf(renewed.opaqueKey().kid),
+    () => old.refreshKeyAt(now),
+  ]) {
+    expect(use).toThrow(expect.objectContaining(unavailable));
+  }
+  await expect(old.refreshKey(renewed.refreshKeyAt(now).kid)).rejects.toMatchObject(unavailable);
+  expect(old.signerOf(`${token}x`.replace(/^[^.]*/, "e30"))).toBeUndefined();
 });
 
 test("a sealed key put into another row does not open", async () => {

@@ -6,7 +6,9 @@
 import { createPrivateKey, randomBytes } from "node:crypto";
 import type { JWK } from "jose";
 import type { Clock } from "@daykey/common/clock";
+import { OAuthError } from "@daykey/common/oauth-error";
 import { SIGNING_ALGORITHMS, type SigningAlgorithm } from "@daykey/common/protocol";
+import type { Log } from "@daykey/service/observe/log";
 import { randomKid } from "../random-kid.ts";
 import { createKeyChanges, type KeyChanges } from "./key-changes.ts";
 import { KEY_PURPOSES, type KeyPurpose, type KeysStore, type StoredKey } from "./keys-store.ts";
@@ -38,8 +40,13 @@ export interface KeyRing extends KeyChanges {
   opaqueKeyOf(kid: string): SymmetricKey | undefined;
   /** Of each purpose: since when its key is in use, and when the next is to be. */
   times(): Record<KeyPurpose, { usedSince: number; nextAt: number }>;
-  /** Reads the keys again. */
+  /**
+   * Reads the keys again. One that was made under a master key which this instance does not have is
+   * passed over until it is needed: the other keys go on.
+   */
   reload(): Promise<void>;
+  /** Why keys that are in use cannot be used here, in a few words; undefined when they can. */
+  fault(): string | undefined;
   /** Does what rotation has due, and reads the keys again. */
   rotate(): Promise<void>;
 }
@@ -50,7 +57,17 @@ export interface KeyPolicies {
   opaqueToken: Omit<RotationPolicy, "algorithm">;
 }
 
-type RingKey<T> = KeyTimes & { key: T };
+/** `key` is undefined where another master key sealed it. */
+type RingKey<T> = KeyTimes & { key: T | undefined };
+
+const UNREADABLE = "sealed by another master key";
+
+function unreadable(): OAuthError {
+  return new OAuthError("temporarily_unavailable", "The server cannot answer now. Try again.", {
+    detail: "key_unreadable",
+    headers: { "Retry-After": "1" },
+  });
+}
 
 const UNKNOWN_KEY_COOLDOWN_SECONDS = 1;
 
@@ -60,11 +77,13 @@ export async function createKeyRing({
   sealer,
   policies,
   clock,
+  log,
 }: {
   store: KeysStore;
   sealer: Sealer;
   policies: KeyPolicies;
   clock: Clock;
+  log: Log;
 }): Promise<KeyRing> {
   const policyOf: Record<KeyPurpose, RotationPolicy> = {
     access_token: policies.accessToken,
@@ -78,11 +97,20 @@ export async function createKeyRing({
   let unknownKeyRead = Promise.resolve();
   let lastRead = 0;
   let appliedRead = 0;
+  /** At its start an instance opens every key, so that a wrong master key is seen at once. */
+  let isStarted = false;
 
   async function reload(): Promise<void> {
     const read = ++lastRead;
     const stored = await store.all();
     const known = new Map([...signing, ...refresh, ...opaque].map((key) => [key.kid, key]));
+    const isUnreadable = (row: StoredKey): boolean => {
+      if (!isStarted || known.get(row.kid)?.key || sealer.knows(row.sealed)) return false;
+      if (!known.has(row.kid)) {
+        log.error({ event: "key_unreadable", kid: row.kid, purpose: row.purpose }, UNREADABLE);
+      }
+      return true;
+    };
     const nextSigning: RingKey<SigningKey>[] = [];
     const nextRefresh: RingKey<SymmetricKey>[] = [];
     const nextOpaque: RingKey<SymmetricKey>[] = [];
@@ -90,10 +118,14 @@ export async function createKeyRing({
       const times = { kid: row.kid, algorithm: row.algorithm, activeAt: row.activeAt };
       const opened = known.get(row.kid)?.key;
       if (row.purpose === "access_token") {
-        const key = (opened as SigningKey | undefined) ?? (await openSigningKey(row));
+        const openSigning = (): Promise<SigningKey> | undefined =>
+          isUnreadable(row) ? undefined : openSigningKey(row);
+        const key = (opened as SigningKey | undefined) ?? (await openSigning());
         nextSigning.push({ ...times, key });
       } else {
-        const key = (opened as SymmetricKey | undefined) ?? createSymmetricKey(row.kid, open(row));
+        const openSymmetric = (): SymmetricKey | undefined =>
+          isUnreadable(row) ? undefined : createSymmetricKey(row.kid, open(row));
+        const key = (opened as SymmetricKey | undefined) ?? openSymmetric();
         (row.purpose === "refresh_token" ? nextRefresh : nextOpaque).push({ ...times, key });
       }
     }
@@ -137,12 +169,10 @@ export async function createKeyRing({
   }
 
   async function planDue(keys: StoredKey[]): Promise<{ put: StoredKey[]; remove: string[] }> {
-    const put: StoredKey[] = keys
-      .filter((key) => !sealer.isCurrent(key.sealed))
-      .map((key) => ({
-        ...key,
-        sealed: sealer.seal(open(key), { table: "keys", row: key.kid }),
-      }));
+    const put: StoredKey[] = keys.filter(isToBeSealedAnew).map((key) => ({
+      ...key,
+      sealed: sealer.seal(open(key), { table: "keys", row: key.kid }),
+    }));
     const remove: string[] = [];
     for (const [purpose, due] of allDue(keys)) {
       if (due.create) put.push(await makeKey(purpose, due.create.activeAt));
@@ -163,30 +193,54 @@ export async function createKeyRing({
     ]);
   }
 
+  const isToBeSealedAnew = ({ sealed }: StoredKey): boolean =>
+    !sealer.isCurrent(sealed) && (!isStarted || sealer.knows(sealed));
+
   function isAnythingDue(keys: readonly StoredKey[]): boolean {
     return (
-      keys.some((key) => !sealer.isCurrent(key.sealed)) ||
+      keys.some(isToBeSealedAnew) ||
       allDue(keys).some(([, { create, remove }]) => create || remove.length > 0)
     );
   }
 
   function inUse<T>(keys: readonly RingKey<T>[], at: number): T {
-    const key = keyInUse(keys, at);
-    if (!key) throw new Error("the key ring is empty");
-    return key.key;
+    const found = keyInUse(keys, at);
+    if (!found) throw new Error("the key ring is empty");
+    if (!found.key) throw unreadable();
+    return found.key;
+  }
+
+  /** Undefined for a kid that is not known. */
+  function ofKid<T>(keys: readonly RingKey<T>[], kid: string): T | undefined {
+    const found = keys.find((key) => key.kid === kid);
+    if (found && !found.key) throw unreadable();
+    return found?.key;
   }
 
   await rotate();
+  isStarted = true;
 
   return {
     signingKey: () => inUse(signing, clock()),
-    signerOf: (token) => signing.find(({ key }) => key.verify(token))?.key,
+    signerOf(token) {
+      const signer = signing.find(({ key }) => key?.verify(token))?.key;
+      if (!signer && signing.some(({ key, kid }) => !key && isHeaderOf(kid, token))) {
+        throw unreadable();
+      }
+      return signer;
+    },
     hasSigner: (kid) => signing.some((key) => key.kid === kid),
-    publicJwks: () => signing.map(({ key }) => key.publicJwk),
-    signingAlgorithms: () => [...new Set(signing.map(({ key }) => key.algorithm))],
+    publicJwks: () => signing.flatMap(({ key }) => key?.publicJwk ?? []),
+    signingAlgorithms: () => [...new Set(signing.flatMap(({ key }) => key?.algorithm ?? []))],
     refreshKeyAt: (at) => inUse(refresh, at),
     opaqueKey: () => inUse(opaque, clock()),
-    opaqueKeyOf: (kid) => opaque.find((key) => key.kid === kid)?.key,
+    opaqueKeyOf: (kid) => ofKid(opaque, kid),
+    fault() {
+      const inUseNow = [signing, refresh, opaque].map((keys) =>
+        keyInUse<RingKey<unknown>>(keys, clock()),
+      );
+      return inUseNow.some((found) => found && !found.key) ? UNREADABLE : undefined;
+    },
     times() {
       const keys = { access_token: signing, refresh_token: refresh, opaque_token: opaque };
       const timesOf = (purpose: KeyPurpose) => {
@@ -201,7 +255,7 @@ export async function createKeyRing({
       };
     },
     async refreshKey(kid) {
-      const find = (): SymmetricKey | undefined => refresh.find((key) => key.kid === kid)?.key;
+      const find = (): SymmetricKey | undefined => ofKid(refresh, kid);
       const found = find();
       if (found) return found;
       if (Math.abs(clock() - unknownKeyReadAt) >= UNKNOWN_KEY_COOLDOWN_SECONDS) {
@@ -216,6 +270,12 @@ export async function createKeyRing({
     rotate,
     ...createKeyChanges({ store, makeKey, reload, clock }),
   };
+}
+
+/** Whether a token's header names this kid. Nothing else of it is looked at. */
+function isHeaderOf(kid: string, token: string): boolean {
+  const [header = ""] = token.split(".", 1);
+  return Buffer.from(header, "base64url").toString("latin1").includes(`"${kid}"`);
 }
 
 async function makeSigningKey(

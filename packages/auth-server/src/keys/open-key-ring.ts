@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { Clock } from "@daykey/common/clock";
 import type { SigningAlgorithm } from "@daykey/common/protocol";
+import type { Log } from "@daykey/service/observe/log";
 import { createKeyRing, type KeyPolicies, type KeyRing } from "./key-ring.ts";
 import type { KeysStore } from "./keys-store.ts";
 import { type MasterKey, openMasterKey } from "./master-key.ts";
@@ -28,10 +29,12 @@ export async function openKeyRing({
   store,
   settings,
   clock,
+  log,
 }: {
   store: KeysStore;
   settings: KeySettings;
   clock: Clock;
+  log: Log;
 }): Promise<{ keys: KeyRing; sealer: Sealer; masterKey: MasterKey }> {
   const salt = await store.passphraseSalt(randomBytes(16));
   const masterKey = await openMasterKey(settings.masterKey, salt);
@@ -40,7 +43,7 @@ export async function openKeyRing({
     masterKey,
     previous === undefined ? undefined : await openMasterKey(previous, salt),
   );
-  const keys = await createKeyRing({ store, sealer, policies: keyPolicies(settings), clock });
+  const keys = await createKeyRing({ store, sealer, policies: keyPolicies(settings), clock, log });
   return { keys, sealer, masterKey };
 }
 

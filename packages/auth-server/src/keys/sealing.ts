@@ -27,6 +27,8 @@ export interface Sealer {
   seal(plaintext: Buffer, place: SealedPlace): Buffer;
   /** @throws {CannotUnseal} in one sentence: another master key, another place, or altered bytes */
   open(sealed: Buffer, place: SealedPlace): Buffer;
+  /** Whether the value names a master key that this sealer has. */
+  knows(sealed: Buffer): boolean;
   /** Whether the value is sealed by the current master key, not by the previous one. */
   isCurrent(sealed: Buffer): boolean;
   /** Of the current one: bytes 1 to 8 of what it sealed. */
@@ -35,6 +37,9 @@ export interface Sealer {
 
 /** Seals with `current`; opens what `current` or, while the master key is being changed, `previous` sealed. */
 export function createSealer(current: MasterKey, previous?: MasterKey): Sealer {
+  const keyOf = (sealed: Buffer): MasterKey | undefined =>
+    [current, previous].find((key) => key?.id.equals(sealed.subarray(1, ID_END)));
+
   return {
     seal(plaintext, place) {
       const head = Buffer.concat([Buffer.of(VERSION), current.id, randomBytes(12)]);
@@ -48,7 +53,7 @@ export function createSealer(current: MasterKey, previous?: MasterKey): Sealer {
       if (sealed.length < NONCE_END + TAG_BYTES || sealed[0] !== VERSION) {
         throw new CannotUnseal(`the sealed value of ${name} has an unknown format`);
       }
-      const key = [current, previous].find((k) => k?.id.equals(sealed.subarray(1, ID_END)));
+      const key = keyOf(sealed);
       if (!key) {
         const id = sealed.subarray(1, ID_END).toString("hex");
         throw new CannotUnseal(
@@ -68,6 +73,8 @@ export function createSealer(current: MasterKey, previous?: MasterKey): Sealer {
         throw new CannotUnseal(`the sealed value of ${name} was altered or moved`, { cause });
       }
     },
+
+    knows: (sealed) => keyOf(sealed) !== undefined,
 
     isCurrent: (sealed) => current.id.equals(sealed.subarray(1, ID_END)),
 
