@@ -8,8 +8,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { createDesk, type Desk, type Outcome } from "../test/run-daykey.ts";
 
 const TOKEN = "canary-token-that-nobody-may-see";
-const SECRET =
-  "dks_k3f9a1c2_101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f_a6f67d58";
+const SECRET = "dks_k3f9a1c2_3oDH4mEVFvp7u7ED6UzpF5eHPrBI5AHumY7UBpOQIJz_0k1H3W";
 
 let desk: Desk;
 let server: Server;

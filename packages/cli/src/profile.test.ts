@@ -3,8 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createDesk, type Desk } from "../test/run-daykey.ts";
 
-const SECRET =
-  "dks_k3f9a1c2_101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f_a6f67d58";
+const SECRET = "dks_k3f9a1c2_3oDH4mEVFvp7u7ED6UzpF5eHPrBI5AHumY7UBpOQIJz_0k1H3W";
 const CREDENTIAL = {
   issuer: "https://auth.example.com",
   resource: "https://api.example.com",

@@ -31,8 +31,7 @@ beforeAll(async () => {
     token_endpoint: `${url}/oauth2/token`,
     resource: url,
     client_id: "billing",
-    client_secret:
-      "dks_k3f9a1c2_101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f_a6f67d58",
+    client_secret: "dks_k3f9a1c2_3oDH4mEVFvp7u7ED6UzpF5eHPrBI5AHumY7UBpOQIJz_0k1H3W",
     salt: "00112233445566778899aabbccddeeff",
   };
   const options = { mode: 0o600 };

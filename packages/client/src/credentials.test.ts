@@ -53,7 +53,7 @@ const wrongSecrets = [
   secret.slice(0, -1),
   `${secret}\n`,
   secret.toUpperCase(),
-  secret.replace("101112", "101113"),
+  secret.replace("_3oDH", "_3oDI"),
   secret.replace("k3f9a1c2", "k3f9a1c3"),
   `${secret.slice(0, -1)}9`,
 ];

@@ -1,5 +1,5 @@
 /** What the hash of a client secret is made of (docs/protocol.md §1.1), checked before it is used. */
-import { formatSecret, isKid, isSalt, kidOfSecret } from "@daykey/common/secret-hash";
+import { hasChecksum, isKid, isSalt, kidOfSecret } from "@daykey/common/secret-hash";
 import { obtain, type Sourced } from "./credential.ts";
 import { DaykeyError } from "./errors.ts";
 import { webHash } from "./web-hash.ts";
@@ -19,7 +19,6 @@ export interface CheckedMaterial {
 }
 
 const ROOT = /^[0-9a-f]{64}$/;
-const CHECKSUM_AND_MARK = 9;
 
 /** @throws {DaykeyError} `credential` */
 export async function obtainMaterial(source: Sourced<SecretMaterial>): Promise<CheckedMaterial> {
@@ -41,9 +40,9 @@ export async function obtainMaterial(source: Sourced<SecretMaterial>): Promise<C
 export async function kidOf(secret: string): Promise<string> {
   const kid = kidOfSecret(secret);
   if (kid === undefined) throw fault("The client secret has not the form of a generated one");
-  const expected = await formatSecret(webHash, secret.slice(0, -CHECKSUM_AND_MARK));
-  if (expected !== secret)
+  if (!(await hasChecksum(webHash, secret))) {
     throw fault("The client secret's checksum is wrong: was it cut or typed?");
+  }
   return kid;
 }
 

@@ -103,7 +103,7 @@ describe("a client whose clock is wrong", () => {
     server.answer((_, count) => (count === 1 ? refusal(401, "invalid_client") : tokens(count)));
     await (await createSource("client_secret_hash_day")).token();
     expect(sent("client_secret_hash")[1]).toBe(
-      "e8ffde0ffe95d211be24db276efe1df44e20d631ed5d8e0ecdcdb2055d39387e",
+      "4055bf5e50be6bc56613bd52b5e95cb8416e93cc2809409b38f64c1d532e313c",
     );
   });
 

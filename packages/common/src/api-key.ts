@@ -1,17 +1,15 @@
 /**
  * API keys and the ids of keys (docs/protocol.md §5), as pure rules. A key is a credential that goes
- * straight to a resource: `dkk_<id>_<64 hex = 32 random bytes>_<first 8 hex of S("dkk_<id>_<64 hex>")>`.
- * Its tail is a public checksum, for typos and secret scanners, as a client secret's is.
+ * straight to a resource: `dkk_<id>_<32 random bytes>_<checksum>`, written as a generated secret is.
  */
-import { toHex, utf8 } from "./bytes.ts";
-import type { HashPrimitives } from "./secret-hash.ts";
+import { toBase62 } from "./bytes.ts";
+import { formatSecret, type HashPrimitives } from "./secret-hash.ts";
 
 const KEY_ID = /^[a-z0-9]{12}$/;
-const API_KEY = /^dkk_([a-z0-9]{12})_[0-9a-f]{64}_[0-9a-f]{8}$/;
+const API_KEY = /^dkk_([a-z0-9]{12})_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}$/;
 /** Base 36 digits of epoch seconds that an id begins with: ids of different seconds differ. */
 const TIME_DIGITS = 7;
 const RANDOM_DIGITS = 5;
-const CHECKSUM_LENGTH = 8;
 
 /** The id of an API key or a signature key: when it was made, then five random digits. */
 export function isKeyId(text: string): boolean {
@@ -27,13 +25,12 @@ export function keyIdOf(epochSeconds: number, random: Uint8Array): string {
 
 /** An API key. `random` is 32 bytes. */
 export async function formatApiKey(
-  { sha256 }: Pick<HashPrimitives, "sha256">,
+  hash: Pick<HashPrimitives, "sha256">,
   id: string,
   random: Uint8Array,
 ): Promise<string> {
   if (!isKeyId(id) || random.length !== 32) throw new TypeError("formatApiKey: bad id or length");
-  const body = `dkk_${id}_${toHex(random)}`;
-  return `${body}_${toHex(await sha256(utf8(body))).slice(0, CHECKSUM_LENGTH)}`;
+  return formatSecret(hash, `dkk_${id}_${toBase62(random, 43)}`);
 }
 
 /** The id in an API key, judged by its shape alone (the checksum is not checked). */

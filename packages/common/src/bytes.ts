@@ -35,6 +35,20 @@ function nibbleAt(text: string, index: number): number {
   return code < 0x3a ? code - 0x30 : code - 0x57;
 }
 
+const BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/**
+ * The bytes as one number, most significant byte first, in `digits` digits of base 62, zeros before
+ * them: 32 bytes fit into 43, four into 6.
+ */
+export function toBase62(bytes: Uint8Array, digits: number): string {
+  let rest = BigInt(`0x0${toHex(bytes)}`);
+  let text = "";
+  for (; rest > 0n; rest /= 62n) text = BASE62.charAt(Number(rest % 62n)) + text;
+  if (text.length > digits) throw new TypeError("toBase62: too few digits");
+  return text.padStart(digits, "0");
+}
+
 /** `a` XOR `b`; both must have the same length. */
 export function xor(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
   if (a.length !== b.length) throw new TypeError("xor: lengths differ");

@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { argon2Sync, createHash, createHmac } from "node:crypto";
+import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import vectors from "../vectors/secret-hash.json" with { type: "json" };
@@ -12,6 +13,7 @@ import {
   dayKey,
   dayKeyMessage,
   formatSecret,
+  hasChecksum,
   type HashPrimitives,
   isChosenSecret,
   isKid,
@@ -133,6 +135,38 @@ test.skipIf(!hasOpenssl).each(vectors.day)("a shell makes the day form of $date"
   expect(output).toBe(`${vector.day_key}\n`);
 });
 
+const PYTHON = `
+import hashlib, hmac, json, sys
+vectors = json.load(open(sys.argv[1]))
+digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+def base62(data, width):
+    number, text = int.from_bytes(data, "big"), ""
+    for _ in range(width):
+        number, digit = divmod(number, 62)
+        text = digits[digit] + text
+    return text
+for secret in vectors["secrets"]:
+    body = "dks_" + secret["kid"] + "_" + base62(bytes.fromhex(secret["random"]), 43)
+    checksum = base62(hashlib.sha256(body.encode()).digest()[:4], 6)
+    assert secret["client_secret"] == body + "_" + checksum
+client = vectors["client"]
+key = client["client_secret"].encode()
+for day in vectors["day"]:
+    message = (day["date"] + " " + client["salt"]).encode()
+    assert hmac.new(key, message, "sha256").hexdigest() == day["day_key"]
+for day in vectors["seed"]:
+    year, month, date = day["date"].split("-")
+    message = (month + "/" + date + "/" + year + " " + client["salt"]).encode()
+    assert hmac.new(key, message, "sha1").hexdigest() == day["client_secret_hash"]
+`;
+const hasPython = spawnSync("python3", ["--version"]).status === 0;
+
+test.skipIf(!hasPython)("Python writes the secrets and makes the hashes of the vectors", () => {
+  const path = fileURLToPath(new URL("../vectors/secret-hash.json", import.meta.url));
+  const { status, stderr } = spawnSync("python3", ["-c", PYTHON, path], { encoding: "utf8" });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+});
+
 describe("the form of client_secret_hash", () => {
   test.each(cases)("%s", (_name, { form, client_secret_hash, expected }) => {
     const parsed = parseSecretHash(client_secret_hash);
@@ -210,9 +244,48 @@ describe("the form of client_secret_hash", () => {
 
 describe("secrets", () => {
   test("a generated secret ends in its checksum", async () => {
-    const random = fromHex(client.client_secret.slice(13, 77), 32) ?? new Uint8Array();
-    expect(await formatSecret(node, secretBody(client.kid, random))).toBe(client.client_secret);
-    expect(kidOfSecret(client.client_secret)).toBe(client.kid);
+    for (const { kid, random: hex, client_secret: written } of vectors.secrets) {
+      const random = fromHex(hex, 32) ?? new Uint8Array();
+      expect(await formatSecret(node, secretBody(kid, random))).toBe(written);
+      expect([kidOfSecret(written), await hasChecksum(node, written)]).toEqual([kid, true]);
+      expect(await hasChecksum(node, written.replace(/.$/, "-"))).toBe(false);
+    }
+  });
+
+  const anyKid = fc.stringMatching(/^[a-z0-9]{8}$/);
+  const anyRandom = fc.uint8Array({ minLength: 32, maxLength: 32 });
+
+  test("C1: a generated secret fits HMAC's block: its SHA-256 makes no hash of it", async () => {
+    await fc.assert(
+      fc.asyncProperty(anyKid, anyRandom, async (kid, random) => {
+        const made = await formatSecret(node, secretBody(kid, random));
+        expect(utf8(made).length).toBe(63);
+        const published = createHash("sha256").update(made).digest();
+        const message = dayKeyMessage("2026-11-21", client.salt);
+        expect(node.hmacSha256(published, message)).not.toEqual(
+          await dayKey(node, made, client.salt, "2026-11-21"),
+        );
+        const sha1 = (key: string | Buffer) =>
+          createHmac("sha1", key).update(message).digest("hex");
+        expect(sha1(createHash("sha1").update(made).digest())).not.toBe(sha1(made));
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test("a generated secret needs no encoding in a form, a URL, a header or a shell", async () => {
+    await fc.assert(
+      fc.asyncProperty(anyKid, anyRandom, async (kid, random) => {
+        const made = await formatSecret(node, secretBody(kid, random));
+        expect(made).toMatch(/^\w+$/);
+        expect(new URLSearchParams({ s: made }).toString()).toBe(`s=${made}`);
+      }),
+    );
+  });
+
+  test("the form that development versions wrote, longer than HMAC's block, is none", () => {
+    const old = `dks_k3f9a1c2_${"10".repeat(32)}_a6f67d58`;
+    expect(kidOfSecret(old)).toBeUndefined();
   });
 
   test.each([
@@ -222,7 +295,8 @@ describe("secrets", () => {
     ["a line feed at the end", `${client.client_secret}\n`],
     ["a space at the beginning", ` ${client.client_secret}`],
     ["another prefix", client.client_secret.replace("dks", "dkr")],
-    ["no checksum", client.client_secret.slice(0, -9)],
+    ["no checksum", client.client_secret.slice(0, -7)],
+    ["a digit that is none", client.client_secret.replace("3oDH", "3oD-")],
     ["nothing", ""],
   ])("%s is no generated secret", (_name, text) => expect(kidOfSecret(text)).toBeUndefined());
 

@@ -2,9 +2,9 @@
  * The client secret and its salted, date-bound hash (docs/protocol.md §1), as pure rules: how a
  * secret is written, which bytes are hashed, how the forms of `client_secret_hash` look.
  * Clients build a hash with the async functions here, over whatever hash primitives they have;
- * the auth-server checks one in `clients/authenticate-secret-hash.ts`.
+ * the auth-server checks one in `authentication/authenticate-secret-hash.ts`.
  */
-import { fromHex, toHex, utf8, xor } from "./bytes.ts";
+import { fromHex, toBase62, toHex, utf8, xor } from "./bytes.ts";
 import { formatDate, formatInstant, parseInstant } from "./clock.ts";
 
 /** SHA-256 and HMAC-SHA-256, synchronous (node:crypto) or not (WebCrypto). */
@@ -22,10 +22,11 @@ export const CHOSEN_SECRET_BYTES = { min: 12, max: 128 } as const;
 const KID = /^[a-z0-9]{8}$/;
 const SALT = /^[0-9a-f]{32}$/;
 const NONCE = /^[0-9a-f]{32}$/;
-const GENERATED_SECRET = /^dks_([a-z0-9]{8})_[0-9a-f]{64}_[0-9a-f]{8}$/;
+const GENERATED_SECRET = /^dks_([a-z0-9]{8})_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}$/;
 const SEED_HASH = /^[0-9a-f]{40}$/;
 const DAY_KEY_BYTES = 32;
-const CHECKSUM_LENGTH = 8;
+const RANDOM_DIGITS = 43;
+const CHECKSUM_DIGITS = 6;
 
 export function isKid(text: string): boolean {
   return KID.test(text);
@@ -35,16 +36,43 @@ export function isSalt(text: string): boolean {
   return SALT.test(text);
 }
 
-/** `dks_<kid>_<64 hex>`: a generated secret without its checksum. `random` is 32 bytes. */
+/**
+ * `dks_<kid>_<43 base 62>`: a generated secret without its checksum. `random` is 32 bytes. The whole
+ * secret has 63 bytes: HMAC hashes a key of more than 64 first (RFC 2104 §2), and the SHA-256 of such
+ * a secret would be as good as the secret.
+ */
 export function secretBody(kid: string, random: Uint8Array): string {
   if (!isKid(kid) || random.length !== 32) throw new TypeError("secretBody: bad kid or length");
-  return `dks_${kid}_${toHex(random)}`;
+  return `dks_${kid}_${toBase62(random, RANDOM_DIGITS)}`;
 }
 
-/** A generated secret: its body and, for typos and secret scanners, the first 8 hex of S(body). */
-export async function formatSecret(hash: HashPrimitives, body: string): Promise<string> {
-  const checksum = toHex(await hash.sha256(utf8(body))).slice(0, CHECKSUM_LENGTH);
-  return `${body}_${checksum}`;
+/**
+ * A generated secret, or an API key: its body and, for typing mistakes and secret scanners, the first
+ * four bytes of S(body) in 6 digits of base 62.
+ */
+export async function formatSecret(
+  { sha256 }: Pick<HashPrimitives, "sha256">,
+  body: string,
+): Promise<string> {
+  return `${body}_${checksumOf(await sha256(utf8(body)))}`;
+}
+
+/** The checksum of a secret or key whose body has this SHA-256. */
+export function checksumOf(digest: Uint8Array): string {
+  return toBase62(digest.subarray(0, 4), CHECKSUM_DIGITS);
+}
+
+/** The body of a generated secret or an API key. */
+export function withoutChecksum(secret: string): string {
+  return secret.slice(0, -CHECKSUM_DIGITS - 1);
+}
+
+/** Whether a generated secret ends in its checksum; false for one that was cut or mistyped. */
+export async function hasChecksum(
+  hash: Pick<HashPrimitives, "sha256">,
+  secret: string,
+): Promise<boolean> {
+  return (await formatSecret(hash, withoutChecksum(secret))) === secret;
 }
 
 /** The kid in a generated secret, judged by its shape alone (the checksum is not checked). */

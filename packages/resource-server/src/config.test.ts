@@ -12,7 +12,7 @@ const FILE = {
   token_endpoint: "https://auth.example/oauth2/token",
   resource: "https://auth.example",
   client_id: "resource-server",
-  client_secret: `dks_r3s0urc3_${"0123456789abcdef".repeat(4)}_01234567`,
+  client_secret: `dks_r3s0urc3_${"0123456789abcdef".repeat(3).slice(5)}_012345`,
   salt: "00112233445566778899aabbccddeeff",
 };
 const CREDENTIAL = {

@@ -1,11 +1,12 @@
 /** API keys as the auth-server makes them, and its answers about them. */
-import { createHash, randomBytes } from "node:crypto";
+import { hash, randomBytes } from "node:crypto";
 import { idOfApiKey, keyIdOf } from "@daykey/common/api-key";
+import { checksumOf } from "@daykey/common/secret-hash";
 import { CLIENT, ISSUER, RESOURCE, type Refusal } from "./resource-server.ts";
 
 export function createApiKey(): string {
-  const body = `dkk_${keyIdOf(1_795_262_400, randomBytes(5))}_${randomBytes(32).toString("hex")}`;
-  return `${body}_${createHash("sha256").update(body).digest("hex").slice(0, 8)}`;
+  const body = `dkk_${keyIdOf(1_795_262_400, randomBytes(5))}_0${randomBytes(21).toString("hex")}`;
+  return `${body}_${checksumOf(hash("sha256", body, "buffer"))}`;
 }
 
 /** What introspection says of a key of the client `billing-cron`. */

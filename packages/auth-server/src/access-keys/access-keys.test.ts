@@ -49,7 +49,7 @@ test("an API key is told once, and to its resource's server as access of the cli
     revoked_at: null,
     live: true,
   });
-  expect(api_key).toMatch(new RegExp(`^dkk_${view.id}_[0-9a-f]{64}_[0-9a-f]{8}$`));
+  expect(api_key).toMatch(new RegExp(`^dkk_${view.id}_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}$`));
   const listed = await bench.admin.get(`/clients/${client.clientId}/api-keys`);
   expect(listed.body).toEqual({ items: [view] });
 

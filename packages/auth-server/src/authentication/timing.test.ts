@@ -109,7 +109,7 @@ const WRONG: [name: string, via: SecretCredential["via"], makeValue: () => strin
   [
     "a secret in Basic",
     "client_secret_basic",
-    () => `dks_${known.entry.slots[0].kid}_${hex(32)}_${hex(4)}`,
+    () => `dks_${known.entry.slots[0].kid}_${hex(21)}0_${hex(3)}`,
   ],
   ["a day form in Basic", "client_secret_basic", () => hex(32)],
   ["any text in Basic", "client_secret_basic", () => hex(40)],

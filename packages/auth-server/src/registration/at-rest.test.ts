@@ -88,7 +88,7 @@ function secretsOf(client: TestClient): string[] {
   const days = Array.from({ length: 368 }, (_, i) => today - 1 + i);
   const dayKeys = days.map((day) => dayKeyOf(root, salt, day).toString("hex"));
   const seedHashes = days.map((day) => seedHash(client, formatDay(day)));
-  const parts = [clientSecret, clientSecret.slice(13, 77), root];
+  const parts = [clientSecret, clientSecret.slice(13, 56), root];
   return [...parts.filter((part) => part.length > 10), ...seedHashes, ...dayKeys];
 }
 

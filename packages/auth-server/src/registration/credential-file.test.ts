@@ -89,7 +89,7 @@ test("the file is readable by its owner alone, whole, and works; no draft is lef
     token_endpoint: `${ISSUER}/oauth2/token`,
     resource: API,
     client_id: clientId,
-    client_secret: expect.stringMatching(/^dks_[a-z0-9]{8}_[0-9a-f]{64}_[0-9a-f]{8}$/),
+    client_secret: expect.stringMatching(/^dks_[a-z0-9]{8}_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}$/),
     salt: expect.stringMatching(/^[0-9a-f]{32}$/),
   });
   expect(await readdir(directory)).toEqual(["credential.json"]);

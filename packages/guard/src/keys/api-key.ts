@@ -6,13 +6,12 @@
 import { hash } from "node:crypto";
 import { idOfApiKey } from "@daykey/common/api-key";
 import type { Clock } from "@daykey/common/clock";
+import { checksumOf, withoutChecksum } from "@daykey/common/secret-hash";
 import type { KeyClaims } from "@daykey/common/key-claims";
 import { type Authenticate, InvalidCredential } from "../access.ts";
 import type { Ask } from "../tokens/ask.ts";
 import { accessOfKey } from "./key-access.ts";
 import type { RevocationFeed } from "../revocation/revocations.ts";
-
-const CHECKSUM_LENGTH = 8;
 
 export function createApiKeyAuthenticator({
   ask,
@@ -42,6 +41,6 @@ export function createApiKeyAuthenticator({
 }
 
 function hasChecksum(key: string): boolean {
-  const body = key.slice(0, -CHECKSUM_LENGTH - 1);
-  return hash("sha256", body, "hex").startsWith(key.slice(-CHECKSUM_LENGTH));
+  const body = withoutChecksum(key);
+  return `${body}_${checksumOf(hash("sha256", body, "buffer"))}` === key;
 }

@@ -62,7 +62,7 @@ test("V10: what cannot be a key is refused without asking, like one that nobody 
     "asoidewfoef",
     "12345",
     key.slice(0, -1) + flipped,
-    key.replace(/_.(?=[0-9a-f]{63}_)/, (digit) => (digit === "_0" ? "_1" : "_0")),
+    key.replace(/_.(?=[0-9a-f]{42}_)/, (digit) => (digit === "_0" ? "_1" : "_0")),
     key.toUpperCase(),
     `${key}0`,
     key.replace("dkk_", "dks_"),

@@ -21,7 +21,7 @@ async function get(target: string, ...fields: string[]) {
   return parseAnswer(await api.exchange(request));
 }
 
-const API_KEY = `dkk_t5abcde12345_${"0a".repeat(32)}_01234567`;
+const API_KEY = `dkk_t5abcde12345_${"0a".repeat(21)}0_012345`;
 const NOT_BEARER = malformed("The Authorization header is not of the form Bearer <token>.");
 const IN_URL = malformed("A credential belongs into a header, not into the URL.");
 const TWO = malformed("Use exactly one credential.");
