@@ -5,7 +5,9 @@
 import { discovery, type ServerMetadata } from "@daykey/client/discovery";
 import type { ClientCredential } from "@daykey/client/credential";
 import { secureUrl } from "@daykey/client/secure-url";
+import { MAX_CORRECTION_SECONDS } from "@daykey/client/server-clock";
 import { type Cli, insecure } from "./cli.ts";
+import { CliError, EXIT } from "./exit.ts";
 import { accepted, type Answer, ask } from "./http.ts";
 import { duration } from "./times.ts";
 
@@ -52,8 +54,16 @@ export async function postAuthenticated(
     const skew = skewOf(first.headers, cli.clock());
     const mayBeClock = proof.isDated && first.status === 401 && skew !== undefined;
     if (!mayBeClock || Math.abs(skew) < SUSPICIOUS_SECONDS) return accepted(what, first);
-    const second = accepted(what, await post(skew));
     const side = skew > 0 ? "behind" : "ahead of";
+    // A forged `Date` must not have a hash of a later day made (docs/protocol.md §7).
+    if (Math.abs(skew) > MAX_CORRECTION_SECONDS) {
+      throw new CliError(
+        EXIT.refused,
+        `This machine's clock is ${duration(Math.abs(skew))} ${side} the server's; more than an hour is not corrected`,
+        { hint: "Set this machine's clock." },
+      );
+    }
+    const second = accepted(what, await post(skew));
     cli.terminal.clear();
     cli.terminal.note(`This machine's clock is ${duration(Math.abs(skew))} ${side} the server's.`);
     return second;

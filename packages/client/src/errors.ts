@@ -15,6 +15,8 @@
  * - `insecure_url`: neither https nor this machine, and `allowInsecureRequests` is not set
  * - `cross_origin`: a request that would take the token to another origin than its resource
  * - `answer_signature`: an answer that was to be signed is not, or its signature does not hold
+ * - `clock`: this machine's clock is more than an hour off the auth-server's, or an answer is forged that
+ *   says so; no hash of another day is made
  * - `closed`: the token source was closed
  */
 export type DaykeyErrorCode =
@@ -28,6 +30,7 @@ export type DaykeyErrorCode =
   | "insecure_url"
   | "cross_origin"
   | "answer_signature"
+  | "clock"
   | "closed";
 
 export interface DaykeyErrorDetails {

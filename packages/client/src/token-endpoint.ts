@@ -1,7 +1,7 @@
 /**
  * One authenticated request to the token endpoint. Owns what every grant type shares: the proof, made
  * anew for each request; what an answer tells of the server's time; and the one repetition that a wrong
- * clock deserves.
+ * clock deserves, for all requests of one signal together.
  */
 import { parseInstant } from "@daykey/common/clock";
 import { FORM_MEDIA_TYPE, type GrantType, JSON_MEDIA_TYPE } from "@daykey/common/protocol";
@@ -9,7 +9,7 @@ import { type Answer, boundedFetch } from "./bounded-fetch.ts";
 import type { ClientCredential, Proof } from "./credential.ts";
 import { DaykeyError } from "./errors.ts";
 import type { Platform } from "./platform.ts";
-import type { ServerClock } from "./server-clock.ts";
+import { MAX_CORRECTION_SECONDS, type ServerClock } from "./server-clock.ts";
 import { readTokenAnswer, type TokenSet } from "./token-answer.ts";
 
 /** The parameters of a request, without those of the client's authentication. */
@@ -76,6 +76,9 @@ export function createTokenEndpoint({
     return { ...tokens, askedAt: serverClock.now() - (platform.clock() - sentAt) };
   }
 
+  /** Calls whose proof was dated anew already. */
+  const corrected = new WeakSet<AbortSignal>();
+
   return {
     async request(form, signal) {
       const believed = serverClock.now() - platform.clock();
@@ -85,12 +88,26 @@ export function createTokenEndpoint({
         if (!credential.isDated || !isInvalidClient(error)) throw error;
         const told = serversTimeIn(error.description);
         if (told !== undefined) serverClock.set(told);
+        const refused = serverClock.refused();
+        if (refused !== undefined) throw clockFault(refused, error);
         const learned = serverClock.now() - platform.clock();
-        if (Math.abs(learned - believed) < SUSPICIOUS_SECONDS) throw error;
+        if (Math.abs(learned - believed) < SUSPICIOUS_SECONDS || corrected.has(signal)) throw error;
+        corrected.add(signal);
         return requestOnce(form, signal);
       }
     },
   };
+}
+
+/** The refusal, with what is to be mended. */
+function clockFault(seconds: number, refusal: DaykeyError): DaykeyError {
+  const side = seconds > 0 ? "behind" : "ahead of";
+  const { status, oauthError, description } = refusal;
+  return new DaykeyError(
+    "clock",
+    `This machine's clock is ${Math.round(Math.abs(seconds))} s ${side} the auth-server's; more than ${MAX_CORRECTION_SECONDS} s is not corrected: set the clock`,
+    { status, oauthError, description, cause: refusal },
+  );
 }
 
 function isInvalidClient(error: unknown): error is DaykeyError {
