@@ -1,4 +1,5 @@
 /** What went wrong, as a `CliError`: the SDK's errors and those of the system, each in one sentence. */
+import { DeadlinePassed } from "@daykey/common/deadline";
 import { DaykeyError } from "@daykey/client/errors";
 import { CliError, EXIT } from "./exit.ts";
 
@@ -31,7 +32,9 @@ function reasonOf(error: unknown): string {
 }
 
 function isTimeout(error: unknown): boolean {
-  return error instanceof Error && error.name === "TimeoutError";
+  return (
+    error instanceof DeadlinePassed || (error instanceof Error && error.name === "TimeoutError")
+  );
 }
 
 function explainDaykey(error: DaykeyError): CliError {

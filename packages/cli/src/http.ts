@@ -1,4 +1,5 @@
 /** One request with its whole answer, and the answer judged: JSON, a problem (RFC 9457), or an OAuth error. */
+import { withDeadline } from "@daykey/common/deadline";
 import { JsonSyntaxError, type JsonValue, parseJson } from "@daykey/common/json-numbers";
 import { CliError, EXIT } from "./exit.ts";
 import { explain, hintFor, isPassing, unreachable } from "./explain.ts";
@@ -10,7 +11,7 @@ export interface Answer {
   json: JsonValue | undefined;
 }
 
-const TIMEOUT_MILLISECONDS = 30_000;
+const TIMEOUT_SECONDS = 30;
 const MAX_DEPTH = 32;
 
 /** @param place the server, for when it does not answer @throws {CliError} `unreachable` */
@@ -19,12 +20,14 @@ export async function ask(
   request: (signal: AbortSignal) => Promise<Response>,
 ): Promise<Answer> {
   try {
-    const response = await request(AbortSignal.timeout(TIMEOUT_MILLISECONDS));
-    return {
-      status: response.status,
-      headers: response.headers,
-      json: read(await response.text()),
-    };
+    return await withDeadline(
+      async (signal) => {
+        const response = await request(signal);
+        const { status, headers } = response;
+        return { status, headers, json: read(await response.text()) };
+      },
+      { seconds: TIMEOUT_SECONDS },
+    );
   } catch (error) {
     const isConnection = error instanceof TypeError && error.cause !== undefined;
     if (isConnection) throw unreachable(error.cause, place);

@@ -2,6 +2,7 @@
  * One request whose whole answer has a limit in time and in size. Redirects are never followed: what
  * is fetched here takes credentials along, or says where credentials go.
  */
+import { withDeadline } from "@daykey/common/deadline";
 import { DaykeyError } from "./errors.ts";
 import type { Fetch } from "./platform.ts";
 
@@ -23,27 +24,29 @@ export async function boundedFetch(
   init: RequestInit,
   { timeoutSeconds, signal }: { timeoutSeconds: number; signal: AbortSignal },
 ): Promise<Answer> {
-  signal.throwIfAborted();
-  // By hand: what AbortSignal.any makes of a timeout may be collected before it fires on Node 20.
-  const controller = new AbortController();
-  const timedOut = new DaykeyError("timeout", `No whole answer from ${url.origin} in time`);
-  const timer = setTimeout(() => controller.abort(timedOut), timeoutSeconds * 1000);
-  const stop = (): void => controller.abort(signal.reason);
-  signal.addEventListener("abort", stop, { once: true });
+  return withDeadline((own) => fetchWhole(fetch, url, init, own), {
+    seconds: timeoutSeconds,
+    signal,
+    late: () => new DaykeyError("timeout", `No whole answer from ${url.origin} in time`),
+  });
+}
+
+async function fetchWhole(
+  fetch: Fetch,
+  url: URL,
+  init: RequestInit,
+  signal: AbortSignal,
+): Promise<Answer> {
   try {
-    const response = await fetch(url, { ...init, redirect: "manual", signal: controller.signal });
+    const response = await fetch(url, { ...init, redirect: "manual", signal });
     return {
       status: response.status,
       headers: response.headers,
-      text: await readText(response, controller.signal),
+      text: await readText(response, signal),
     };
   } catch (cause) {
-    if (controller.signal.aborted) throw controller.signal.reason;
     if (cause instanceof DaykeyError) throw cause;
     throw new DaykeyError("network", `The connection to ${url.origin} failed`, { cause });
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", stop);
   }
 }
 

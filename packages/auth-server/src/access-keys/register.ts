@@ -118,9 +118,10 @@ export function createAccessKeyRegistrar({
   async function termsOf(client: RegisteredClient, wish: AccessKeyWish): Promise<AccessKeyTerms> {
     const { clientId, name, quotas = [] } = wish;
     const uri = wish.resource ?? client.resources.find((candidate) => candidate !== issuer);
-    const isItsOwn = uri !== undefined && uri !== issuer && client.resources.includes(uri);
-    const resource = isItsOwn ? await resources.find(uri) : undefined;
-    if (!resource) throw invalid("resource is one of the client's, and not the issuer.");
+    const resource = uri === undefined ? undefined : await resources.find(uri);
+    const isItsOwn =
+      resource !== undefined && resource.uri !== issuer && client.resources.includes(resource.uri);
+    if (!isItsOwn) throw invalid("resource is one of the client's, and not the issuer.");
     const available = intersection(client.scopes, resource.scopes);
     const scopes = wish.scopes ?? available;
     if (scopes.length === 0 || !scopes.every((scope) => available.includes(scope))) {

@@ -70,8 +70,10 @@ export interface AdminDependencies {
 export function createAdminRouter(dependencies: AdminDependencies): AppRouter {
   const { bearer, audit, issuer } = dependencies;
   const recorder = createRecorder(audit);
+  const registeredUri = async (uri: string): Promise<string> =>
+    (await dependencies.resources.find(uri))?.uri ?? uri;
   const routes: Route[] = [
-    ...createClientRoutes({ ...dependencies, recorder }),
+    ...createClientRoutes({ ...dependencies, registeredUri, recorder }),
     ...createSecretRoutes({ ...dependencies, recorder }),
     ...createClientKeyRoutes({ keys: dependencies.clientKeys, recorder }),
     ...createAccessKeyRoutes({ ...dependencies, recorder }),
@@ -87,7 +89,7 @@ export function createAdminRouter(dependencies: AdminDependencies): AppRouter {
       recorder,
     }),
     ...createRestoreRoutes({ ...dependencies, recorder }),
-    ...createUsageRoutes(dependencies.usage),
+    ...createUsageRoutes({ ...dependencies, registeredUri }),
     ...createAuditRoutes(audit),
   ];
 

@@ -79,9 +79,12 @@ const SWITCHES: readonly {
 export function createClientRoutes({
   registrations,
   registrar,
+  registeredUri,
   recorder,
 }: {
   registrations: RegistrationsStore;
+  /** The URI as it is registered, of an equivalent one. */
+  registeredUri: (uri: string) => Promise<string>;
   registrar: ClientRegistrar;
   recorder: Recorder;
 }): Route[] {
@@ -97,9 +100,10 @@ export function createClientRoutes({
     if (otherwise !== undefined) throw notYours(otherwise);
     const wanted: ClientView = { ...view, ...definedOf(body) };
     if (JSON.stringify(wanted) === JSON.stringify(view)) return answerOf(current);
-
-    const registration = registrationOf(clientId, wanted);
-    await registrar.check(registration);
+    const registration = await registrar.check(registrationOf(clientId, wanted));
+    if (JSON.stringify(registration) === JSON.stringify(registrationOf(clientId, view))) {
+      return answerOf(current);
+    }
     const record = recordOf({ actor, action: "client.change", target: clientId });
     const changed = await registrations.change(registration, current.version, record);
     if (changed === "unknown") throw unknownClient();
@@ -128,7 +132,11 @@ export function createClientRoutes({
           limit,
           order: sort,
           after: cursor === undefined ? undefined : placeOf(cursor, sort),
-          filter: { ...filter, text: q },
+          filter: {
+            ...filter,
+            text: q,
+            resource: filter.resource && (await registeredUri(filter.resource)),
+          },
         });
         return {
           body: { items: clients.map(viewOf), next_cursor: next ? cursorOf(next, sort) : null },

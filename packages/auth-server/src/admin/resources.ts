@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { CLIENT_ID } from "@daykey/common/protocol";
+import { comparableUri } from "@daykey/common/resource-uri";
 import { isScopeToken } from "@daykey/common/scope";
 import { ProblemError } from "@daykey/service/http/problem-error";
 import type { Resource, ResourcesStore } from "../resources/resources-store.ts";
@@ -129,12 +130,13 @@ export function createResourceRoutes({
       async handle({ actor, params: { uri }, ifMatch, body }) {
         const before = await find(uri);
         requireMatch(ifMatch, etagOf(before));
-        const view: ResourceView = { ...body, uri: body.uri ?? uri };
-        if (view.uri !== uri) throw conflict("other-resource", "The body is of another resource");
+        const isSame = body.uri === undefined || comparableUri(body.uri) === comparableUri(uri);
+        if (!isSame) throw conflict("other-resource", "The body is of another resource");
+        const view: ResourceView = { ...body, uri: before.uri };
         if (etagOf(toResource(view)) === etagOf(before)) return answerOf(before);
-        refuseIssuer(uri);
+        refuseIssuer(before.uri);
         const after = checked(view);
-        const record = recorder({ actor, action: "resource.change", target: uri });
+        const record = recorder({ actor, action: "resource.change", target: before.uri });
         const outcome = await resources.change(before, after, async (tx) =>
           record(tx, viewOf(before), viewOf(after)),
         );
@@ -156,8 +158,8 @@ export function createResourceRoutes({
       async handle({ actor, params: { uri }, ifMatch }) {
         const before = await find(uri);
         requireMatch(ifMatch, etagOf(before));
-        refuseIssuer(uri);
-        const record = recorder({ actor, action: "resource.delete", target: uri });
+        refuseIssuer(before.uri);
+        const record = recorder({ actor, action: "resource.delete", target: before.uri });
         const outcome = await resources.remove(before, async (tx) =>
           record(tx, viewOf(before), null),
         );

@@ -32,7 +32,14 @@ const usageQuery = z.strictObject({
   to: day.optional(),
 });
 
-export function createUsageRoutes(usage: Pick<UsageStore, "list">): Route[] {
+export function createUsageRoutes({
+  usage,
+  registeredUri,
+}: {
+  usage: Pick<UsageStore, "list">;
+  /** The URI as it is registered, of an equivalent one. */
+  registeredUri: (uri: string) => Promise<string>;
+}): Route[] {
   return [
     route({
       method: "get",
@@ -47,7 +54,11 @@ export function createUsageRoutes(usage: Pick<UsageStore, "list">): Route[] {
         const { usage: counts, next } = await usage.list({
           limit,
           after: cursor === undefined ? undefined : placeOf(cursor),
-          filter: { ...filter, clientId },
+          filter: {
+            ...filter,
+            clientId,
+            resource: filter.resource && (await registeredUri(filter.resource)),
+          },
         });
         const items = counts.map(({ clientId: client_id, ...count }) => ({ client_id, ...count }));
         const next_cursor = next ? encodeCursor(["usage", next.day, next.id]) : null;

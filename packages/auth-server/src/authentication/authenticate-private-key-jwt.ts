@@ -50,21 +50,38 @@ export function createAssertionChecker({
   clock: () => number;
   jwks: ClientJwks;
 }): AssertionChecker {
-  /** The client's keys that may have signed: the registered ones, or else the published ones. */
-  async function candidates(
-    { algorithm, kid }: ClientAssertion,
-    { client, keys, takenKids }: ClientEntry,
-  ): Promise<readonly ClientKey[]> {
+  /** Where the client publishes its keys, if it may be asked. */
+  function placeOf({ client }: ClientEntry): string | undefined {
+    const isPublishing =
+      client !== undefined && client.enabled && client.authMethods.includes("private_key_jwt");
+    return isPublishing ? client.jwksUri : undefined;
+  }
+
+  /**
+   * The client's key that signed, of the registered ones or else the published ones; or a reason. A
+   * published set is read again for a signature that fits none of its keys: without a kid there is
+   * nothing else that tells of a new one.
+   */
+  async function findSigner(
+    assertion: ClientAssertion,
+    entry: ClientEntry,
+  ): Promise<ClientKey | string> {
+    const { algorithm, kid } = assertion;
     const mayHaveSigned = (key: ClientKey): boolean =>
       key.algorithm === algorithm && (kid === undefined || key.kid === kid);
-    const registered = keys.filter(mayHaveSigned);
-    const isPublishing =
-      client?.jwksUri !== undefined &&
-      client.enabled &&
-      client.authMethods.includes("private_key_jwt");
-    if (registered.length > 0 || !isPublishing || client.jwksUri === undefined) return registered;
     // The kid of a secret or a registered key, revoked ones too, stays what it was.
-    return jwks.find(client.jwksUri, (key) => mayHaveSigned(key) && !takenKids.has(key.kid));
+    const isPublished = (key: ClientKey): boolean =>
+      mayHaveSigned(key) && !entry.takenKids.has(key.kid);
+
+    const registered = entry.keys.filter(mayHaveSigned);
+    const uri = registered.length > 0 ? undefined : placeOf(entry);
+    const keys = uri === undefined ? registered : await jwks.find(uri, isPublished);
+    const signer = signerAmong(keys, assertion);
+    if (signer) return signer;
+    if (keys.length === 0) return "unknown_key";
+    const newer = uri === undefined ? [] : await jwks.findAgain(uri, isPublished);
+    const newSigner = newer.length === 0 ? undefined : signerAmong(newer, assertion);
+    return newSigner ?? "wrong_credential";
   }
 
   return {
@@ -72,9 +89,8 @@ export function createAssertionChecker({
       if (!assertion) return "malformed_assertion";
       const fault = assertionFault(assertion, { clientId, issuer });
       if (fault !== undefined) return fault;
-      const keys = await candidates(assertion, entry);
-      const signer = signerAmong(keys, assertion);
-      if (!signer) return keys.length === 0 ? "unknown_key" : "wrong_credential";
+      const signer = await findSigner(assertion, entry);
+      if (typeof signer === "string") return signer;
       // After the signature, so that nobody else can tell by the time whether there is such a client.
       if (entry.client?.requireAssertionTyp === true && !isTyped(assertion)) {
         return "assertion_untyped";

@@ -87,6 +87,23 @@ test("a new key is found at once, or 30 s after the last fetch", async () => {
   expect(await kidsOf("two")).toEqual(["two"]);
 });
 
+test("a signature that fits no key is a reason to look again, in the same budget", async () => {
+  const again = async (): Promise<string[]> =>
+    (await jwks.findAgain(server.uri, () => true)).map((key) => key.kid);
+  await kidsOf();
+  expect(await again()).toEqual([]);
+  server.publish(one.publicJwk, two.publicJwk);
+  now += COOLDOWN;
+  const found = await Promise.all([again(), again(), again()]);
+  expect(found).toEqual(Array.from({ length: 3 }, () => ["one", "two"]));
+  for (let i = 0; i < 100; i++) expect(await again()).toEqual([]);
+  expect(server.asked.length).toBe(2);
+  now += COOLDOWN;
+  breakDown();
+  expect(await again()).toEqual([]);
+  expect(await kidsOf("two")).toEqual(["two"]);
+});
+
 describe("an outage of the client's server", () => {
   test("old keys serve for a day, and it is asked each 30 s only", async () => {
     await kidsOf();

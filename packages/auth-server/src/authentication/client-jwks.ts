@@ -1,6 +1,6 @@
 /**
  * Keys that clients publish themselves (`jwks_uri`), in memory. A set is read anew after 5 minutes, or
- * for a key it does not have, but never more often than each 30 s; while its server is out, the set
+ * for a key or a signature that it does not have, but never more often than each 30 s; while its server is out, the set
  * serves on for a day. Whoever waits for one client's server keeps no other client waiting.
  */
 import { LRUCache } from "lru-cache";
@@ -15,6 +15,11 @@ export interface ClientJwks {
    * that fails is logged and leaves what was there.
    */
   find(uri: string, isWanted: (key: ClientKey) => boolean): Promise<readonly ClientKey[]>;
+  /**
+   * The wanted keys of a set that is newer than what `find` gave, for a signature that fits none of
+   * those; none when it is too early to fetch. Never rejects.
+   */
+  findAgain(uri: string, isWanted: (key: ClientKey) => boolean): Promise<readonly ClientKey[]>;
 }
 
 const FRESH_SECONDS = 300;
@@ -77,6 +82,13 @@ export function createClientJwks({
   }
 
   return {
+    async findAgain(uri, isWanted) {
+      const set = setOf(uri);
+      const before = set.keys;
+      await fetchIfMay(uri, set);
+      return set.keys === before ? [] : set.keys.filter(isWanted);
+    },
+
     async find(uri, isWanted) {
       const set = setOf(uri);
       const wanted = (): ClientKey[] =>

@@ -245,9 +245,9 @@ describe("how much it may say", () => {
 
   test("3 s, for a server that says nothing and for one that never ends", async () => {
     const silent = fetchKeySetFrom(() => undefined);
-    await expect(silent).rejects.toThrow(/timeout|aborted/);
+    await expect(silent).rejects.toThrow(/in time/);
     const endless = fetchKeySetFrom((response) => void response.write(" "));
-    await expect(endless).rejects.toThrow(/timeout|aborted/);
+    await expect(endless).rejects.toThrow(/in time/);
   }, 15_000);
 
   async function fetchKeySetFrom(speak: (response: ServerResponse) => void): Promise<unknown> {

@@ -5,9 +5,10 @@
  */
 import { once } from "node:events";
 import { Resolver } from "node:dns/promises";
-import { type IncomingMessage, request as requestHttp } from "node:http";
+import { type ClientRequest, type IncomingMessage, request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
-import { isIP, type LookupFunction } from "node:net";
+import { isIP, type LookupFunction, type Socket } from "node:net";
+import { withDeadline } from "@daykey/common/deadline";
 import { isLoopbackAddress, isPublicAddress } from "./public-address.ts";
 
 /** The addresses of a host name, at least one. */
@@ -16,7 +17,7 @@ export type ResolveHost = (hostname: string, signal: AbortSignal) => Promise<rea
 /** The members of a key set. @throws {Error} for whatever is not one, or may not be fetched */
 export type FetchKeySet = (uri: string) => Promise<readonly unknown[]>;
 
-const TIMEOUT_MS = 3000;
+const TIMEOUT_SECONDS = 3;
 const MAX_BYTES = 64 * 1024;
 const MAX_LENGTH = 2048;
 
@@ -51,10 +52,9 @@ export function createKeySetFetch({
     return addresses;
   }
 
-  return async (uri) => {
+  async function fetchKeySet(uri: string, signal: AbortSignal): Promise<readonly unknown[]> {
     if (!isJwksUri(uri, { allowPrivate })) throw new Error("the address may not be fetched");
     const url = new URL(uri);
-    const signal = AbortSignal.timeout(TIMEOUT_MS);
     const addresses = await addressesOf(hostOf(url), signal);
     if (url.protocol === "http:" && !addresses.every(isLoopbackAddress)) {
       throw new Error("http is for loopback alone");
@@ -69,13 +69,25 @@ export function createKeySetFetch({
     });
     try {
       request.end();
-      const [response] = (await once(request, "response")) as [IncomingMessage];
-      return readKeys(await readBody(response));
+      return readKeys(await readBody(await responseTo(request)));
     } finally {
       // Whatever it still says, or however it ends.
       request.on("error", () => undefined).destroy();
     }
-  };
+  }
+
+  return (uri) => withDeadline((signal) => fetchKeySet(uri, signal), { seconds: TIMEOUT_SECONDS });
+}
+
+/** A connection that changes protocols (101) is given up at once: it would tell nothing any more. */
+async function responseTo(request: ClientRequest): Promise<IncomingMessage> {
+  const upgraded = once(request, "upgrade").then(([, socket]) => {
+    (socket as Socket).destroy();
+    throw new Error("the key set was answered with another protocol");
+  });
+  const answered = once(request, "response") as Promise<[IncomingMessage]>;
+  const [response] = await Promise.race([answered, upgraded]);
+  return response;
 }
 
 /** A host name without the brackets of an IPv6 address. */

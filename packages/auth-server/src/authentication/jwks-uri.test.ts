@@ -67,6 +67,20 @@ test("a rotation of its keys ends no grant, but the key that left is refused", a
   expect(refreshed.status).toBe(200);
 });
 
+test("a new key signs without a kid: the set is read again 30 s after the last time", async () => {
+  const client = await createClient();
+  expect((await by(client)).status).toBe(200);
+  keys.publish(one.publicJwk, two.publicJwk);
+  const byNew = (): Promise<Answer> => {
+    const header = { kid: undefined };
+    return present(server, assertionOf(client.clientId, two, server.now(), { header }));
+  };
+  expect((await byNew()).status).toBe(401);
+  server.advance(30);
+  expect((await byNew()).status).toBe(200);
+  expect(keys.asked.length).toBe(2);
+});
+
 test("R9: an operator's epoch ends what a stolen key opened", async () => {
   const client = await createClient();
   const opened = await by(client);

@@ -4,9 +4,10 @@
  */
 import type { Clock } from "@daykey/common/clock";
 import { AUTH_METHODS, CLIENT_ID, GRANT_TYPES } from "@daykey/common/protocol";
+import { comparableUri } from "@daykey/common/resource-uri";
 import { isScopeToken } from "@daykey/common/scope";
 import { ProblemError } from "@daykey/service/http/problem-error";
-import type { ResourcesStore } from "../resources/resources-store.ts";
+import type { Resource, ResourcesStore } from "../resources/resources-store.ts";
 import type { ClientRegistration } from "../clients/client.ts";
 import type { AddedSecret, ClientsStore, Transaction } from "../clients/clients-store.ts";
 import { isJwksUri } from "../authentication/jwks-fetch.ts";
@@ -40,8 +41,11 @@ export interface RegisteredSecret {
 export type AnySecretRequest = SecretRequest | BroughtVerifiers;
 
 export interface ClientRegistrar {
-  /** @throws {ProblemError} 400 for a registration that cannot be */
-  check(registration: ClientRegistration): Promise<void>;
+  /**
+   * The registration with its resources as they are registered, whatever equivalent URIs name them.
+   * @throws {ProblemError} 400 for a registration that cannot be
+   */
+  check(registration: ClientRegistration): Promise<ClientRegistration>;
   /**
    * Registers a client, most often with its first secret. `beforeCommit` may record it or keep the
    * secret somewhere: if it fails, nothing was registered.
@@ -104,7 +108,9 @@ export function createClientRegistrar({
     seedHash?: boolean;
   };
 }): ClientRegistrar {
-  async function checkRegistration(registration: ClientRegistration): Promise<void> {
+  async function checkRegistration(wanted: ClientRegistration): Promise<ClientRegistration> {
+    const known = await resources.all();
+    const registration = { ...wanted, resources: registeredUris(wanted.resources, known) };
     const { clientId, name, authMethods, grantTypes, scopes, resources: uris } = registration;
     check(CLIENT_ID.test(clientId), "client_id does not follow its pattern.");
     check(
@@ -125,7 +131,6 @@ export function createClientRegistrar({
       uris.join(" ").length <= MAX_RESOURCES_LENGTH,
       `resources have at most ${MAX_RESOURCES_LENGTH} characters together.`,
     );
-    const known = await resources.all();
     const registered = known.filter((resource) => uris.includes(resource.uri));
     check(
       uris.length > 0 &&
@@ -152,6 +157,7 @@ export function createClientRegistrar({
       limits.refreshAbsoluteMaxSeconds,
       "refresh_absolute",
     );
+    return registration;
   }
 
   async function prepare(clientId: string, request: AnySecretRequest): Promise<RegisteredSecret> {
@@ -163,8 +169,8 @@ export function createClientRegistrar({
     return { clientId, stored, clientSecret };
   }
 
-  const register: ClientRegistrar["register"] = async (registration, request, beforeCommit) => {
-    await checkRegistration(registration);
+  const register: ClientRegistrar["register"] = async (wanted, request, beforeCommit) => {
+    const registration = await checkRegistration(wanted);
     const secret = request && (await prepare(registration.clientId, request));
     const outcome = await clients.create(registration, secret?.stored, async (tx) =>
       beforeCommit(tx, secret),
@@ -227,6 +233,13 @@ function toIssued(secret: RegisteredSecret | undefined): IssuedSecret {
 function required<T>(value: T | undefined): T {
   if (value === undefined) throw new TypeError("no secret was made");
   return value;
+}
+
+/** Each as it is registered; what nothing registered is equivalent to (RFC 3986 §6.2.3) stays. */
+function registeredUris(uris: readonly string[], known: readonly Resource[]): string[] {
+  const exact = new Set(known.map(({ uri }) => uri));
+  const byForm = new Map(known.map(({ uri }) => [comparableUri(uri), uri]));
+  return uris.map((uri) => (exact.has(uri) ? uri : (byForm.get(comparableUri(uri)) ?? uri)));
 }
 
 function conflict(code: string, title: string): ProblemError {

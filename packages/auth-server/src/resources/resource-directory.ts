@@ -1,7 +1,9 @@
 /** All resources in memory, kept right by the change watcher. */
+import { comparableUri } from "@daykey/common/resource-uri";
 import type { Resource, ResourcesStore } from "./resources-store.ts";
 
 export interface ResourceDirectory {
+  /** By its registered URI, or an equivalent one (RFC 3986 §6.2.3). */
   find(uri: string): Resource | undefined;
   all(): readonly Resource[];
   reload(): Promise<void>;
@@ -9,9 +11,16 @@ export interface ResourceDirectory {
 
 export async function createResourceDirectory(store: ResourcesStore): Promise<ResourceDirectory> {
   let byUri = new Map<string, Resource>();
+  let byComparable = new Map<string, Resource>();
   async function reload(): Promise<void> {
-    byUri = new Map((await store.all()).map((resource) => [resource.uri, resource]));
+    const all = await store.all();
+    byUri = new Map(all.map((resource) => [resource.uri, resource]));
+    byComparable = new Map(all.map((resource) => [comparableUri(resource.uri), resource]));
   }
   await reload();
-  return { find: (uri) => byUri.get(uri), all: () => [...byUri.values()], reload };
+  return {
+    find: (uri) => byUri.get(uri) ?? byComparable.get(comparableUri(uri)),
+    all: () => [...byUri.values()],
+    reload,
+  };
 }

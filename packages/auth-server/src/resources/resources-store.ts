@@ -1,4 +1,5 @@
 /** Resources (RFC 8707): what a token can be for, and the scopes each understands. */
+import { comparableUri } from "@daykey/common/resource-uri";
 import type { Database, Queryable } from "@daykey/service/database/database";
 
 export interface Resource {
@@ -14,9 +15,12 @@ export interface ResourcesStore {
   all(): Promise<Resource[]>;
   /** Adds a resource; one that exists is left as it is. */
   add(resource: Resource): Promise<void>;
-  /** Undefined without such a resource. */
+  /** By its registered URI, or an equivalent one; undefined without such a resource. */
   find(uri: string): Promise<Resource | undefined>;
-  /** Adds a resource, unless `record`, which comes last, fails. "no_owner": its owner is no client. */
+  /**
+   * Adds a resource, unless `record`, which comes last, fails. "exists": its URI or an equivalent one is
+   * registered. "no_owner": its owner is no client.
+   */
   create(
     resource: Resource,
     record: (tx: Queryable) => Promise<void>,
@@ -73,6 +77,18 @@ export function createResourcesStore(database: Database, issuer: string): Resour
     return rows[0] && toResource(rows[0]);
   }
 
+  async function all(queryable: Queryable): Promise<Resource[]> {
+    const { rows } = await queryable.query<Row>({
+      text: "select uri, name, scopes, owner_client_id from daykey.resources",
+    });
+    return rows.map(toResource);
+  }
+
+  async function equivalents(queryable: Queryable, uri: string): Promise<Resource[]> {
+    const form = comparableUri(uri);
+    return (await all(queryable)).filter((resource) => comparableUri(resource.uri) === form);
+  }
+
   async function isStale(tx: Queryable, before: Resource): Promise<boolean> {
     const now = await find(tx, before.uri, "for update");
     return JSON.stringify(now) !== JSON.stringify(before);
@@ -89,18 +105,16 @@ export function createResourcesStore(database: Database, issuer: string): Resour
   }
 
   return {
-    async all() {
-      const { rows } = await database.query<Row>({
-        text: "select uri, name, scopes, owner_client_id from daykey.resources",
-      });
-      return rows.map(toResource);
-    },
+    all: async () => all(database),
 
-    find: async (uri) => find(database, uri),
+    find: async (uri) => (await find(database, uri)) ?? (await equivalents(database, uri))[0],
 
     async create(resource, record) {
       return database.transaction(async (tx) => {
         if (await lacksOwner(tx, resource)) return "no_owner";
+        // Two that register equivalent URIs at once come one after the other.
+        await tx.query({ text: "select from daykey.change_counter for update" });
+        if ((await equivalents(tx, resource.uri)).length > 0) return "exists";
         const { rowCount } = await tx.query({
           text: `insert into daykey.resources (uri, name, scopes, owner_client_id)
                  values ($1, $2, $3, $4) on conflict (uri) do nothing`,

@@ -110,7 +110,7 @@ test("without resource: the client's first", async () => {
   expect(await granted({}, reversed)).toMatchObject({ aud: OTHER_API });
 });
 
-test("RFC 8707 §2: a resource that is not the client's, byte for byte, is invalid_target", async () => {
+test("RFC 8707 §2: a resource that is not the client's is invalid_target", async () => {
   for (const resource of [
     "https://unknown.example.test",
     ISSUER,
@@ -118,12 +118,10 @@ test("RFC 8707 §2: a resource that is not the client's, byte for byte, is inval
     "/",
     "api.example.test",
     "//api.example.test",
-    `${API}/`,
     `${API}/path`,
     `${API}#fragment`,
     `${API}?query`,
-    `${API}:443`,
-    API.toUpperCase(),
+    `${API}:444`,
     `${API} ${OTHER_API}`,
     "x".repeat(4000),
   ]) {

@@ -49,7 +49,8 @@ export function createUsageEndpoint({
   /** The one that the caller serves, or that of several which it names. */
   function resourceOf(clientId: string, named: string | undefined): string {
     const owned = directory.all().filter(({ ownerClientId }) => ownerClientId === clientId);
-    const wanted = named === undefined ? owned : owned.filter(({ uri }) => uri === named);
+    const uri = named === undefined ? undefined : directory.find(named)?.uri;
+    const wanted = named === undefined ? owned : owned.filter((one) => one.uri === uri);
     const [resource, ...others] = wanted;
     if (resource && others.length === 0) return resource.uri;
     throw new OAuthError(

@@ -60,7 +60,6 @@ export function addClientCreation(clients: Group, cli: Cli): void {
     )
     .action(async (id, options) => {
       const api = await openAdminApi(cli);
-      const [resource = api.issuer] = options.resource;
       const { issuer } = api;
       await checkSave(options.save, { issuer, clientId: id });
       const order = options.secret ? await orderSecret(cli, options) : undefined;
@@ -80,6 +79,8 @@ export function addClientCreation(clients: Group, cli: Cli): void {
           },
         },
       );
+      // As it is registered, whatever equivalent URI was typed: it becomes the credential's base URL.
+      const [resource = issuer] = client.resources;
       const issued = secret && order ? completed(secret, order) : null;
       const shown =
         issued && (await handOver(cli, issued, { path: options.save, issuer, resource }));

@@ -6,6 +6,7 @@
 import type { Fetch } from "@daykey/client/platform";
 import { type CryptoKey, importJWK, type JWK } from "jose";
 import type { Clock } from "@daykey/common/clock";
+import { withDeadline } from "@daykey/common/deadline";
 import type { SigningAlgorithm } from "@daykey/common/protocol";
 import { weakness } from "@daykey/common/weak-keys";
 import type { Log } from "@daykey/service/observe/log";
@@ -46,7 +47,7 @@ const REFRESH_SECONDS = 300;
 const COOLDOWN_SECONDS = 30;
 /** Without any key every request fails, so it is tried more often. */
 const FIRST_COOLDOWN_SECONDS = 1;
-const FETCH_TIMEOUT_MS = 3000;
+const FETCH_TIMEOUT_SECONDS = 3;
 const MAX_BYTES = 256 * 1024;
 
 export function createJwks({
@@ -74,7 +75,9 @@ export function createJwks({
       triedAt = clock();
       try {
         const askedAt = triedAt;
-        keys = await fetchKeys(fetch, uri, algorithms);
+        keys = await withDeadline((signal) => fetchKeys(fetch, uri, algorithms, signal), {
+          seconds: FETCH_TIMEOUT_SECONDS,
+        });
         fetchedAt = askedAt;
       } catch (error) {
         log.warn({ event: "jwks_unread", err: error }, "cannot fetch the issuer's keys");
@@ -124,11 +127,12 @@ async function fetchKeys(
   fetch: Fetch,
   uri: string,
   algorithms: readonly SigningAlgorithm[],
+  signal: AbortSignal,
 ): Promise<Map<string, VerificationKey>> {
   const response = await fetch(uri, {
     redirect: "error",
     headers: { accept: "application/jwk-set+json, application/json" },
-    signal: AbortSignal.timeout(FETCH_TIMEOUT_MS),
+    signal,
   });
   if (response.status !== 200) {
     await response.body?.cancel();
