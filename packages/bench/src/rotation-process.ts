@@ -1,12 +1,13 @@
 /** `rotations.ts` as a process, measured in rounds like the servers. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { fileURLToPath } from "node:url";
 import type { EmbeddedPostgres } from "@daykey/local/embedded-postgres";
 import type { ServerCore } from "./cores.ts";
 import type { RotationOrder, RotationResult } from "./rotations.ts";
 import { type Measured, median, type Plan, type Turn } from "./rounds.ts";
 
-const PROGRAM = new URL("./rotations.ts", import.meta.url).pathname;
+const PROGRAM = fileURLToPath(new URL("./rotations.ts", import.meta.url));
 
 export async function compareRotations({
   cluster,

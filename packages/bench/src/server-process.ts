@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import type { ServerCore } from "./cores.ts";
 
 export interface Usage {
@@ -44,7 +45,7 @@ export async function startServer({
   core: ServerCore;
 }): Promise<ServerProcess> {
   const startedAt = performance.now();
-  const [command, ...args] = [...core, process.execPath, "--import", PROBE, program.pathname];
+  const [command, ...args] = [...core, process.execPath, "--import", PROBE, fileURLToPath(program)];
   const child = spawn(command, args, {
     env: { PATH: process.env["PATH"], NODE_ENV: "production", WORKERS: "1", ...env },
     stdio: ["ignore", "ignore", "inherit", "ipc"],

@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readlinkSync, statSync } from "node:fs";
+import { cp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -42,6 +43,14 @@ function processesOf(...texts: string[]): string[] {
     .split("\n")
     .filter((line) => texts.every((text) => line.includes(text)) && !line.includes("ps axeww"))
     .map((line) => line.trim().slice(0, 100));
+}
+
+function readlinkOr(path: string, other: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return other;
+  }
 }
 
 /** What still runs after five seconds. */
@@ -135,6 +144,101 @@ describe("npm start", () => {
     const again = npmStart(kept, "--once");
     expect(await again.ended, again.output()).toBe(0);
     expect(await kept.credential("demo-client.json")).toEqual(before);
+  });
+});
+
+describe("npm start keeps what it has", () => {
+  test("PostgreSQL that is killed is told of and started again, and the servers go on", async () => {
+    const started = npmStart(place);
+    await untilPrinted(started, "Ctrl-C stops everything.");
+    const link = readlinkOr(join(place.home, "postgres", "moved-to"), join(place.home, "postgres"));
+    const [pid] = (await readFile(join(link, "data", "postmaster.pid"), "utf8")).split("\n");
+    process.kill(Number(pid), "SIGKILL");
+    await untilPrinted(started, "PostgreSQL runs again.");
+    const client = await place.credential("demo-client.json");
+    const form = { grant_type: "client_credentials", client_id: client.client_id };
+    const body = new URLSearchParams({ ...form, client_secret: client.client_secret });
+    const grant = async () => {
+      const answer = await fetch(client.token_endpoint, { method: "POST", body });
+      const { refresh_token } = (await answer.json()) as Record<string, string>;
+      if (refresh_token === undefined) return answer.status;
+      const next = { grant_type: "refresh_token", refresh_token };
+      const refresh = new URLSearchParams({ ...Object.fromEntries(body), ...next });
+      return (await fetch(client.token_endpoint, { method: "POST", body: refresh })).status;
+    };
+    await expect.poll(grant).toBe(200);
+    started.child.kill("SIGTERM");
+    expect(await started.ended).toBe(0);
+    expect(await leftOf(place.home)).toEqual([]);
+  });
+
+  test("a second start with the same folder ends with a sentence, and the first goes on", async () => {
+    const started = npmStart(place);
+    await untilPrinted(started, "Ctrl-C stops everything.");
+    const before = await place.credential("demo-client.json");
+    const other = await createPlace();
+    const second = run(process.execPath, [LAUNCHER], { ...other.env, DAYKEY_HOME: place.home });
+    expect(await second.ended).toBe(1);
+    expect(second.output()).toBe(
+      `Another npm start runs with the folder ${place.home}. Stop it first, or set DAYKEY_HOME to another folder.\n`,
+    );
+    await other.remove();
+    expect(await place.credential("demo-client.json")).toEqual(before);
+    const ready = await fetch(`http://127.0.0.1:${place.env["AUTH_PRIVATE_PORT"]}/readyz`);
+    expect(ready.status).toBe(200);
+    started.child.kill("SIGTERM");
+    expect(await started.ended).toBe(0);
+  });
+
+  test("a lost master key is not made anew beside the database that needs it", async () => {
+    const file = join(kept.home, "master-key");
+    const key = await readFile(file, "utf8");
+    await rm(file);
+    const started = run(process.execPath, [LAUNCHER, "--once"], kept.env);
+    expect(await started.ended).toBe(1);
+    expect(started.output()).toBe(
+      `The master key ${file} is lost, and the database in ${join(kept.home, "postgres")} cannot be used without it. Put the file back, or remove ${kept.home} to begin anew.\n`,
+    );
+    await writeFile(file, key, { mode: 0o600 });
+    const again = run(process.execPath, [LAUNCHER, "--once"], kept.env);
+    expect(await again.ended, again.output()).toBe(0);
+  });
+
+  test.each([0, 150, 400, 800, 1500, 3000])(
+    "a signal %s ms into the first start ends it without a word and leaves nothing running",
+    async (milliseconds) => {
+      const started = run(process.execPath, [LAUNCHER], place.env);
+      await sleep(milliseconds);
+      started.child.kill("SIGINT");
+      const code = await started.ended;
+      expect(started.output()).not.toMatch(/Error|    at |failed|did not start/);
+      // Before its first line runs, a process ends by the signal itself.
+      expect([0, null]).toContain(code);
+      expect(await leftOf(place.home)).toEqual([]);
+    },
+  );
+
+  test("a folder with a space and a quote in its name", async () => {
+    const home = join(place.home, "it's a place");
+    const started = npmStart({ ...place, env: { ...place.env, DAYKEY_HOME: home } });
+    await untilPrinted(started, "Ctrl-C stops everything.");
+    const lines = started.output().split("in this folder:\n")[1]?.split("Ctrl-C")[0] ?? "";
+    const pasted = execFileSync("bash", ["-c", lines], { cwd: ROOT, encoding: "utf8" });
+    expect(JSON.parse(pasted.split("\n")[0] ?? "")).toMatchObject({ token_type: "Bearer" });
+    started.child.kill("SIGTERM");
+    expect(await started.ended).toBe(0);
+  });
+
+  test("a clone in a folder with a space starts its servers", async () => {
+    const folder = join(place.home, "a clone");
+    await cp(join(ROOT, "packages"), join(folder, "packages"), {
+      recursive: true,
+      verbatimSymlinks: true,
+    });
+    await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"));
+    const launcher = join(folder, "packages/local/src/main.ts");
+    const started = run(process.execPath, [launcher, "--once"], place.env);
+    expect(await started.ended, started.output()).toBe(0);
   });
 });
 

@@ -1,5 +1,15 @@
 /** The folder of `npm start`: made, checked, and its master key in it. */
-import { access, chmod, constants, mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import {
+  access,
+  chmod,
+  constants,
+  link,
+  mkdir,
+  readFile,
+  rm,
+  stat,
+  writeFile,
+} from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { generateMasterKey } from "@daykey/auth-server/keys/master-key";
 import { LocalError } from "./local-error.ts";
@@ -15,7 +25,7 @@ export interface Home {
   logFile(server: string): string;
 }
 
-/** @throws {LocalError} when the folder cannot be made or written */
+/** @throws {LocalError} when the folder cannot be made or written, or lost its master key */
 export async function openHome(folder: string): Promise<Home> {
   const path = resolve(folder);
   try {
@@ -29,15 +39,11 @@ export async function openHome(folder: string): Promise<Home> {
     });
   }
   const masterKeyFile = join(path, "master-key");
-  try {
-    await writeFile(masterKeyFile, `${generateMasterKey()}\n`, { flag: "wx", mode: 0o600 });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    await fillEmptyMasterKey(masterKeyFile);
-  }
+  const postgres = join(path, "postgres");
+  await ensureMasterKey(masterKeyFile, postgres);
   return {
     path,
-    postgres: join(path, "postgres"),
+    postgres,
     masterKeyFile,
     adminFile: join(path, "admin-client.json"),
     demoFile: join(path, "demo-client.json"),
@@ -59,8 +65,33 @@ async function isFolder(path: string): Promise<boolean> {
   return found?.isDirectory() ?? false;
 }
 
-/** A start killed between making the file and filling it; nothing was sealed with it yet. */
-async function fillEmptyMasterKey(file: string): Promise<void> {
-  const content = await readFile(file, "utf8");
-  if (content === "") await writeFile(file, `${generateMasterKey()}\n`);
+/**
+ * Makes the master key for a new home. One that a database was made with cannot be made again: what it
+ * sealed is lost without it.
+ */
+async function ensureMasterKey(file: string, postgres: string): Promise<void> {
+  const found = await readFile(file, "utf8").catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    return undefined;
+  });
+  if (found !== undefined && found.trim() !== "") return;
+  if (await hasDatabase(postgres)) {
+    throw new LocalError(
+      `The master key ${file} is lost, and the database in ${postgres} cannot be used without it. Put the file back, or remove ${dirname(file)} to begin anew.`,
+    );
+  }
+  // Of two first starts at once one makes it, whole or not at all.
+  const made = `${file}.${process.pid}`;
+  await writeFile(made, `${generateMasterKey()}\n`, { mode: 0o600 });
+  if (found !== undefined) await rm(file, { force: true });
+  await link(made, file).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  });
+  await rm(made);
+}
+
+/** Root's database may stand elsewhere: then a link says where. */
+async function hasDatabase(postgres: string): Promise<boolean> {
+  const places = [join(postgres, "data"), join(postgres, "moved-to", "data")];
+  return (await Promise.all(places.map(isFolder))).includes(true);
 }

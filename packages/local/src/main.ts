@@ -9,9 +9,11 @@ import { ConfigError } from "@daykey/service/process/config";
 import { OWN_MESSAGE } from "@daykey/service/observe/own-message";
 import { describeConfig, type LocalConfig, readConfig } from "./config.ts";
 import { EmbeddedPostgresError } from "./embedded-postgres-error.ts";
-import { startEmbeddedPostgres } from "./embedded-postgres.ts";
+import { type EmbeddedPostgres, startEmbeddedPostgres } from "./embedded-postgres.ts";
 import { ensureFirstClients } from "./first-clients.ts";
 import { type Home, openHome } from "./home.ts";
+import { lockHome } from "./home-lock.ts";
+import { LocalError } from "./local-error.ts";
 import { BIG_NUMBER, doMainJob } from "./main-job.ts";
 import { requirePorts } from "./ports.ts";
 import { prepareDatabase } from "./prepare-database.ts";
@@ -31,12 +33,28 @@ const clock = (): number => Date.now() / 1000;
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
 /** What was started, to be stopped in the opposite order. */
-const started: { name: string; stop: () => Promise<void> }[] = [];
+const started: (() => Promise<void>)[] = [];
+let starting: Promise<unknown> = Promise.resolve();
 let stopping: Promise<void> | undefined;
 
+/** A signal came while it started; there is nothing to tell. */
+class Stopped extends Error {}
+
+/** What is started from here on is stopped with the rest, at once where a stop has begun. */
+function own(stop: () => Promise<void>): void {
+  started.push(stop);
+  if (stopping) throw new Stopped();
+}
+
 function stopAll(): Promise<void> {
+  const stopStarted = async (): Promise<void> => {
+    for (let stop = started.pop(); stop; stop = started.pop()) await stop();
+  };
   stopping ??= (async () => {
-    for (const { stop } of started.toReversed()) await stop();
+    await stopStarted();
+    // What it is just starting is owned by its end.
+    await starting.catch(() => {});
+    await stopStarted();
   })();
   return stopping;
 }
@@ -44,12 +62,12 @@ function stopAll(): Promise<void> {
 async function start(config: LocalConfig): Promise<Home> {
   const home = await openHome(config.home);
   const { ports, issuer, resource } = config;
-  await requirePorts(ports);
   const where = relative(process.cwd(), home.path) || ".";
+  const notes: string[] = [];
+  const cluster = await startDatabase(home, (line) => void notes.push(line));
+  await requirePorts(ports);
   print(`Daykey starts; its database, keys and logs are in ${where}`);
-
-  const cluster = await startEmbeddedPostgres({ directory: home.postgres, log: print });
-  started.push({ name: "PostgreSQL", stop: cluster.stop });
+  for (const note of notes) print(note);
   await prepareDatabase({ cluster, name: DATABASE });
   const connectionString = cluster.url(DATABASE, "daykey_owner");
   await migrateAuthServer({ connectionString });
@@ -92,6 +110,36 @@ async function start(config: LocalConfig): Promise<Home> {
   return home;
 }
 
+/** The cluster of this home, which is no other start's; if its PostgreSQL ends, it is started again. */
+async function startDatabase(home: Home, note: (line: string) => void): Promise<EmbeddedPostgres> {
+  let database = await openDatabase(home, note);
+  own(async () => {
+    await database.lock.release();
+    await database.cluster.stop();
+  });
+  async function restart(): Promise<void> {
+    await database.lock.lost;
+    if (stopping) return;
+    print("PostgreSQL ended by itself; starting it again.");
+    database = await openDatabase(home, print);
+    print("PostgreSQL runs again.");
+    return restart();
+  }
+  restart().catch(async (error: unknown) => end(explain(error)));
+  return database.cluster;
+}
+
+/** @throws {LocalError} when another start uses it; that one's database is left alone */
+async function openDatabase(home: Home, log: (line: string) => void) {
+  const cluster = await startEmbeddedPostgres({ directory: home.postgres, log });
+  try {
+    return { cluster, lock: await lockHome(cluster, home.path) };
+  } catch (error) {
+    if (!(error instanceof LocalError)) await cluster.stop();
+    throw error;
+  }
+}
+
 async function startServer(
   name: "auth-server" | "resource-server",
   home: Home,
@@ -101,7 +149,7 @@ async function startServer(
   const main = new URL(`../../${name}/src/main.ts`, import.meta.url);
   const logFile = home.logFile(name);
   const { ended, stop } = await startServerProcess({ name, main, env, privatePort, logFile });
-  started.push({ name, stop });
+  own(stop);
   void ended.then(() => {
     if (!stopping) void end(`The ${name} ended by itself; its log is ${logFile}.`);
   });
@@ -109,7 +157,7 @@ async function startServer(
 
 /** Lines to paste into a shell; the secret stays in its file. */
 function pasteLines({ demoFile }: Home, { issuer, resource }: LocalConfig): string {
-  const file = relative(process.cwd(), demoFile);
+  const file = quoted(relative(process.cwd(), demoFile));
   const field = (name: string): string => `"$(sed -n 's/.*"${name}": "\\(.*\\)".*/\\1/p' ${file})"`;
   return `
 Try it from another shell, in this folder:
@@ -124,6 +172,11 @@ Try it from another shell, in this folder:
   curl -s ${resource}/primes/${BIG_NUMBER} -H "Authorization: Bearer $TOKEN"; echo
 
 Ctrl-C stops everything.`;
+}
+
+/** As one word of a POSIX shell. */
+function quoted(text: string): string {
+  return /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 /** Stops everything and ends: 0, or 1 with the sentence of what went wrong. */
@@ -154,12 +207,15 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => vo
 process.stdout.on("error", () => void end());
 try {
   const config = readConfig(process.env);
-  const home = await start(config);
+  const begun = start(config);
+  starting = begun;
+  const home = await begun;
   if (args.includes("--once")) {
     print("\nEverything worked; stopping.");
     await end();
   }
   print(pasteLines(home, config));
 } catch (error) {
-  await end(explain(error));
+  // What fails because everything is being stopped is no fault.
+  await end(stopping ? undefined : explain(error));
 }

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { open, readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { LocalError } from "./local-error.ts";
 
 export interface ServerProcess {
@@ -35,7 +36,7 @@ export async function startServerProcess({
   logFile: string;
 }): Promise<ServerProcess> {
   const output = await open(logFile, "w", 0o600);
-  const child = spawn(process.execPath, [main.pathname], {
+  const child = spawn(process.execPath, [fileURLToPath(main)], {
     env: { PATH: process.env["PATH"], WORKERS: "1", STOP_DELAY_SECONDS: "0", ...env },
     stdio: ["ignore", output.fd, output.fd, "ipc"],
   });
