@@ -44,14 +44,15 @@ export function createDocsEndpoint({
   ].join("; ");
 
   const router = createRouter();
-  const openapi = JSON.stringify(document);
+  const openapi = Buffer.from(JSON.stringify(document));
   router.get("/openapi.json", (ctx) => {
     ctx.set("Cache-Control", `public, max-age=${MAX_AGE_SECONDS}`);
     ctx.type = JSON_MEDIA_TYPE;
     ctx.body = openapi;
   });
   for (const [path, [type, file]] of Object.entries(FILES)) {
-    const content = readFileSync(file, "utf8");
+    // As bytes: of a text, each answer would be made anew, and held until it is read.
+    const content = readFileSync(file);
     router.get(path, (ctx) => {
       ctx.set("Cache-Control", `public, max-age=${MAX_AGE_SECONDS}`);
       ctx.set("Content-Security-Policy", policy);

@@ -7,6 +7,7 @@ import { setImmediate } from "node:timers/promises";
 import { type JsonValue, stringifyJson } from "@daykey/common/json-numbers";
 import { answerJson } from "@daykey/service/http/json-answer";
 import { readJson } from "@daykey/service/http/json-body";
+import { gone } from "@daykey/service/http/gone";
 import { ProblemError } from "@daykey/service/http/problem-error";
 import {
   createRouter,
@@ -90,15 +91,4 @@ function answer(ctx: AppContext, value: JsonValue): void {
 function noSuchPrime(): ProblemError {
   const detail = "There is no such prime: none is below 2, and none is sought above 4096 bits.";
   return new ProblemError({ status: 404, code: "no-such-prime", title: "No such prime", detail });
-}
-
-/** Aborted when the connection closes before the answer was written. */
-export function gone({ res }: AppContext): AbortSignal {
-  const controller = new AbortController();
-  res.once("close", () => {
-    // 499 is for the log alone, after nginx: there is nobody left to answer.
-    const title = "Client closed the request";
-    controller.abort(new ProblemError({ status: 499, title, reason: "client_gone" }));
-  });
-  return controller.signal;
 }

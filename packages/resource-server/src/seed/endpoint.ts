@@ -17,7 +17,8 @@ import {
 } from "@daykey/service/http/router";
 import type { RequireScope } from "@daykey/guard/koa";
 import { boundedInteger, notAnInteger, parseDecimalInteger } from "../primes/decimal-integer.ts";
-import { gone, PRIMES_SCOPE } from "../primes/endpoint.ts";
+import { gone } from "@daykey/service/http/gone";
+import { PRIMES_SCOPE } from "../primes/endpoint.ts";
 import type { PrimeChecker } from "../primes/prime-pool.ts";
 import { TIME_SCOPE } from "../time/endpoint.ts";
 import type { RouteQuota } from "@daykey/guard/quota/policy";

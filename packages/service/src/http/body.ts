@@ -1,5 +1,5 @@
 /** Request bodies: read or discarded with a cap on bytes, never to be trusted to end. */
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 
 /** Why a body could not be had: over the cap, or cut short (by the peer, or malformed framing). */
 export class BodyError extends Error {
@@ -22,6 +22,14 @@ export function hasBody({ headers }: IncomingMessage): boolean {
 /** True when some of an announced body has not been read, be it here already or not. */
 export function isUnread(req: IncomingMessage): boolean {
   return hasBody(req) && !(req.complete && req.readableLength === 0);
+}
+
+/** Requests whose body is sent when it is asked for (RFC 9110 §10.1.1). */
+const unasked = new WeakMap<IncomingMessage, ServerResponse>();
+
+/** A refusal that comes before anyone reads saves the client from sending it. */
+export function awaitContinue(req: IncomingMessage, res: ServerResponse): void {
+  unasked.set(req, res);
 }
 
 /** A signature is checked over the body before anyone parses it: who reads it second has the same. */
@@ -53,9 +61,10 @@ async function readOnce(req: IncomingMessage, limitBytes: number): Promise<Buffe
 
 /**
  * Reads a body nobody wanted to its end, so that malformed framing in it is seen before the answer
- * (H1). @throws {BodyError} like `readBody`.
+ * (H1); one that the client has not begun to send is not asked for. @throws {BodyError} like `readBody`.
  */
 export async function drainBody(req: IncomingMessage, limitBytes: number): Promise<void> {
+  if (unasked.has(req)) return;
   // Of a caller who has gone, what came whole was well-formed.
   if (!isUnread(req) || (req.destroyed && req.complete)) return;
   await consume(req, limitBytes, () => {});
@@ -71,6 +80,8 @@ function consume(
   }
   // Nothing more is told of it.
   if (req.destroyed) return Promise.reject(new BodyError("cut_short"));
+  unasked.get(req)?.writeContinue();
+  unasked.delete(req);
   return new Promise((resolve, reject) => {
     let total = 0;
     const finish = (reason?: BodyError["reason"]) => {

@@ -2,21 +2,25 @@
  * A node:http server that gives nobody its time for nothing: every wait for a client ends (D3), one
  * address has so many connections (D3), and what is no HTTP is refused in a few bytes (H1, H9).
  */
-import { createServer, type Server, type ServerResponse, STATUS_CODES } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { BlockList, Socket } from "node:net";
-import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { addressKey, isTrusted } from "./address.ts";
 import type { App } from "./app.ts";
+import { awaitContinue } from "./body.ts";
+import { type Connection, createConnection } from "./connection.ts";
+import type { Log } from "../observe/log.ts";
 
 export interface Limits {
   /** From the connection, or the end of the last request's answer, to the end of the headers. */
   readonly headersSeconds: number;
   /** From a request's first byte to its last. */
   readonly requestSeconds: number;
-  /** A connection without a request in progress. */
+  /** A connection without a request in progress; longer than any proxy keeps one, or it meets the end. */
   readonly idleSeconds: number;
+  /** An answer of which nothing is read. */
+  readonly writeSeconds: number;
   /** How often the above are looked at. */
   readonly checkSeconds: number;
   readonly connectionsPerAddress: number;
@@ -27,7 +31,8 @@ export interface Limits {
 export const LIMITS: Limits = {
   headersSeconds: 5,
   requestSeconds: 10,
-  idleSeconds: 5,
+  idleSeconds: 75,
+  writeSeconds: 20,
   checkSeconds: 1,
   connectionsPerAddress: 512,
   drainSeconds: 4,
@@ -42,9 +47,15 @@ export interface HttpServer {
   stop(delaySeconds?: number): Promise<void>;
 }
 
+/** What Node's parser and clock call a fault: the answer's status, and the reason in the log. */
+const FAULTS: Readonly<Record<string, readonly [status: number, reason: string]>> = {
+  HPE_HEADER_OVERFLOW: [431, "headers_too_large"],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "request_timeout"],
+};
+
 export function createHttpServer(
   app: App,
-  { limits, trustedProxies }: { limits: Limits; trustedProxies: BlockList },
+  { limits, trustedProxies, log }: { limits: Limits; trustedProxies: BlockList; log: Log },
 ): HttpServer {
   const server = createServer({
     headersTimeout: limits.headersSeconds * 1000,
@@ -54,26 +65,48 @@ export function createHttpServer(
     // The application refuses a missing Host itself, in the listener's error format.
     requireHostHeader: false,
   });
-  const sockets = new Set<Socket>();
+  // Node's switch for clients that close their sending side and still read; it has no type.
+  Object.assign(server, { httpAllowHalfOpen: true });
+  const connections = new Map<Socket, Connection>();
   let isStopping = false;
 
-  server.on("request", (req, res) => {
+  function take(req: IncomingMessage, res: ServerResponse): void {
     if (isStopping) res.setHeader("Connection", "close");
-    void app(req, res);
+    connections.get(req.socket)?.request(req, res);
+  }
+  server.on("request", take);
+  server.on("checkExpectation", take);
+  server.on("checkContinue", (req, res) => {
+    awaitContinue(req, res);
+    take(req, res);
   });
-  server.on("checkExpectation", (req, res) => void app(req, res));
-  server.on("clientError", refuse);
+  server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    const [status, reason] = FAULTS[error.code ?? ""] ?? [400, "malformed_request"];
+    const connection = connections.get(socket as Socket);
+    if (connection && error.code !== "ECONNRESET") connection.refuse(status, reason);
+    else socket.destroy();
+  });
+  // Without a listener Node would cut the connection off, answers that are due included.
+  server.on("connect", (_, socket: Socket) => {
+    socket.on("error", () => {});
+    connections.get(socket)?.refuse(501, "connect_method");
+  });
   server.on("connection", (socket) => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
+    connections.set(socket, createConnection(socket, app, log));
+    socket.once("close", () => connections.delete(socket));
   });
   server.on("connection", limitConnections(limits.connectionsPerAddress, trustedProxies));
+  const looking = setInterval(() => {
+    const now = performance.now() / 1000;
+    for (const connection of connections.values()) connection.look(now, limits.writeSeconds);
+  }, limits.checkSeconds * 1000).unref();
 
   return {
     server,
     async stop(delaySeconds = 0) {
       isStopping = true;
-      for (const res of [...sockets].map(answerInProgress)) {
+      for (const connection of connections.values()) {
+        const res = connection.answerInProgress();
         if (res?.headersSent === false) res.setHeader("Connection", "close");
       }
       // Closed at once, a connection that seems idle may have a request on its way.
@@ -84,38 +117,19 @@ export function createHttpServer(
       // To Node, a connection that has sent nothing yet is not idle. One of the last moment gets a while.
       const silent = setTimeout(
         () => {
-          for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
+          for (const socket of connections.keys()) if (socket.bytesRead === 0) socket.destroy();
         },
         Math.min(delaySeconds, 1) * 1000,
       );
-      const late = setTimeout(() => server.closeAllConnections(), limits.drainSeconds * 1000);
+      const late = setTimeout(() => {
+        for (const socket of connections.keys()) socket.destroy();
+      }, limits.drainSeconds * 1000);
       await closed.promise;
       clearTimeout(silent);
       clearTimeout(late);
+      clearInterval(looking);
     },
   };
-}
-
-/** Node's parser or clock gave a connection up. Its reasons are not told. */
-function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
-  // A second head would be read as the body of an answer that has begun.
-  if (!socket.writable || answerInProgress(socket)?.headersSent === true) {
-    socket.destroy();
-    return;
-  }
-  const status =
-    { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }[error.code ?? ""] ?? 400;
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n` +
-      "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n\r\n",
-    () => socket.destroy(),
-  );
-}
-
-/** Node keeps the answer in progress on its socket. */
-function answerInProgress(socket: Duplex): ServerResponse | undefined {
-  const { _httpMessage: res } = socket as { _httpMessage?: ServerResponse | null };
-  return res ?? undefined;
 }
 
 function limitConnections(limit: number, trustedProxies: BlockList) {

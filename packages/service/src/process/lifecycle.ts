@@ -63,8 +63,8 @@ export async function startListeners(options: {
 }): Promise<Listeners> {
   const { health, log, trustedProxies } = options;
   const limits = { ...LIMITS, ...options.limits };
-  const outer = createHttpServer(options.public.app, { limits, trustedProxies });
-  const inner = createHttpServer(options.private.app, { limits, trustedProxies });
+  const outer = createHttpServer(options.public.app, { limits, trustedProxies, log });
+  const inner = createHttpServer(options.private.app, { limits, trustedProxies, log });
   await untilReady(health, options.peers?.patienceSeconds ?? 0);
   const publicPort = await listen(outer, options.public);
   let privatePort;

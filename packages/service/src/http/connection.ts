@@ -1,0 +1,172 @@
+/**
+ * What a connection is owed below the routes (RFC 9112 §9): its requests are begun one at a time, junk
+ * after a whole request spoils no answer, a client that has said all it wants still hears the answer,
+ * and one that is still sending when it is refused can read why.
+ *
+ * Node keeps no public account of a connection. `Internals` is all that is used of its own.
+ */
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+
+import type { App } from "./app.ts";
+import type { Log } from "../observe/log.ts";
+
+interface Internals {
+  /** The answer that has the socket now. */
+  _httpMessage?: ServerResponse | null;
+  /** Bytes given to the system, and those of them that it has not taken yet. */
+  _handle?: { readonly bytesWritten: number; readonly writeQueueSize: number } | null;
+}
+
+/** More requests than these, sent ahead of their answers, are not carried out. */
+const MAX_WAITING = 100;
+
+/** How long, how patiently and how far a client is read that is refused while it sends. */
+const LINGER_SECONDS = 10;
+const LINGER_IDLE_SECONDS = 2;
+const LINGER_BYTES = 128 * 1024 * 1024;
+const LINGER_LOOK_SECONDS = 0.1;
+
+export interface Connection {
+  readonly socket: Socket;
+  /** Takes a request that Node has read the head of. */
+  request(req: IncomingMessage, res: ServerResponse): void;
+  /** What came cannot be read on: the answers that are due, then this status, then the end. */
+  refuse(status: number, reason: string): void;
+  /** The answer that is being made or sent. */
+  answerInProgress(): ServerResponse | undefined;
+  /** Ends the connection when the client has taken nothing of what is written for `seconds`. */
+  look(nowSeconds: number, seconds: number): void;
+}
+
+export function createConnection(socket: Socket, app: App, log: Log): Connection {
+  const internals = socket as Socket & Internals;
+  let last: { req: IncomingMessage; res: ServerResponse } | undefined;
+  let waiting = 0;
+  let refusal: { status: number; reason: string } | undefined;
+  /** Nothing that still comes is carried out. */
+  let isOver = false;
+  let isLingering = false;
+  let written = { taken: -1, sinceSeconds: 0 };
+
+  /** Until Node's own "drain" listener finds its mark and reads on. */
+  function pause(): void {
+    Object.assign(socket, { _paused: true });
+    socket.pause();
+  }
+
+  function begin(req: IncomingMessage, res: ServerResponse): void {
+    waiting -= 1;
+    if (refusal !== undefined && last?.req === req && !req.complete) return end();
+    if (waiting === 0 && refusal === undefined) socket.emit("drain");
+    void app(req, res);
+  }
+
+  /** The refusal, when there is one to tell, and then nothing more. */
+  function end(): void {
+    if (isLingering) return;
+    if (!socket.writable) {
+      socket.destroy();
+      return;
+    }
+    linger(refusal && answerOf(refusal.status));
+  }
+
+  /** RFC 9112 §9.6: closed with bytes unread, the system would tell the client to forget the answer. */
+  function linger(lastWords = ""): void {
+    isOver = true;
+    isLingering = true;
+    socket.end(lastWords);
+    socket.once("end", () => socket.destroy());
+    last?.req.resume();
+    socket.emit("drain");
+    const from = socket.bytesRead;
+    let [read, idleSeconds, seconds] = [from, 0, 0];
+    const timer = setInterval(() => {
+      idleSeconds = socket.bytesRead === read ? idleSeconds + LINGER_LOOK_SECONDS : 0;
+      read = socket.bytesRead;
+      seconds += LINGER_LOOK_SECONDS;
+      const isEnough = seconds > LINGER_SECONDS || idleSeconds > LINGER_IDLE_SECONDS;
+      if (isEnough || read - from > LINGER_BYTES) socket.destroy();
+    }, LINGER_LOOK_SECONDS * 1000);
+    socket.once("close", () => clearInterval(timer));
+  }
+
+  // Node's way to end a connection after its last answer.
+  const { destroySoon } = socket;
+  socket.destroySoon = () => {
+    if (isLingering) return;
+    const isRead = last === undefined || (last.req.complete && waiting === 0);
+    if (isRead && !isOver && refusal === undefined) destroySoon.call(socket);
+    else linger();
+  };
+  socket.on("end", () => {
+    const res = last?.res;
+    if (res?.headersSent === false) res.setHeader("Connection", "close");
+  });
+
+  return {
+    socket,
+    answerInProgress() {
+      const { _httpMessage: res } = internals;
+      return res ?? undefined;
+    },
+    request(req, res) {
+      if (isOver) return;
+      last = { req, res };
+      if (res.socket !== null) {
+        void app(req, res);
+        return;
+      }
+      waiting += 1;
+      if (waiting === MAX_WAITING) {
+        isOver = true;
+        res.setHeader("Connection", "close");
+      }
+      pause();
+      res.once("socket", () => begin(req, res));
+    },
+    refuse(status, reason) {
+      if (isLingering) {
+        socket.destroy();
+        return;
+      }
+      if (refusal !== undefined || socket.destroyed) return;
+      refusal = { status, reason };
+      const isAnswered = !last || last.res.writableFinished || last.res.destroyed;
+      // What is wrong with a request that has begun is in that request's line.
+      if (isAnswered || last?.req.complete === true) {
+        const level = status === 408 ? "debug" : "info";
+        log[level]({ status, reason, address: socket.remoteAddress }, "connection refused");
+      }
+      if (!last || isAnswered) return end();
+      if (last.req.complete) {
+        pause();
+        last.res.once("finish", end);
+      } else if (last.res.socket !== null) {
+        // A second head would be read as the body of an answer that has begun.
+        if (last.res.headersSent) socket.destroy();
+        else end();
+      }
+    },
+    look(nowSeconds, seconds) {
+      const { _handle: handle } = internals;
+      const { bytesWritten = 0, writeQueueSize = 0 } = handle ?? {};
+      const taken = bytesWritten - writeQueueSize;
+      if (writeQueueSize === 0 || taken !== written.taken) {
+        written = { taken, sinceSeconds: nowSeconds };
+      } else if (nowSeconds - written.sinceSeconds > seconds) {
+        log.info({ reason: "answer_not_read", address: socket.remoteAddress }, "connection ended");
+        socket.destroy();
+      }
+    },
+  };
+}
+
+/** Node's parser or clock gave a connection up. The client is not told why. */
+function answerOf(status: number): string {
+  return (
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n` +
+    "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n\r\n"
+  );
+}
