@@ -2,6 +2,7 @@
 import type { Clock } from "@daykey/common/clock";
 import { PATHS } from "@daykey/common/protocol";
 import { createCors } from "@daykey/service/http/cors";
+import { createRootPage } from "@daykey/service/http/root-page";
 import type { Log } from "@daykey/service/observe/log";
 import type { AccessKeysStore } from "./access-keys/access-keys-store.ts";
 import { createSignatureKeyEndpoint } from "./access-keys/endpoint.ts";
@@ -96,5 +97,10 @@ export function createPublicEndpoints(
     createFeedEndpoint(parts),
     createJwksEndpoint(keys),
     createMetadataEndpoint({ issuer, keys, directory }),
+    createRootPage({
+      name: "Daykey auth-server",
+      about: `It issues access tokens to programs (OAuth 2.0), as ${issuer}.`,
+      pointers: { metadata: PATHS.authorizationServerMetadata, "public keys": PATHS.jwks },
+    }),
   ];
 }

@@ -1,7 +1,8 @@
 /** The server as a whole: what it does while its database fails, and what it refuses to start on. */
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { text as textOf } from "node:stream/consumers";
 import { afterEach, expect, test, vi } from "vitest";
 import { createTestDatabase } from "@daykey/service/test/database";
 import { type Answer, startAuthServer, type TestAuthServer } from "../test/auth-server.ts";
@@ -140,6 +141,33 @@ test("a failing UPDATE leaves the row as it was", async () => {
   expect(await grantRow(server.database, id)).toEqual(row);
   await server.database.query("drop trigger fail on daykey.grants");
   expect(readToken(await rotate(server, client, successor)).seq).toBe(2);
+});
+
+test("the first page of each listener says what it is, and its links lead somewhere", async () => {
+  const server = await start();
+  for (const url of [server.url, server.privateUrl]) {
+    const page = await fetch(`${url}/`, { headers: { accept: "text/html" } });
+    expect(await page.text()).toContain("<h1>Daykey auth-server");
+    const { links } = (await (await fetch(url)).json()) as { links: Record<string, string> };
+    for (const link of Object.values(links)) {
+      expect((await fetch(url + link)).status, link).toBe(200);
+    }
+  }
+});
+
+test("a client that has closed its sending side gets its token, whatever the answer waits for", async () => {
+  const server = await start();
+  const client = await server.createClient();
+  const { host, port } = new URL(server.url);
+  const fields = { grant_type: "client_credentials", client_id: client.clientId };
+  const hash = await server.oneTime(client);
+  const body = String(new URLSearchParams({ ...fields, client_secret_hash: hash }));
+  const socket = connect({ port: Number(port), host: "127.0.0.1", allowHalfOpen: true });
+  socket.end(
+    `POST /oauth2/token HTTP/1.1\r\nHost: ${host}\r\nContent-Length: ${body.length}\r\n` +
+      `Content-Type: application/x-www-form-urlencoded\r\n\r\n${body}`,
+  );
+  expect(await textOf(socket)).toMatch(/^HTTP\/1\.1 200 [^]*"access_token"/);
 });
 
 test("more than 5 s off the database's clock: not ready, on both listeners", async () => {

@@ -1,6 +1,7 @@
 /** The composition root: from settings to two listeners. Tests call it with a clock of their own. */
 import { createTrustedProxies } from "@daykey/service/http/address";
 import { createApp } from "@daykey/service/http/app";
+import { createRootPage } from "@daykey/service/http/root-page";
 import { startChores } from "@daykey/service/process/chores";
 import { createDatabase, type Database } from "@daykey/service/database/database";
 import { createHealth } from "@daykey/service/process/health";
@@ -11,7 +12,7 @@ import { createMetrics } from "@daykey/service/observe/metrics";
 import type { Surroundings } from "@daykey/service/process/run-server";
 import { createAccessKeysStore } from "./access-keys/access-keys-store.ts";
 import { createAccessKeyRegistrar } from "./access-keys/register.ts";
-import { createAdminRouter } from "./admin/app.ts";
+import { createAdminRouter, PREFIX } from "./admin/app.ts";
 import { createAuditStore } from "./audit/audit-store.ts";
 import { CHANGES_CHANNEL, createChangesStore } from "./changes/changes-store.ts";
 import { type ChangeWatcher, startChangeWatcher } from "./changes/watcher.ts";
@@ -258,12 +259,26 @@ async function composeAuthServer(
         trustedProxies,
         tracing,
         errorFormat: "problem",
-        routers: [admin, metrics.router, health.router],
+        routers: [
+          admin,
+          metrics.router,
+          health.router,
+          createRootPage({
+            name: "Daykey auth-server, private side",
+            about: "It is for operators: the admin API, metrics and readiness.",
+            pointers: {
+              "OpenAPI document": `${PREFIX}/openapi.json`,
+              metrics: "/metrics",
+              readiness: "/readyz",
+            },
+          }),
+        ],
       }),
     },
     health,
     log,
     trustedProxies,
+    limits: { idleSeconds: config.keepAliveSeconds },
     stopDelaySeconds: config.stopDelaySeconds,
     peers,
   }).catch((error: unknown) => {

@@ -85,6 +85,7 @@ export async function startAuthServer(
     private: { host: "127.0.0.1", port: 0 },
     trustedProxies: [],
     requestsPerAddress: 0,
+    keepAliveSeconds: 5,
     workers: 1,
     stopDelaySeconds: 0,
     traces: undefined,

@@ -198,3 +198,15 @@ test("stringifyJson refuses what JSON cannot hold", () => {
     expect(() => stringifyJson({ value } as JsonValue)).toThrow(TypeError);
   }
 });
+
+test("D3: values are counted, wherever they stand, and 10,000 are enough", () => {
+  const list = (count: number) => `[${Array(count).fill("0").join()}]`;
+  const members = Array.from({ length: 10_000 }, (_, index) => `"${index}":0`).join();
+  expect(parseJson(list(9_999))).toHaveLength(9_999);
+  expect(parseJson(list(10_000), { maxValues: 10_001 })).toHaveLength(10_000);
+  for (const text of [list(10_000), `{${members}}`, `[${Array(5_000).fill("[[]]").join()}]`]) {
+    expect(() => parseJson(text)).toThrow("Too many values");
+  }
+  // Not a byte more is read.
+  expect(() => parseJson(`[0,0,${"?".repeat(9)}`, { maxValues: 3 })).toThrow("Too many values");
+});

@@ -39,6 +39,8 @@ interface Reader {
   readonly text: string;
   readonly maxDepth: number;
   readonly maxDigits: number;
+  /** How many values may still begin. */
+  valuesLeft: number;
   offset: number;
 }
 
@@ -56,14 +58,21 @@ const LITERALS = [
  * `maxDepth` bounds nested arrays and objects (8 by default), and with them the recursion here.
  * `maxDigits` bounds the characters of one number, because `BigInt()` takes time quadratic in them
  * (5,000 by default: 0.1 ms, and four times the 1,234 digits of 4,096 bits, so that a caller can tell
- * a number too large from a text that is no JSON). The length of the text is the caller's to bound.
+ * a number too large from a text that is no JSON).
+ * `maxValues` bounds the values in the text, each element and member among them (10,000 by default:
+ * some milliseconds here, and a bound for whoever walks through them afterwards).
+ * The length of the text is the caller's to bound.
  * @throws {JsonSyntaxError}
  */
 export function parseJson(
   text: string,
-  { maxDepth = 8, maxDigits = 5000 }: { maxDepth?: number; maxDigits?: number } = {},
+  {
+    maxDepth = 8,
+    maxDigits = 5000,
+    maxValues = 10_000,
+  }: { maxDepth?: number; maxDigits?: number; maxValues?: number } = {},
 ): JsonValue {
-  const reader: Reader = { text, maxDepth, maxDigits, offset: 0 };
+  const reader: Reader = { text, maxDepth, maxDigits, valuesLeft: maxValues, offset: 0 };
   const value = readValue(reader, 0);
   skipWhitespace(reader);
   if (reader.offset !== text.length) throw unexpected(reader);
@@ -118,6 +127,8 @@ function stringifyMembers(value: readonly JsonValue[] | JsonObject): string {
 
 function readValue(reader: Reader, depth: number): JsonValue {
   skipWhitespace(reader);
+  if (reader.valuesLeft === 0) throw new JsonSyntaxError("Too many values", reader.offset);
+  reader.valuesLeft -= 1;
   switch (reader.text[reader.offset]) {
     case "{":
       return readObject(reader, depth + 1);

@@ -136,6 +136,38 @@ test("V4: every route but the open ones is guarded, and a new one has to be put 
   });
 });
 
+test("the first page of each listener says what it is, and its links lead somewhere", async () => {
+  const api = await start();
+  for (const url of [api.url, api.privateUrl]) {
+    const page = await fetch(`${url}/`, { headers: { accept: "text/html" } });
+    expect(await page.text()).toContain("<h1>Daykey resource-server");
+    const { links } = (await (await fetch(url)).json()) as { links: Record<string, string> };
+    for (const link of Object.values(links)) {
+      expect([200, 503], link).toContain((await fetch(url + link)).status);
+    }
+  }
+});
+
+test("D3: answers that nobody reads are held once, however many ask for them", async () => {
+  const api = await start();
+  const { port } = new URL(api.url);
+  const before = process.memoryUsage.rss();
+  const sockets = Array.from({ length: 40 }, () => {
+    const socket = connect(Number(port), "127.0.0.1").pause();
+    const get = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: a\r\n\r\n";
+    socket.write(get.repeat(20));
+    return socket;
+  });
+  const answered = () => api.lines.filter(({ route }) => String(route).startsWith("/docs/")).length;
+  await expect.poll(answered).toBeGreaterThanOrEqual(40);
+  for (let turn = 0; turn < 5; turn += 1) await fetch(`${api.url}/livez`);
+  // What the system takes is sent: a few answers each, and not 20.
+  expect(answered()).toBeLessThan(400);
+  // One for each connection would be 60 MB, one for each request 1.2 GB.
+  expect(process.memoryUsage.rss() - before).toBeLessThan(50 * 1024 * 1024);
+  for (const socket of sockets) socket.destroy();
+});
+
 test("the private listener has probes and metrics, and no API", async () => {
   const api = await start();
   await api.time(api.token());

@@ -1,7 +1,9 @@
 /** The composition root: from settings to two listeners. Tests call it with a clock of their own. */
 import type { Clock } from "@daykey/common/clock";
+import { PATHS } from "@daykey/common/protocol";
 import { createTrustedProxies } from "@daykey/service/http/address";
 import { createApp } from "@daykey/service/http/app";
+import { createRootPage } from "@daykey/service/http/root-page";
 import { startChores } from "@daykey/service/process/chores";
 import { createHealth } from "@daykey/service/process/health";
 import { type Listeners, startListeners } from "@daykey/service/process/lifecycle";
@@ -193,6 +195,15 @@ async function composeResourceServer(
           }),
           createAnswerKeysEndpoint(answerKeys),
           createDocsEndpoint({ issuer, document: createOpenApiDocument({ issuer }) }),
+          createRootPage({
+            name: "Daykey resource-server",
+            about: `It tells the time and judges primes, for access tokens of ${issuer}.`,
+            pointers: {
+              documentation: "/docs",
+              "OpenAPI document": "/openapi.json",
+              metadata: PATHS.protectedResourceMetadata,
+            },
+          }),
           health.router,
         ],
       }),
@@ -200,11 +211,23 @@ async function composeResourceServer(
     private: {
       ...config.private,
       setting: "PRIVATE_PORT",
-      app: createApp({ ...shared, routers: [metrics.router, health.router] }),
+      app: createApp({
+        ...shared,
+        routers: [
+          metrics.router,
+          health.router,
+          createRootPage({
+            name: "Daykey resource-server, private side",
+            about: "It is for operators.",
+            pointers: { metrics: "/metrics", readiness: "/readyz" },
+          }),
+        ],
+      }),
     },
     health,
     log,
     trustedProxies,
+    limits: { idleSeconds: config.keepAliveSeconds },
     stopDelaySeconds: config.stopDelaySeconds,
     peers,
   }).catch(async (error: unknown) => {

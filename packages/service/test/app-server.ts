@@ -67,7 +67,7 @@ export async function startAppServer({
     health,
     log,
     trustedProxies: shared.trustedProxies,
-    limits: { drainSeconds: 0.2, ...limits },
+    limits: { drainSeconds: 0.2, idleSeconds: 5, ...limits },
   });
   const port = listeners.publicPort;
 
@@ -111,7 +111,7 @@ function addTestRoutes(router: AppRouter): void {
   router.post("/form", async (ctx) => {
     ctx.body = Object.fromEntries(await readForm(ctx.req));
   });
-  router.post("/json", async (ctx) => {
+  router.register("/json", ["POST", "PATCH"], async (ctx) => {
     ctx.body = { kind: typeof (await readJson(ctx.req, { limitBytes: 1024 })) };
   });
 }

@@ -40,7 +40,7 @@ import { PARAMETERS, type ParameterName, type Route } from "./route.ts";
 import { createUsageRoutes } from "./usage.ts";
 import { createSigningKeyRoutes } from "./signing-keys.ts";
 
-const PREFIX = "/admin/v1";
+export const PREFIX = "/admin/v1";
 
 /** A secret of 400 days, brought as verifiers, is 27 KB. */
 const BODY_BYTES = 65_536;

@@ -11,7 +11,7 @@ import { FORM_MEDIA_TYPE, JSON_MEDIA_TYPE, PATHS } from "@daykey/common/protocol
 import { readForm } from "@daykey/service/http/form";
 import { answerJson } from "@daykey/service/http/json-answer";
 import { readJson } from "@daykey/service/http/json-body";
-import { isMediaType } from "@daykey/service/http/media-type";
+import { charsetOf } from "@daykey/service/http/media-type";
 import { type AppRouter, createRouter, type ErrorBody } from "@daykey/service/http/router";
 import type { IssueTokens } from "./endpoint.ts";
 
@@ -76,12 +76,12 @@ async function readFields(req: IncomingMessage): Promise<ReadonlyMap<string, str
 
 /** The article's two fields and no other; an empty one counts as absent. */
 async function readMembers(req: IncomingMessage): Promise<ReadonlyMap<string, string>> {
-  if (isMediaType(req, JSON_MEDIA_TYPE)) {
+  if (charsetOf(req, JSON_MEDIA_TYPE) !== undefined) {
     const body = await readJson(req, { limitBytes: BODY_BYTES });
     if (!isJsonObject(body)) throw refusal("The request body must be a JSON object.");
     return fields((name) => textOf(body[name]));
   }
-  if (!isMediaType(req, FORM_MEDIA_TYPE)) {
+  if (charsetOf(req, FORM_MEDIA_TYPE) === undefined) {
     throw refusal("The request body must be JSON or a form, in UTF-8.", 415);
   }
   const form = await readForm(req);

@@ -108,6 +108,48 @@ test.each([
   expect(JSON.parse(body)).toMatchObject({ error: "invalid_request" });
 });
 
+test("H2: only HTTP/1.0 may have no Host (RFC 9112 §3.2)", async () => {
+  for (const path of ["/livez", "/things/1"]) {
+    expect((await exchange(`GET ${path} HTTP/1.0\r\n\r\n`)).status).toBe(200);
+  }
+  for (const fields of [`${HOST}${HOST}`, "Host: a b\r\n", "Host:\r\n"]) {
+    expect((await exchange(`GET /livez HTTP/1.0\r\n${fields}\r\n`)).status).toBe(400);
+  }
+});
+
+test.each([
+  "http://[",
+  "http://a:b/things/1?access_token=canary",
+  "http://a:99999/things/1",
+  "http://canary@a/things/1",
+  "http:///things/1",
+  "http://a/things/1#canary",
+  "ftp://a/things/1",
+  "things/1",
+  "/things/1#canary",
+  "/things/\u00e9",
+  "*",
+  "http://a b/",
+])("H1: the request target %j is answered 400, and told to nobody", async (target) => {
+  const warned: Error[] = [];
+  const onWarning = (warning: Error) => void warned.push(warning);
+  process.on("warning", onWarning);
+  const { status, headers } = await get(target);
+  process.off("warning", onWarning);
+  expect([status, headers["connection"], warned]).toEqual([400, "close", []]);
+  expect(JSON.stringify(server.lines)).not.toContain("canary");
+});
+
+test.each([
+  ["http://a.example/things/1?a=b", '{"id":"1"}'],
+  ["HTTPS://b.example:8443/things/1", '{"id":"1"}'],
+  ["http://[::1]:80/things/1", '{"id":"1"}'],
+  ["http://a.example", '{"error":"invalid_request","error_description":"Not Found"}'],
+  ["http://a.example?a=b", '{"error":"invalid_request","error_description":"Not Found"}'],
+])("an absolute request target is its path (RFC 9112 §3.2.2): %s", async (target, answer) => {
+  expect((await get(target)).body).toBe(answer);
+});
+
 test.each(["a", "a.example:8080", "192.0.2.1", "[::1]:4000", "a_b.example", "a.example."])(
   "H2: the Host %j is fine",
   async (host) => {
@@ -156,7 +198,7 @@ test("H4: a body that nobody reads has a cap too", async () => {
 
 test("a refusal stands, however large the body that came with it", async () => {
   const { status } = await exchange(
-    `POST /nowhere HTTP/1.1\r\n${HOST}${chunked("a".repeat(70_000))}`,
+    `POST /nowhere HTTP/1.1\r\n${HOST}Connection: close\r\n${chunked("a".repeat(70_000))}`,
   );
   expect(status).toBe(404);
 });

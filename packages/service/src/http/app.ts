@@ -9,7 +9,7 @@ import type { BlockList } from "node:net";
 
 import Koa from "koa";
 
-import { addressKey, clientAddress } from "./address.ts";
+import { addressKey, clientAddress, isTrusted } from "./address.ts";
 import { createAddressLimit } from "./address-limit.ts";
 import { isUnread } from "./body.ts";
 import { createCohorts } from "./cohorts.ts";
@@ -101,6 +101,7 @@ export function createApp({
         ? answer(ctx)
         : tracing.request(
             req.headers,
+            () => isTrusted(clientAddress(req, trustedProxies), trustedProxies),
             () => answer(ctx),
             () => spanOf(ctx),
           );

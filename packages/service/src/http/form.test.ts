@@ -82,6 +82,9 @@ test.each(["a=%00", "a=\0", "a=b%0D%0Ac", "a\n=b", "a=%1B[31m", "a=%7F", "a=%C2%
 
 test.each([
   `${FORM};charset=UTF-8`,
+  `${FORM};charset=utf8`,
+  `${FORM};charset=us-ascii`,
+  `${FORM};charset="ISO-8859-1"`,
   `${FORM}; Charset="utf-8"`,
   "APPLICATION/X-WWW-FORM-URLENCODED",
   `${FORM} ; charset=utf-8 ;`,
@@ -96,8 +99,8 @@ test.each([
   "multipart/form-data; boundary=x",
   "text/plain",
   `${FORM}x`,
-  `${FORM}; charset=iso-8859-1`,
-  `${FORM}; charset=utf-8; charset=utf-16`,
+  `${FORM}; charset=utf-16`,
+  `${FORM}; charset=utf-8; charset=us-ascii`,
   `${FORM}; charset`,
   `${FORM}; charset="utf-8`,
   `${FORM}, application/json`,

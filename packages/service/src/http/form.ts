@@ -10,7 +10,7 @@ import { OAuthError } from "@daykey/common/oauth-error";
 import { FORM_MEDIA_TYPE } from "@daykey/common/protocol";
 
 import { BodyError, readBody } from "./body.ts";
-import { isMediaType } from "./media-type.ts";
+import { charsetOf, isReadAs } from "./media-type.ts";
 
 /** Parameters by name. An empty value counts as absent (RFC 6749 §3.2), so it is not in here. */
 export type TokenForm = ReadonlyMap<string, string>;
@@ -27,10 +27,15 @@ const PLAIN = /^[\w.~*&=-]*$/;
  * for malformed encoding, control characters or a parameter given twice.
  */
 export async function readForm(req: IncomingMessage): Promise<TokenForm> {
-  if (!isMediaType(req, FORM_MEDIA_TYPE)) {
-    throw refusal("The request body must be application/x-www-form-urlencoded in UTF-8.", 415);
-  }
-  return parseForm(decodeUtf8(await readBytes(req)));
+  const charset = charsetOf(req, FORM_MEDIA_TYPE);
+  if (charset === undefined) throw notAForm();
+  const bytes = await readBytes(req);
+  if (!isReadAs(charset, bytes)) throw notAForm();
+  return parseForm(decodeUtf8(bytes));
+}
+
+function notAForm(): OAuthError {
+  return refusal("The request body must be application/x-www-form-urlencoded in UTF-8.", 415);
 }
 
 function parseForm(text: string): TokenForm {

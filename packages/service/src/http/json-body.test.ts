@@ -62,7 +62,7 @@ test.each([
   null,
   "text/json",
   "application/x-www-form-urlencoded",
-  "application/json; charset=latin1",
+  "application/json; charset=utf-16",
 ])("H4: Content-Type %j is refused with 415", async (contentType) => {
   expect(await post("{}", contentType)).toEqual(
     problem(
@@ -84,4 +84,31 @@ test("H4: one byte past the cap is refused with 413", async () => {
       "The request body is larger than 1024 bytes.",
     ),
   );
+});
+test.each(["us-ascii", "ISO-8859-1", "latin1", "utf8", '"UTF-8"', "windows-1252"])(
+  "a body called %s whose bytes are ASCII is read",
+  async (charset) => {
+    const type = `application/json; charset=${charset}`;
+    expect(await post('"a"', type)).toEqual({ status: 200, body: { kind: "string" } });
+  },
+);
+
+test("H7: one called ISO-8859-1 with other bytes is refused with 415", async () => {
+  const type = "application/json; charset=iso-8859-1";
+  expect(await post([0x22, 0xe9, 0x22], type)).toMatchObject({ status: 415 });
+  expect(await post('"é"', type)).toMatchObject({ status: 415 });
+});
+
+test("a PATCH may be a merge patch, anything else not; a refusal says what it may be", async () => {
+  const headers = { "content-type": "application/merge-patch+json; charset=utf-8" };
+  const send = (method: string, type = headers) =>
+    fetch(`${server.url}/json`, { method, headers: type, body: "{}" });
+  expect((await send("PATCH")).status).toBe(200);
+  expect((await send("PATCH", { "content-type": "application/json" })).status).toBe(200);
+  expect((await send("POST")).status).toBe(415);
+  const refused = await send("PATCH", { "content-type": "text/plain" });
+  expect([refused.status, refused.headers.get("accept-patch")]).toEqual([
+    415,
+    "application/merge-patch+json, application/json",
+  ]);
 });

@@ -6,22 +6,31 @@ import { JsonSyntaxError, type JsonValue, parseJson } from "@daykey/common/json-
 import { JSON_MEDIA_TYPE } from "@daykey/common/protocol";
 
 import { BodyError, readBody } from "./body.ts";
-import { isMediaType } from "./media-type.ts";
+import { charsetOf, isReadAs } from "./media-type.ts";
 import { ProblemError } from "./problem-error.ts";
 
+/** RFC 7396. */
+const MERGE_PATCH_MEDIA_TYPE = "application/merge-patch+json";
+
+/** What a PATCH may be (RFC 5789 §3.1). */
+const ACCEPT_PATCH = `${MERGE_PATCH_MEDIA_TYPE}, ${JSON_MEDIA_TYPE}`;
+
 /**
- * Integers come as bigint; duplicate keys, depth above 8, control characters and invalid UTF-8 are
- * refused. @throws {ProblemError} 413 past `limitBytes`, 415 for another media type or charset, 400
+ * Integers come as bigint; duplicate keys, depth above 8, more than 10,000 values, control characters
+ * and invalid UTF-8 are refused. A PATCH may also be called a merge patch. @throws {ProblemError} 413 past `limitBytes`, 415 for another media type or charset, 400
  * for what is not such JSON.
  */
 export async function readJson(
   req: IncomingMessage,
   { limitBytes }: { limitBytes: number },
 ): Promise<JsonValue> {
-  if (!isMediaType(req, JSON_MEDIA_TYPE)) {
-    throw refusal(415, "unsupported-media-type", "The request body must be JSON in UTF-8.");
-  }
-  const text = decodeUtf8(await readContent(req, limitBytes));
+  const charset =
+    charsetOf(req, JSON_MEDIA_TYPE) ??
+    (req.method === "PATCH" ? charsetOf(req, MERGE_PATCH_MEDIA_TYPE) : undefined);
+  if (charset === undefined) throw notJson(req);
+  const bytes = await readContent(req, limitBytes);
+  if (!isReadAs(charset, bytes)) throw notJson(req);
+  const text = decodeUtf8(bytes);
   try {
     return parseJson(text);
   } catch (error) {
@@ -49,6 +58,15 @@ export async function readContent(req: IncomingMessage, limitBytes: number): Pro
     }
     throw refusal(400, "body-cut-short", "The request body was cut short.");
   }
+}
+
+function notJson({ method }: IncomingMessage): ProblemError {
+  return new ProblemError({
+    status: 415,
+    code: "unsupported-media-type",
+    detail: "The request body must be JSON in UTF-8.",
+    headers: method === "PATCH" ? { "Accept-Patch": ACCEPT_PATCH } : {},
+  });
 }
 
 function refusal(status: number, code: string, detail: string): ProblemError {

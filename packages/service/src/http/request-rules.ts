@@ -13,22 +13,34 @@ const SINGLE = new Set(["host", "authorization", "content-type"]);
 /** uri-host [ ":" port ] (RFC 9110 §7.2), a name, an IPv4 address or an IPv6 address in brackets. */
 const HOST = /^(?:[a-z0-9_](?:[a-z0-9._-]*[a-z0-9._])?|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i;
 
+/** A path and a query, as all but proxies' clients name what they want (RFC 9112 §3.2.1). */
+const ORIGIN_FORM = /^\/[!-"$-~]*$/;
+
+/** The same after a scheme and an authority (RFC 9112 §3.2.2), which `HOST` and `URL` judge. */
+const ABSOLUTE_FORM = /^https?:\/\/([^/?#]+)((?:\/[!-"$-~]*)?(?:\?[!-"$-~]*)?)$/i;
+
 /** How much of a body nobody asked for is read, so that the connection can be used again. */
 const IGNORED_BODY_BYTES = 65_536;
 
 /**
- * @throws {ProblemError} 400 for a missing, bad or repeated Host, repeated credentials (H2) and framing
+ * Judges the request target before anything reads it. Of an absolute one the path and the query are
+ * left, and its authority in place of the Host (RFC 9112 §3.2.2).
+ * @throws {ProblemError} 400 for a bad target, a missing, bad or repeated Host, repeated credentials (H2) and framing
  * other than a length or chunks (RFC 9112 §6.1); 415 for an encoded body (H4); 417 for an unknown
  * expectation
  */
 export function checkRequest(req: IncomingMessage): void {
+  const absolute = ORIGIN_FORM.test(req.url ?? "") ? undefined : readTarget(req);
   const repeated = repeatedSingle(req.rawHeaders);
   if (repeated !== undefined) {
     throw refusal(400, `repeated_${repeated}`, `The request has more than one ${repeated} header.`);
   }
-  if (!HOST.test(req.headers.host ?? "")) {
+  // HTTP/1.0 may do without one (RFC 9112 §3.2).
+  const isMissing = req.headers.host === undefined && req.httpVersion === "1.0";
+  if (!isMissing && !HOST.test(req.headers.host ?? "")) {
     throw refusal(400, "bad_host", "The request has no acceptable host header.");
   }
+  if (absolute !== undefined) req.headers.host = absolute;
   const coding = req.headers["transfer-encoding"];
   if (coding !== undefined && (coding.toLowerCase() !== "chunked" || req.httpVersion !== "1.1")) {
     throw refusal(400, "transfer_encoding", "The request has an unknown transfer encoding.");
@@ -39,6 +51,20 @@ export function checkRequest(req: IncomingMessage): void {
   if (req.headers.expect !== undefined && req.headers.expect.toLowerCase() !== "100-continue") {
     throw refusal(417, "expectation", "The request expects what this server does not do.");
   }
+}
+
+/** The authority of an absolute target; nobody sees a target that is refused. */
+function readTarget(req: IncomingMessage): string | undefined {
+  const { url = "", method } = req;
+  req.url = "/";
+  // RFC 9110 §9.3.7: about the server as a whole, which says nothing of itself.
+  if (url === "*" && method === "OPTIONS") throw new ProblemError({ status: 404 });
+  const [, authority = "", rest = ""] = ABSOLUTE_FORM.exec(url) ?? [];
+  if (!HOST.test(authority) || !URL.canParse(`http://${authority}`)) {
+    throw refusal(400, "bad_target", "The request target is neither a path nor a URL.");
+  }
+  req.url = rest.startsWith("/") ? rest : `/${rest}`;
+  return authority;
 }
 
 function repeatedSingle(rawHeaders: readonly string[]): string | undefined {

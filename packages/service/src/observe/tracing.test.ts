@@ -9,6 +9,7 @@ afterEach(() => vi.unstubAllEnvs());
 const request = (tracing: Tracing) =>
   tracing.request(
     {},
+    () => false,
     () => Promise.resolve(),
     () => ({ name: "GET /", attributes: {}, isError: true }),
   );
@@ -63,6 +64,7 @@ test("a tracestate goes on as far as it is one, and into no span", async () => {
   for (const [tracestate, passedOn] of cases) {
     await tracing.request(
       { traceparent, tracestate },
+      () => true,
       async () => void (await tracing.fetch(collector.url)),
       () => ({ name: "GET /", attributes: {}, isError: false }),
     );
@@ -75,4 +77,27 @@ test("a tracestate goes on as far as it is one, and into no span", async () => {
   expect(collector.spans("s")).toHaveLength(2 * cases.length);
   expect(collector.text()).not.toMatch(/canary|traceState/);
   await collector.stop();
+});
+
+test("a stranger does not choose whether its trace is kept; its id goes on", async () => {
+  for (const [ratio, isTrusted, flags, kept] of [
+    [0, false, "01", 0],
+    [0, true, "01", 1],
+    [1, false, "00", 1],
+    [1, true, "00", 0],
+  ] as const) {
+    const collector = await startCollector();
+    const { log } = createTestLog();
+    const tracing = createTracing({ endpoint: collector.url, ratio, service: "s", log });
+    const id = "4bf92f3577b34da6a3ce929d0e0e4736";
+    await tracing.request(
+      { traceparent: `00-${id}-00f067aa0ba902b7-${flags}` },
+      () => isTrusted,
+      async () => expect(tracing.logFields()).toEqual({ traceId: id }),
+      () => ({ name: "GET /", attributes: {}, isError: false }),
+    );
+    await tracing.stop();
+    expect(collector.spans("s")).toHaveLength(kept);
+    await collector.stop();
+  }
 });

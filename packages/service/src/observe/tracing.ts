@@ -15,6 +15,7 @@ import {
   SpanKind,
   SpanStatusCode,
   trace,
+  TraceFlags,
   type TraceState,
 } from "@opentelemetry/api";
 import { setGlobalErrorHandler, W3CTraceContextPropagator } from "@opentelemetry/core";
@@ -38,9 +39,13 @@ interface Told {
 }
 
 export interface Tracing {
-  /** Answers a request in a span of its own; `tell` names it afterwards, or not, and then it is not kept. */
+  /**
+   * Answers a request in a span of its own; `tell` names it afterwards, or not, and then it is not kept.
+   * @param isTrusted asked of a caller that has a trace: may it choose whether its trace is kept?
+   */
   request(
     headers: IncomingHttpHeaders,
+    isTrusted: () => boolean,
     answer: () => Promise<void>,
     tell: () => Told | undefined,
   ): Promise<void>;
@@ -60,7 +65,7 @@ const LOG_EVERY_SECONDS = 60;
 /**
  * Nothing of it is registered as OpenTelemetry's global but the handler of failures to send.
  * @param options.endpoint the collector's, without `/v1/traces`
- * @param options.ratio which part of the traces that begin here is kept; a caller's choice stands
+ * @param options.ratio which part of the traces is kept that begin here or come from strangers
  */
 export function createTracing({
   endpoint,
@@ -111,8 +116,8 @@ export function createTracing({
   };
 
   return {
-    request(headers, answer, tell) {
-      const parent = readContext(headers);
+    request(headers, isTrusted, answer, tell) {
+      const parent = readContext(headers, (flags) => (isTrusted() ? flags : ownFlags(ratio)));
       const span = tracer.startSpan("request", { kind: SpanKind.SERVER }, parent);
       return inSpan(span, parent, answer, tell);
     },
@@ -151,8 +156,13 @@ const propagator = new W3CTraceContextPropagator();
 /** The other vendors' part, passed on as it came; in a span context it would go to the collector too. */
 const STATE = createContextKey("tracestate");
 
+/** Drawn, not made from the trace's id, which a stranger chooses. */
+function ownFlags(ratio: number): number {
+  return Math.random() < ratio ? TraceFlags.SAMPLED : TraceFlags.NONE;
+}
+
 /** The root without a `traceparent`, or with one that is malformed: then a trace begins here. */
-function readContext(headers: IncomingHttpHeaders): Context {
+function readContext(headers: IncomingHttpHeaders, flagsOf: (flags: number) => number): Context {
   const context = propagator.extract(ROOT_CONTEXT, headers, {
     get: (from: IncomingHttpHeaders, name) => from[name],
     keys: Object.keys,
@@ -160,6 +170,7 @@ function readContext(headers: IncomingHttpHeaders): Context {
   const found = trace.getSpanContext(context);
   if (!found) return ROOT_CONTEXT;
   const { traceState, ...parent } = found;
+  parent.traceFlags = flagsOf(parent.traceFlags);
   return trace.setSpanContext(ROOT_CONTEXT, parent).setValue(STATE, traceState);
 }
 

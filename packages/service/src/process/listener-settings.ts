@@ -40,6 +40,13 @@ export function listenerSettings({
       max: 1_000_000,
       description: "Requests a second that one address may make of the public listener; 0: any",
     }),
+    KEEP_ALIVE_SECONDS: seconds({
+      default: 75,
+      min: 1,
+      max: 3600,
+      description:
+        "A connection without a request is closed after so long; make it longer than the proxy's own time",
+    }),
     WORKERS: integer({
       optional: true,
       min: 1,
@@ -61,7 +68,7 @@ export function listenerSettings({
       default: "1",
       pattern: /^(?:0|1|0?\.\d{1,9})$/,
       form: "a number from 0 to 1",
-      description: "Which part of the traces that begin here is kept",
+      description: "Which part is kept of the traces that begin here or come from strangers",
     }),
   };
 }
@@ -71,6 +78,7 @@ export interface ListenerConfig {
   private: { host: string; port: number };
   trustedProxies: readonly string[];
   requestsPerAddress: number;
+  keepAliveSeconds: number;
   workers: number;
   stopDelaySeconds: number;
   /** Undefined: no traces. */
@@ -86,6 +94,7 @@ export function listenerConfig(
     private: { host: settings.PRIVATE_HOST, port: settings.PRIVATE_PORT },
     trustedProxies: settings.TRUSTED_PROXIES,
     requestsPerAddress: settings.REQUESTS_PER_ADDRESS,
+    keepAliveSeconds: settings.KEEP_ALIVE_SECONDS,
     workers: settings.WORKERS ?? Math.min(availableParallelism(), MAX_DEFAULT_WORKERS),
     stopDelaySeconds: settings.STOP_DELAY_SECONDS,
     traces:

@@ -50,6 +50,7 @@ export async function runServer({
     isShared: workers > 1,
     fields: traces && (() => tracing?.logFields() ?? {}),
   });
+  logWarnings(log);
   const stopSeconds = config.stopDelaySeconds + STOP_SECONDS;
   if (workers > 1 && cluster.isPrimary) {
     return supervise({ count: workers, log, stopSeconds, limits });
@@ -70,4 +71,15 @@ export async function runServer({
   };
   runUntilSignal({ stop, log, stopSeconds, signals });
   peers?.serving(server.isReady());
+}
+
+/** What the runtime warns of comes as a line of the log, without its text: that may quote a URL. */
+function logWarnings(log: Log): void {
+  process.removeAllListeners("warning");
+  process.on("warning", (warning) => {
+    log.warn(
+      { event: "runtime_warning", warning: warning.name, err: warning },
+      "a warning of Node's",
+    );
+  });
 }
