@@ -72,10 +72,18 @@ test("a request goes on with its caller's trace, and its statements are spans wi
   }
 });
 
-test("a caller that does not keep its trace is followed in that too; the log has its id still", async () => {
+test("a trusted caller that does not keep its trace is followed in that; the log has its id still", async () => {
+  await server.stop();
+  server = await startAuthServer({ tracing, config: { trustedProxies: ["127.0.0.1"] } });
+  client = await server.createClient();
+  // What a proxy passes on is a stranger's.
+  await token({ traceparent: `00-${TRACE}-${PARENT}-00`, "x-forwarded-for": "192.0.2.1" });
+  const passedOn = server.lines.length;
   await token({ traceparent: `00-${TRACE}-${PARENT}-00` });
-  expect(server.lines.find(({ msg }) => msg === "request")).toMatchObject({ traceId: TRACE });
-  expect(await spans()).toEqual([]);
+  expect(server.lines.slice(passedOn).find(({ msg }) => msg === "request")).toMatchObject({
+    traceId: TRACE,
+  });
+  expect((await spans()).filter(({ kind }) => kind === 2)).toHaveLength(1);
 });
 
 test("what is no trace context begins a trace of its own", async () => {

@@ -121,6 +121,7 @@ test("V4: every route but the open ones is guarded, and a new one has to be put 
     "GET /primes/:n/next": NO_CREDENTIAL,
     "GET /primes/:n/previous": NO_CREDENTIAL,
     "POST /primes": NO_CREDENTIAL,
+    "GET /": 200,
     "GET /.well-known/jwks.json": 200,
     "GET /.well-known/oauth-protected-resource": 200,
     "GET /docs": 200,

@@ -14,7 +14,7 @@ beforeAll(async () => {
   collector = await startCollector();
   const { log } = createTestLog();
   tracing = createTracing({ endpoint: collector.url, ratio: 0, service: "api", log });
-  api = await startResourceServer({ tracing });
+  api = await startResourceServer({ tracing, config: { trustedProxies: ["127.0.0.1"] } });
 });
 afterAll(async () => {
   await api.stop();

@@ -100,10 +100,10 @@ test("requests sent ahead are answered in their order", async () => {
 
 test("D3: of very many sent ahead, the first are answered and the connection is closed", async () => {
   await start();
-  const raw = await server.exchange(get("/things/1").repeat(2000));
+  const raw = await server.exchange(get("/things/1").repeat(10_000));
   const answers = raw.match(/HTTP\/1\.1 200/g) ?? [];
-  expect(answers.length).toBeGreaterThanOrEqual(100);
-  expect(answers.length).toBeLessThan(200);
+  expect(answers.length).toBeGreaterThanOrEqual(1000);
+  expect(answers.length).toBeLessThan(10_000);
   expect(raw).toMatch(/Connection: close[^]*\{"id":"1"\}$/);
 });
 
@@ -195,6 +195,7 @@ test.each([1, 20])("a client that sends %d MB in vain reads why", async (megabyt
     ];
     expect(answer.statusCode).toBe(413);
     expect(String(await buffer(answer))).toContain("invalid_request");
+    if (!sent.closed) await once(sent, "close");
   }
 });
 

@@ -18,8 +18,11 @@ interface Internals {
   _handle?: { readonly bytesWritten: number; readonly writeQueueSize: number } | null;
 }
 
-/** More requests than these, sent ahead of their answers, are not carried out. */
-const MAX_WAITING = 100;
+/**
+ * More requests than these, that came in one piece ahead of their answers, are not carried out. While
+ * any waits nothing more is read, so only very small ones are as many.
+ */
+const MAX_WAITING = 1000;
 
 /** How long, how patiently and how far a client is read that is refused while it sends. */
 const LINGER_SECONDS = 10;
@@ -91,6 +94,11 @@ export function createConnection(socket: Socket, app: App, log: Log): Connection
     }, LINGER_LOOK_SECONDS * 1000);
     socket.once("close", () => clearInterval(timer));
   }
+
+  // Node reads on when what was written is taken.
+  socket.on("drain", () => {
+    if (waiting > 0 && !isLingering) pause();
+  });
 
   // Node's way to end a connection after its last answer.
   const { destroySoon } = socket;

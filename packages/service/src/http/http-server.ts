@@ -96,10 +96,13 @@ export function createHttpServer(
     socket.once("close", () => connections.delete(socket));
   });
   server.on("connection", limitConnections(limits.connectionsPerAddress, trustedProxies));
-  const looking = setInterval(() => {
-    const now = performance.now() / 1000;
-    for (const connection of connections.values()) connection.look(now, limits.writeSeconds);
-  }, limits.checkSeconds * 1000).unref();
+  server.on("listening", () => {
+    const looking = setInterval(() => {
+      const now = performance.now() / 1000;
+      for (const connection of connections.values()) connection.look(now, limits.writeSeconds);
+    }, limits.checkSeconds * 1000).unref();
+    server.once("close", () => clearInterval(looking));
+  });
 
   return {
     server,
@@ -127,7 +130,6 @@ export function createHttpServer(
       await closed.promise;
       clearTimeout(silent);
       clearTimeout(late);
-      clearInterval(looking);
     },
   };
 }
