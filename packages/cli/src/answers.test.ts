@@ -148,6 +148,46 @@ test("a connection that is cut, or none, is exit code 3 and no stack", async () 
   }
 });
 
+test("a proxy of the environment is used, and never for this machine itself", async () => {
+  const seen: string[] = [];
+  reply(404, {}, "");
+  server.on("connect", ({ url: place = "" }, socket) => {
+    seen.push(place);
+    socket.end("HTTP/1.1 502 Bad Gateway\r\n\r\n");
+  });
+  const env = { HTTP_PROXY: url, HTTPS_PROXY: url };
+  const args = ["time", "--credential", "billing.json", "--token-file", "token"];
+  args.push("--allow-http", "--resource");
+  await desk.run([...args, "http://daykey.example"], { env });
+  expect(seen).toEqual(["daykey.example:80"]);
+  await desk.run([...args, "http://daykey.example"], { env: { ...env, NO_PROXY: "*" } });
+  await desk.run([...args, "http://daykey.example"], { env: { ...env, NO_PROXY: ".example" } });
+  expect(seen.length).toBe(1);
+  expect((await desk.run([...args, url], { env: { HTTP_PROXY: "http://127.0.0.1:9" } })).code).toBe(
+    1,
+  );
+  const wrong = await desk.run([...args, url], { env: { HTTPS_PROXY: "not a url" } });
+  expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("HTTPS_PROXY")]);
+}, 60_000);
+
+test("help shows the commands, and how one is used", async () => {
+  for (const args of [["help"], ["--help"]]) {
+    const { code, stdout } = await desk.run(args);
+    expect([code, stdout]).toEqual([0, expect.stringContaining("For an operator:")]);
+  }
+  const { code, stdout } = await desk.run(["help", "revoke"]);
+  expect([code, stdout]).toEqual([0, expect.stringContaining("Usage: daykey revoke")]);
+});
+
+test.each([
+  [{ FORCE_COLOR: "1" }, true],
+  [{ FORCE_COLOR: "1", NO_COLOR: "1" }, false],
+  [{}, false],
+] as [Record<string, string>, boolean][])("colours where they are wanted: %j", async (env, has) => {
+  const { stderr } = await desk.run(["hash", "--credential", "gone.json"], { env });
+  expect(stderr.includes("\u001B[31m")).toBe(has);
+});
+
 test("a redirect is not followed: it would take the token along", async () => {
   const seen: string[] = [];
   answer = ({ url: path = "" }, response) => {
@@ -190,6 +230,8 @@ test("doctor looks at the admin API that admin commands would use", async () => 
   await writeFile(join(desk.folder, ".daykey/demo-client.json"), told, options);
   await writeFile(join(desk.folder, ".daykey/admin-client.json"), JSON.stringify(admin), options);
   const { stdout } = await desk.run(["doctor"]);
+  // It does not send to itself.
+  expect(stdout).not.toContain("daykey doctor");
   expect(stdout).toContain("skipped  admin API    http://127.0.0.1:9 cannot be reached");
 });
 

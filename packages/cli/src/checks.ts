@@ -5,7 +5,7 @@ import { PATHS } from "@daykey/common/protocol";
 import { type Cli, insecure } from "./cli.ts";
 import { metadataOf, skewOf } from "./client-endpoint.ts";
 import { proofBy } from "./credential.ts";
-import { explain } from "./explain.ts";
+import { DOCTOR_HINT, explain } from "./explain.ts";
 import type { Found } from "./find-credential.ts";
 import { accepted, type Answer, ask, objectIn } from "./http.ts";
 import { isOpenToOthers } from "./private-file.ts";
@@ -46,7 +46,7 @@ async function settled(check: () => Promise<Outcome>): Promise<Outcome> {
     return await check();
   } catch (error) {
     const { message, hint } = explain(error);
-    return fault(message, hint);
+    return fault(message, hint?.replace(DOCTOR_HINT, ""));
   }
 }
 

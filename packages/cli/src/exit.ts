@@ -8,6 +8,7 @@ export const EXIT = {
   faultsFound: 4,
   credential: 5,
   internal: 70,
+  output: 74,
   interrupted: 130,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -20,6 +21,7 @@ export const EXIT_CODES = `Exit codes:
   4    audit verify or doctor found faults, or an answer could not be verified
   5    the credential or profile cannot be used
   70   a defect of this program
+  74   the result could not be written to standard output; what was done stays done
   130  interrupted (Ctrl-C)`;
 
 /** What ends a command: one sentence, what to do about it, and the exit code. Never a secret. */

@@ -3,6 +3,10 @@ import { DeadlinePassed } from "@daykey/common/deadline";
 import { DaykeyError } from "@daykey/client/errors";
 import { CliError, EXIT } from "./exit.ts";
 
+/** For all but `daykey doctor` itself. */
+export const DOCTOR_HINT = " daykey doctor looks closer.";
+const UNREACHABLE_HINT = `Is it running, and is the address right?${DOCTOR_HINT}`;
+
 /** Whatever was thrown, made fit to be shown. */
 export function explain(error: unknown): CliError {
   if (error instanceof CliError) return error;
@@ -18,7 +22,7 @@ export function unreachable(cause: unknown, place?: string): CliError {
   const where = place === undefined ? "The server" : place;
   return new CliError(EXIT.unreachable, `${where} cannot be reached (${reasonOf(cause)})`, {
     cause,
-    hint: "Is it running, and is the address right? daykey doctor looks closer.",
+    hint: UNREACHABLE_HINT,
   });
 }
 
@@ -43,7 +47,7 @@ function explainDaykey(error: DaykeyError): CliError {
     case "network":
     case "timeout":
       return new CliError(EXIT.unreachable, `${message}${causeOf(error)}`, {
-        hint: "Is it running, and is the address right? daykey doctor looks closer.",
+        hint: UNREACHABLE_HINT,
       });
     case "token_endpoint":
     case "metadata_endpoint": {

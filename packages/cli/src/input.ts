@@ -1,5 +1,6 @@
 /** Secrets and tokens come from standard input or a file: an argument stands in everyone's process list. */
 import { readFile } from "node:fs/promises";
+import { decodeText } from "./text.ts";
 import { type JsonObject, parseJson } from "@daykey/common/json-numbers";
 import { usageError } from "./exit.ts";
 import type { Cli } from "./cli.ts";
@@ -40,7 +41,7 @@ export async function readToken(
 
 async function read(file: string): Promise<string> {
   try {
-    return (await readFile(file, "utf8")).trim();
+    return decodeText(await readFile(file)).trim();
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "unknown";
     throw usageError(`${file} cannot be read (${code})`);

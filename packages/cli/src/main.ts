@@ -1,18 +1,19 @@
 /** `daykey`: the process it runs in, and nothing else. */
+import { isatty } from "node:tty";
 import { createProfileStore } from "./profile.ts";
 import { EXIT } from "./exit.ts";
 import { run } from "./run.ts";
 import { createTerminal } from "./terminal.ts";
 
-const { env, stdin, stdout, stderr } = process;
+const { env, stdin } = process;
+const stdout = { fd: 1, isTTY: isatty(1) };
+const stderr = { fd: 2, isTTY: isatty(2) };
 const terminal = createTerminal({ stdin, stdout, stderr, env });
 
-// Whoever reads the output has gone, as in `daykey audit tail | head`.
-stdout.on("error", () => process.exit(EXIT.ok));
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.on(signal, () => {
     terminal.clear();
-    if (stderr.isTTY) stderr.write("\n");
+    if (stderr.isTTY) terminal.note("");
     process.exit(EXIT.interrupted);
   });
 }
@@ -23,5 +24,5 @@ process.exitCode = await run(process.argv.slice(2), {
   cwd: process.cwd(),
   clock: () => Date.now() / 1000,
   wait: (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000)),
-  store: createProfileStore(env),
+  store: createProfileStore(env, process.getuid?.()),
 });

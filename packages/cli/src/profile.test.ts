@@ -1,4 +1,4 @@
-import { chmod, mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createDesk, type Desk } from "../test/run-daykey.ts";
@@ -144,6 +144,54 @@ test.each([
   expect([code, stdout]).toEqual([5, ""]);
   expect(stderr).toMatch(/^daykey: The input is not a credential: /);
   expect(stderr).not.toContain(SECRET);
+});
+
+test("eight that are added at once are all kept", async () => {
+  const names = Array.from({ length: 8 }, (_, n) => `p${n}`);
+  const outcomes = await Promise.all(names.map((name) => addPiped(name)));
+  expect(outcomes.map(({ code, stderr }) => [code, stderr])).toEqual(names.map(() => [0, ""]));
+  const kept = JSON.parse(await readFile(profiles, "utf8")) as { profiles: object };
+  expect(Object.keys(kept.profiles).toSorted()).toEqual(names);
+  expect(await readdir(join(profiles, ".."))).toEqual(["profiles.json"]);
+}, 60_000);
+
+test("a link to the file of profiles stays a link, and is written through", async () => {
+  await mkdir(join(profiles, ".."), { recursive: true });
+  await symlink(join(desk.folder, "elsewhere.json"), profiles);
+  for (const name of ["a", "b"]) expect((await addPiped(name)).code).toBe(0);
+  expect((await lstat(profiles)).isSymbolicLink()).toBe(true);
+  const kept = JSON.parse(await readFile(join(desk.folder, "elsewhere.json"), "utf8")) as object;
+  expect(kept).toMatchObject({ current: "a", profiles: { a: {}, b: {} } });
+});
+
+test("a config folder that cannot be is told with its remedy", async () => {
+  await writeFile(join(desk.folder, ".config"), "a file");
+  const { code, stdout, stderr } = await addPiped();
+  expect([code, stdout]).toEqual([5, ""]);
+  expect(stderr).toMatch(/^daykey: \S+profiles.json cannot be (read|written) \(ENOTDIR\)/);
+});
+
+test.each([
+  "{",
+  "[]",
+  '{"profiles":5}',
+  '{"profiles":{"x":5}}',
+  '{"profiles":{"x":{"credential":{}}}}',
+])("a file of profiles that is none is told, and left as it is: %s", async (text) => {
+  await mkdir(join(profiles, ".."), { recursive: true });
+  await writeFile(profiles, text, { mode: 0o600 });
+  const { code, stderr } = await addPiped();
+  expect([code, await readFile(profiles, "utf8")]).toEqual([5, text]);
+  expect(stderr).toContain(profiles);
+});
+
+test.each([
+  ["a byte order mark", Buffer.from(`\uFEFF${JSON.stringify(CREDENTIAL)}`)],
+  ["UTF-16", Buffer.from(`\uFEFF${JSON.stringify(CREDENTIAL)}`, "utf16le")],
+  ["CRLF", Buffer.from(JSON.stringify(CREDENTIAL, null, 2).replaceAll("\n", "\r\n"))],
+])("a credential that another system's editor wrote is taken: %s", async (_, bytes) => {
+  await writeFile(join(desk.folder, "c.json"), bytes, { mode: 0o600 });
+  expect((await desk.run(["hash", "--credential", "c.json"])).code).toBe(0);
 });
 
 test("hash prints today's day form alone, and asks no server", async () => {

@@ -2,11 +2,13 @@
  * Profiles: credentials under a name, in one 0600 file. A profile holds a credential, or the path of its
  * file, so that a rotated secret is taken up. A file that others can read is refused, as ssh does.
  */
-import { mkdir } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
-import type { Credential } from "./credential.ts";
+import { mkdir, open, rm, stat } from "node:fs/promises";
+import { homedir, userInfo } from "node:os";
+import { dirname, isAbsolute, join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { type Credential, parseCredential } from "./credential.ts";
 import { CliError, EXIT } from "./exit.ts";
-import { isOpenToOthers, readIfThere, writePrivate } from "./private-file.ts";
+import { cannotWrite, codeOf, isOpenToOthers, readIfThere, writePrivate } from "./private-file.ts";
 
 export interface Profile {
   /** Absolute. */
@@ -26,34 +28,101 @@ export interface ProfileStore {
   readonly path: string;
   /** @throws {CliError} */
   read(): Promise<Profiles>;
-  /** @throws {CliError} */
-  write(profiles: Profiles): Promise<void>;
+  /**
+   * Reads, changes and writes, one process after the other.
+   * @throws {CliError}
+   */
+  update(change: (known: Profiles) => Profiles): Promise<Profiles>;
 }
+
+const LOCK_TRIES = 1000;
+const LOCK_RETRY_MILLISECONDS = 20;
 
 export const PROFILE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 export function createProfileStore(
   env: Readonly<Record<string, string | undefined>>,
+  /** Of whom this process is; undefined where there are none. */
+  uid: number | undefined,
 ): ProfileStore {
-  const home = env["XDG_CONFIG_HOME"] || join(env["HOME"] || ".", ".config");
-  const path = resolve(home, "daykey", "profiles.json");
+  const path = join(configFolder(env), "daykey", "profiles.json");
+
+  async function read(): Promise<Profiles> {
+    const text = await readIfThere(path);
+    if (text === undefined) return { profiles: {} };
+    if (await isOpenToOthers(path)) {
+      throw new CliError(EXIT.credential, `${path} can be read by others`, {
+        hint: `chmod 600 ${path}, and rotate what it holds if someone may have read it.`,
+      });
+    }
+    return parse(text, path);
+  }
+
   return {
     path,
-    async read() {
-      const text = await readIfThere(path);
-      if (text === undefined) return { profiles: {} };
-      if (await isOpenToOthers(path)) {
-        throw new CliError(EXIT.credential, `${path} can be read by others`, {
-          hint: `chmod 600 ${path}, and rotate what it holds if someone may have read it.`,
-        });
+    read,
+    async update(change) {
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+        throw cannotWrite(path, cause);
+      });
+      const unlock = await lock(`${path}.lock`);
+      try {
+        await requireOwn(path, uid);
+        const profiles = change(await read());
+        await writePrivate(path, `${JSON.stringify(profiles, null, 2)}\n`);
+        return profiles;
+      } finally {
+        await unlock();
       }
-      return parse(text, path);
-    },
-    async write(profiles) {
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-      await writePrivate(path, `${JSON.stringify(profiles, null, 2)}\n`);
     },
   };
+}
+
+/** As the XDG Base Directory Specification says, which passes over a relative path. */
+function configFolder(env: Readonly<Record<string, string | undefined>>): string {
+  const named = env["XDG_CONFIG_HOME"] ?? "";
+  return isAbsolute(named) ? named : join(env["HOME"] || homeOfUser(), ".config");
+}
+
+/** Of the system's list of users, where HOME is not set. */
+function homeOfUser(): string {
+  try {
+    return homedir() || userInfo().homedir;
+  } catch {
+    return "/";
+  }
+}
+
+/** A replacement is ours: whoever owned the file could not read it any more. */
+async function requireOwn(path: string, uid: number | undefined): Promise<void> {
+  const owner = await stat(path).catch(() => undefined);
+  if (!owner || uid === undefined || owner.uid === uid) return;
+  throw new CliError(EXIT.credential, `${path} belongs to another user (uid ${owner.uid})`, {
+    hint: "Run this as that user, or set XDG_CONFIG_HOME to a folder of your own.",
+  });
+}
+
+/** Waits while another process changes the file. Resolves with what ends the lock. */
+async function lock(path: string): Promise<() => Promise<void>> {
+  for (let tries = LOCK_TRIES; ; tries--) {
+    try {
+      const file = await open(path, "wx", 0o600);
+      await file.close();
+      return async () => rm(path, { force: true });
+    } catch (cause) {
+      if (codeOf(cause) !== "EEXIST") throw cannotWrite(path, cause);
+      if (tries === 0) {
+        throw new CliError(
+          EXIT.credential,
+          `${path} is there: another daykey changes the profiles`,
+          {
+            hint: `If none runs, one was killed meanwhile: rm ${path}`,
+          },
+        );
+      }
+    }
+    await setTimeout(LOCK_RETRY_MILLISECONDS);
+  }
 }
 
 /** @throws {CliError} without a profile of this name */
@@ -68,9 +137,32 @@ export function profileNamed({ profiles }: Profiles, name: string): Profile {
 function parse(text: string, path: string): Profiles {
   try {
     const value = JSON.parse(text) as Partial<Profiles> | null;
-    if (typeof value?.profiles === "object" && value.profiles !== null) return value as Profiles;
-  } catch {
+    if (isObject(value) && isObject(value.profiles)) {
+      const { current, profiles } = value;
+      for (const [name, profile] of Object.entries(profiles)) requireProfile(profile, name, path);
+      return { ...(typeof current === "string" && { current }), profiles };
+    }
+  } catch (error) {
+    if (error instanceof CliError) throw error;
     // Not JSON: as below.
   }
-  throw new CliError(EXIT.credential, `${path} is not a file of profiles`);
+  throw new CliError(EXIT.credential, `${path} is not a file of profiles`, {
+    hint: `Mend it, or move it away and add the profiles again: mv ${path} ${path}.old`,
+  });
+}
+
+function requireProfile(profile: unknown, name: string, path: string): void {
+  const place = `The profile ${name} in ${path}`;
+  if (!isObject(profile)) throw new CliError(EXIT.credential, `${place} is not an object`);
+  for (const member of ["credential_file", "admin_url"]) {
+    const value = (profile as Record<string, unknown>)[member];
+    if (value === undefined || typeof value === "string") continue;
+    throw new CliError(EXIT.credential, `${place} has a ${member} that is not a text`);
+  }
+  const { credential } = profile as Profile;
+  if (credential !== undefined) parseCredential(JSON.stringify(credential), place);
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -92,6 +92,7 @@ export function createProgram(parts: Omit<Cli, "globals">, version: string): Any
     write: cli.terminal.print,
     note: (text) => cli.terminal.note(text.trimEnd()),
   });
+  program.helpCommand("help [command]", "show how a command is used");
   return program;
 }
 

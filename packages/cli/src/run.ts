@@ -2,17 +2,31 @@
 import { readFile } from "node:fs/promises";
 import { CommanderError } from "@commander-js/extra-typings";
 import type { Cli } from "./cli.ts";
-import { type CliError, EXIT, type ExitCode } from "./exit.ts";
+import { withDashedArguments } from "./dashed-arguments.ts";
+import { CliError, EXIT, type ExitCode } from "./exit.ts";
 import { explain } from "./explain.ts";
 import { json, printable, withoutSecrets } from "./output.ts";
 import { createProgram } from "./program.ts";
+import { useProxy } from "./proxy.ts";
 
 /** Resolves with the exit code. Never throws. */
 export async function run(argv: readonly string[], parts: Omit<Cli, "globals">): Promise<ExitCode> {
   const { terminal } = parts;
+  const verdict = await attempt(argv, parts);
+  const { outputFault } = terminal;
+  // Whoever read has gone, as in `daykey audit tail | head`: no fault, and no better verdict either.
+  if (outputFault === undefined || outputFault === "EPIPE" || verdict !== EXIT.ok) return verdict;
+  const message = `Standard output cannot be written (${outputFault}); what was done stays done`;
+  tell(new CliError(EXIT.output, message), parts);
+  return EXIT.output;
+}
+
+async function attempt(argv: readonly string[], parts: Omit<Cli, "globals">): Promise<ExitCode> {
+  const { terminal } = parts;
   const program = createProgram(parts, await version());
   try {
-    await program.parseAsync(argv, { from: "user" });
+    useProxy(parts.env);
+    await program.parseAsync(withDashedArguments(program, argv), { from: "user" });
     return EXIT.ok;
   } catch (error) {
     terminal.clear();

@@ -2,12 +2,24 @@
  * The terminal, or what stands in its place: results go to standard output, everything else (progress,
  * hints, questions, faults) to standard error, so that a pipe gets results alone.
  */
-import type { ReadStream, WriteStream } from "node:tty";
+import type { ReadStream } from "node:tty";
 import { createPaint, type Paint } from "./output.ts";
+import { lossAt, writeWhole } from "./standard-output.ts";
+import { decodeText } from "./text.ts";
+
+/** Where output goes: a descriptor, and what is known of it. */
+export interface Sink {
+  fd: number;
+  isTTY: boolean;
+}
 
 export interface Terminal {
-  /** A result. */
+  /** A result. What cannot be written is told in `outputFault`, and no more is tried. */
   print(text: string): void;
+  /** Why standard output could not be written, such as `ENOSPC`; `EPIPE` when its reader has gone. */
+  readonly outputFault: string | undefined;
+  /** Why standard output would lose what is printed, as far as it is known before. */
+  outputLoss(): string | undefined;
   /** Anything else; one line. */
   note(line: string): void;
   /** Colours of standard output and of standard error. */
@@ -41,12 +53,16 @@ export function createTerminal({
   env,
 }: {
   stdin: ReadStream;
-  stdout: WriteStream;
-  stderr: WriteStream;
+  stdout: Sink;
+  stderr: Sink;
   env: Readonly<Record<string, string | undefined>>;
 }): Terminal {
   const isDumb = env["TERM"] === "dumb";
-  const wantsColor = (env["NO_COLOR"] ?? "") === "" && !isDumb;
+  const forced = env["FORCE_COLOR"] ?? "";
+  const isForced = forced !== "" && forced !== "0" && forced !== "false";
+  const isRefused = (env["NO_COLOR"] ?? "") !== "" || forced === "0" || forced === "false";
+  const hasColor = ({ isTTY }: Sink): boolean => !isRefused && (isForced || (isTTY && !isDumb));
+  let outputFault: string | undefined;
   const canAsk = stdin.isTTY && stderr.isTTY;
   let spinning: NodeJS.Timeout | undefined;
 
@@ -54,14 +70,18 @@ export function createTerminal({
     if (spinning === undefined) return;
     clearInterval(spinning);
     spinning = undefined;
-    stderr.write(CLEAR_LINE);
+    note(CLEAR_LINE);
+  }
+
+  /** What cannot be said changes nothing. */
+  function note(text: string): void {
+    writeWhole(stderr.fd, text);
   }
 
   async function readInput(): Promise<string> {
-    stdin.setEncoding("utf8");
-    let text = "";
-    for await (const chunk of stdin) text += String(chunk);
-    return text;
+    const chunks: Buffer[] = [];
+    for await (const chunk of stdin) chunks.push(Buffer.from(chunk as Buffer));
+    return decodeText(Buffer.concat(chunks));
   }
 
   /** One line from the terminal. */
@@ -82,16 +102,20 @@ export function createTerminal({
   }
 
   return {
-    print: (text) => void stdout.write(text),
-    note: (line) => void stderr.write(`${line}\n`),
-    paint: createPaint(wantsColor && stdout.isTTY),
-    paintNote: createPaint(wantsColor && stderr.isTTY),
+    print: (text) => void (outputFault ??= writeWhole(stdout.fd, text)),
+    get outputFault() {
+      return outputFault;
+    },
+    outputLoss: () => outputFault ?? lossAt(stdout.fd),
+    note: (line) => note(`${line}\n`),
+    paint: createPaint(hasColor(stdout)),
+    paintNote: createPaint(hasColor(stderr)),
     isWatched: stderr.isTTY,
     canAsk,
     hasInput: !stdin.isTTY,
     readInput,
     async ask(question) {
-      stderr.write(`${question} [y/N] `);
+      note(`${question} [y/N] `);
       return /^y(es)?$/i.test((await readLine()).trim());
     },
     async during(label, work) {
@@ -99,7 +123,7 @@ export function createTerminal({
       let frame = 0;
       const draw = (): void => {
         const mark = FRAMES[frame++ % FRAMES.length] ?? "";
-        stderr.write(`${CLEAR_LINE}${mark} ${label}`);
+        note(`${CLEAR_LINE}${mark} ${label}`);
       };
       // What is quick is not worth a flicker.
       const patience = setTimeout(() => {

@@ -83,7 +83,8 @@ export async function fromCredentialFile(
 
 async function read(source: Sourced<string | CredentialFile>): Promise<CredentialFile> {
   const content = await obtain(source);
-  const file: unknown = typeof content === "string" ? readJsonObject(content) : content;
+  const file: unknown =
+    typeof content === "string" ? readJsonObject(content.replace(/^\uFEFF/, "")) : content;
   if (typeof file !== "object" || file === null)
     throw fault("The credential file is no JSON object");
   const members = file as Record<string, unknown>;

@@ -19,7 +19,7 @@ import { clientPage, createdClient } from "./clients.ts";
 import { quotaList } from "./quota-schema.ts";
 import { newResource, resourceList, resourceReplacement, resourceView } from "./resources.ts";
 import { restorationView } from "./restored.ts";
-import { grantRevocation, revocationList, revocationView } from "./revocations.ts";
+import { grantEnd, grantRevocation, revocationList, revocationView } from "./revocations.ts";
 import { newSecretView, rotationBody, secretBody, secretView } from "./secret-schema.ts";
 import { usagePage, usageView } from "./usage.ts";
 import { rotation, signingKeyList, signingKeyView } from "./signing-keys.ts";
@@ -60,6 +60,7 @@ export const COMPONENTS = {
   Revocation: revocationView,
   RevocationList: revocationList,
   GrantRevocation: grantRevocation,
+  GrantEnd: grantEnd,
   Restoration: restorationView,
   Usage: usageView,
   UsagePage: usagePage,

@@ -93,7 +93,7 @@ test("each operation succeeds, and its answer is as described", async () => {
   expect((await admin.post(`/keys/${next.body.kid}/revoke`)).status).toBe(204);
 
   const grant = "0199aaaa-bbbb-7ccc-8ddd-eeeeffff0000";
-  expect((await admin.post("/revocations", { grant })).status).toBe(204);
+  expect((await admin.post("/revocations", { grant })).status).toBe(200);
   expect((await admin.get("/revocations")).status).toBe(200);
   expect((await admin.get("/usage?from=2026-01-01")).body).toEqual({
     items: [],

@@ -27,6 +27,15 @@ export const grantRevocation = z.strictObject({
   grant: z.string().regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
 });
 
+export const grantEnd = z.strictObject({
+  grant: z.string(),
+  /**
+   * `unseen`: no row tells of it, as none of its refresh tokens was used yet, or as there is no such grant;
+   * its tokens are refused from now on.
+   */
+  state: z.enum(["ended", "ended_before", "unseen"]),
+});
+
 export function createRevocationRoutes({
   revocations,
   grants,
@@ -66,13 +75,15 @@ export function createRevocationRoutes({
       tag,
       summary: "End a grant, whoever holds its tokens",
       body: grantRevocation,
-      status: 204,
+      status: 200,
+      answer: grantEnd,
       async handle({ actor, body: { grant } }) {
         const record = recorder({ actor, action: "grant.revoke", target: grant });
-        await grants.end({ grantId: grant, lifeSeconds: longestGrantSeconds }, async (tx) =>
-          record(tx, null, { grant }),
+        const state = await grants.end(
+          { grantId: grant, lifeSeconds: longestGrantSeconds },
+          async (tx) => record(tx, null, { grant }),
         );
-        return {};
+        return { body: { grant, state } };
       },
     }),
   ];

@@ -282,9 +282,12 @@ describe("grants", () => {
       const grant = readToken(String(token)).grant.id;
       for (let i = 0; i < uses; i++)
         token = (await server.refresh(client, token)).body["refresh_token"];
-      expect((await admin.post("/revocations", { grant })).status).toBe(204);
+      const first = await admin.post("/revocations", { grant });
+      const state = uses === 0 ? "unseen" : "ended";
+      expect([first.status, first.body]).toEqual([200, { grant, state }]);
       const rows = (await admin.audit()).length;
-      expect((await admin.post("/revocations", { grant })).status).toBe(204);
+      const second = await admin.post("/revocations", { grant });
+      expect([second.status, second.body]).toEqual([200, { grant, state: "ended_before" }]);
       expect((await admin.audit()).length).toBe(rows);
       expect((await server.refresh(client, token)).status).toBe(400);
       const { items } = (await admin.get("/revocations")).body;

@@ -33,12 +33,13 @@ export interface GrantsStore {
   revoke(grant: { grantId: string; clientId: string; expiresAt: number }): Promise<void>;
   /**
    * Ends a grant whoever holds it, used or not, for `lifeSeconds`, unless `record`, which comes last,
-   * fails. One that was revoked before is left alone.
+   * fails. One that was revoked before is left alone. Resolves with what is known of it: `unseen` when no
+   * row told that there is such a grant.
    */
   end(
     grant: { grantId: string; lifeSeconds: number },
     record: (tx: Queryable) => Promise<void>,
-  ): Promise<void>;
+  ): Promise<"ended" | "ended_before" | "unseen">;
   /** Deletes rows a day past their end, by the database's clock. */
   clean(): Promise<void>;
 }
@@ -157,19 +158,20 @@ export function createGrantsStore(
     },
 
     async end({ grantId, lifeSeconds }, record) {
-      await database.transaction(async (tx) => {
+      return database.transaction(async (tx) => {
         // Without a row nobody here knows whose it is, and nothing asks.
-        const { rows } = await tx.query<{ was_revoked: boolean }>({
+        const { rows } = await tx.query<{ was_there: boolean; was_revoked: boolean }>({
           text: `insert into daykey.grants as g
                    (id, client_id, seq, revoked_at, revoke_reason, expires_at)
                  values ($1, '', 0, now(), 'revoked', now() + make_interval(secs => $2))
                  on conflict (id) do update set
                    revoked_at = coalesce(g.revoked_at, excluded.revoked_at),
                    revoke_reason = coalesce(g.revoke_reason, excluded.revoke_reason)
-                 returning old.revoked_at is not null as was_revoked`,
+                 returning old.id is not null as was_there,
+                   old.revoked_at is not null as was_revoked`,
           values: [grantId, lifeSeconds],
         });
-        if (rows[0]?.was_revoked === true) return;
+        if (rows[0]?.was_revoked === true) return "ended_before";
         await tx.query({
           text: `insert into daykey.revocations (kind, subject, expires_at)
                  values ('grant', $1, now() + make_interval(secs => $2))
@@ -177,6 +179,7 @@ export function createGrantsStore(
           values: [grantId, newsSeconds],
         });
         await record(tx);
+        return rows[0]?.was_there === true ? "ended" : "unseen";
       });
     },
 

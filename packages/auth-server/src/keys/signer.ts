@@ -27,14 +27,18 @@ const DIGEST: Record<SigningAlgorithm, string | null> = {
   EdDSA: null,
 };
 
-/** A new private key with its kid, the RFC 7638 thumbprint. */
+/**
+ * A new private key with its kid, the RFC 7638 thumbprint. It never begins with a dash: as an argument
+ * such a kid would be taken for an option.
+ */
 export async function generateSigningKey(
   algorithm: SigningAlgorithm,
 ): Promise<{ kid: string; privateKey: KeyObject }> {
   const options = { extractable: true, modulusLength: 2048 };
   const { privateKey } = await generateKeyPair(algorithm, options);
-  const jwk = await exportJWK(privateKey);
-  return { kid: await calculateJwkThumbprint(jwk), privateKey: KeyObject.from(privateKey) };
+  const kid = await calculateJwkThumbprint(await exportJWK(privateKey));
+  if (kid.startsWith("-")) return generateSigningKey(algorithm);
+  return { kid, privateKey: KeyObject.from(privateKey) };
 }
 
 export async function createSigningKey(

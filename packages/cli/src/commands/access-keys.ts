@@ -1,10 +1,11 @@
 /** What `daykey api-keys` and `daykey signature-keys` share: the terms of a key, its list, its end. */
 import { Option } from "@commander-js/extra-typings";
 import type { Quota } from "@daykey/common/quota";
-import { openAdminApi, segment } from "../admin-api.ts";
+import { type AdminApi, openAdminApi, segment } from "../admin-api.ts";
 import { type Cli, confirm, hint, show } from "../cli.ts";
 import type { Group } from "../command.ts";
 import { usageError } from "../exit.ts";
+import type { Made } from "../hand-over.ts";
 import { daysIn } from "../new-secret.ts";
 import { type Column, table } from "../output.ts";
 import { quotaOption, quotasText, type QuotaView } from "../quota-option.ts";
@@ -84,6 +85,16 @@ export function lifeIn({ life, end }: LifeOptions): object {
 
 export function keysPath(clientId: string, kind: KeySegment): string {
   return `/clients/${segment(clientId)}/${kind}`;
+}
+
+/** A key that was just made, for when nobody gets to see it. */
+export function madeKey(api: AdminApi, kind: KeySegment, { id, client_id }: AccessKeyView): Made {
+  return {
+    name: `The key ${id} of ${client_id}`,
+    undo: async () => api.answer("POST", `${keysPath(client_id, kind)}/${segment(id)}/revoke`),
+    undoBy: `${kind} revoke ${client_id} ${id}`,
+    next: `daykey ${kind} create ${client_id} --save FILE`,
+  };
 }
 
 /** Who the key is and when it ends, for a person. */

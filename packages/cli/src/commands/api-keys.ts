@@ -2,7 +2,8 @@
 import { type AdminApi, openAdminApi, segment } from "../admin-api.ts";
 import { type Cli, show } from "../cli.ts";
 import { type AnyCommand, command, examples } from "../command.ts";
-import { checkKeyFile, handOverKey } from "../key-file.ts";
+import { checkKeyFile, handingOver, tellKey } from "../hand-over.ts";
+import { json } from "../output.ts";
 import { parseDuration } from "../times.ts";
 import {
   type AccessKeyView,
@@ -13,6 +14,7 @@ import {
   keysPath,
   LIFE_OPTION,
   lifeIn,
+  madeKey,
   NAME_OPTION,
   NO_END_OPTION,
   OVERLAP_OPTION,
@@ -78,12 +80,15 @@ export function apiKeysCommand(cli: Cli): AnyCommand {
     body: object,
     save: string | undefined,
   ): Promise<void> {
-    const made = await api.call<AccessKeyView & { api_key: string }>("POST", path, { body });
-    const { api_key: key, ...view } = made;
     const isJson = cli.globals().json === true;
-    if (isJson && save === undefined) return show(cli, made, () => "");
-    await handOverKey(cli, `${key}\n`, save);
-    if (isJson) show(cli, view, () => "");
-    explainKey(cli, view);
+    await handingOver(cli, save, async (hand) => {
+      const made = await api.call<AccessKeyView & { api_key: string }>("POST", path, { body });
+      const { api_key: key, ...view } = made;
+      const texts = { file: `${key}\n`, screen: isJson ? json(made) : `${key}\n` };
+      await hand(texts, madeKey(api, KIND, view));
+      if (isJson && save !== undefined) show(cli, view, () => "");
+      tellKey(cli, save);
+      explainKey(cli, view);
+    });
   }
 }

@@ -28,7 +28,7 @@ export function auditCommand(cli: Cli): AnyCommand {
       const page = await api.call<Page<AuditView>>("GET", "/audit", {
         query: { limit: String(lines) },
       });
-      if (follow) await followFrom(cli, api, page.items);
+      if (follow) return followFrom(cli, api, page.items);
       show(cli, page, () => auditTable(cli, page.items.toReversed()));
     });
 
@@ -62,10 +62,10 @@ export function auditCommand(cli: Cli): AnyCommand {
 }
 
 /** Prints what is there, then what is added, until it is interrupted. */
-async function followFrom(cli: Cli, api: AdminApi, newest: readonly AuditView[]): Promise<never> {
+async function followFrom(cli: Cli, api: AdminApi, newest: readonly AuditView[]): Promise<void> {
   let shown = newest[0]?.seq ?? 0n;
   let fresh = newest.toReversed();
-  for (;;) {
+  while (cli.terminal.outputFault === undefined) {
     for (const row of fresh)
       cli.terminal.print(cli.globals().json ? jsonLine(row) : auditLine(row));
     shown = fresh.at(-1)?.seq ?? shown;

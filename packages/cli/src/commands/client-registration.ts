@@ -11,8 +11,8 @@ import {
 import { type Cli, hint, show } from "../cli.ts";
 import { examples, type Group, wholeNumber } from "../command.ts";
 import { METHODS } from "../credential.ts";
-import { usageError } from "../exit.ts";
-import { checkSave, handOver } from "../hand-over.ts";
+import { CliError, EXIT, usageError } from "../exit.ts";
+import { checkSave, handingOver, handOver } from "../hand-over.ts";
 import { objectIn } from "../http.ts";
 import { completed, orderSecret } from "../new-secret.ts";
 import { quotaOption } from "../quota-option.ts";
@@ -63,30 +63,36 @@ export function addClientCreation(clients: Group, cli: Cli): void {
       const { issuer } = api;
       await checkSave(options.save, { issuer, clientId: id });
       const order = options.secret ? await orderSecret(cli, options) : undefined;
-      const { client, secret } = await api.call<{ client: ClientView; secret: NewSecret | null }>(
-        "POST",
-        "/clients",
-        {
-          body: {
-            ...(id !== undefined && { client_id: id }),
-            name: options.name,
-            auth_methods: options.form.map((form) => METHODS[form]),
-            grant_types: grantTypes(options.refresh),
-            scopes: options.scope,
-            resources: options.resource,
-            ...extras(options),
-            secret: order ? order.body : null,
-          },
-        },
-      );
-      // As it is registered, whatever equivalent URI was typed: it becomes the credential's base URL.
-      const [resource = issuer] = client.resources;
-      const issued = secret && order ? completed(secret, order) : null;
-      const shown =
-        issued && (await handOver(cli, issued, { path: options.save, issuer, resource }));
-      if (cli.globals().json || !issued) {
-        return show(cli, { client, secret: shown }, () => clientFacts(client, cli.clock()));
+      const body = {
+        ...(id !== undefined && { client_id: id }),
+        name: options.name,
+        auth_methods: options.form.map((form) => METHODS[form]),
+        grant_types: grantTypes(options.refresh),
+        scopes: options.scope,
+        resources: options.resource,
+        ...extras(options),
+        secret: order ? order.body : null,
+      };
+      const create = async () =>
+        api.call<{ client: ClientView; secret: NewSecret | null }>("POST", "/clients", { body });
+      if (!order) {
+        const made = await create();
+        return show(cli, made, () => clientFacts(made.client, cli.clock()));
       }
+      await handingOver(cli, options.save, async (hand) => {
+        const { client, secret } = await create();
+        if (!secret) throw new CliError(EXIT.refused, "The server answered without a secret");
+        // As it is registered, whatever equivalent URI was typed: it becomes the credential's base URL.
+        const [resource = issuer] = client.resources;
+        const path = `/clients/${segment(client.client_id)}/secrets/${segment(secret.kid)}`;
+        await handOver(cli, hand, completed(secret, order), {
+          path: options.save,
+          issuer,
+          resource,
+          shownWith: (shown) => ({ client, secret: shown }),
+          undo: async () => api.answer("POST", `${path}/revoke`),
+        });
+      });
       if (options.save !== undefined) hint(cli, `Next: daykey token --credential ${options.save}`);
     });
 

@@ -1,10 +1,13 @@
 /** `daykey introspect` and `revoke`: what a token says, and its end. */
+import { CLOCK_SKEW_SECONDS } from "@daykey/common/clock";
+import { isJsonObject, type JsonObject } from "@daykey/common/json-numbers";
 import { PATHS } from "@daykey/common/protocol";
 import { openAdminApi } from "../admin-api.ts";
-import { type Cli, confirm, find, show } from "../cli.ts";
+import { type Cli, confirm, find, hint, show } from "../cli.ts";
 import { metadataOf, postAuthenticated } from "../client-endpoint.ts";
 import { type AnyCommand, command, examples } from "../command.ts";
 import { type Credential, proofBy } from "../credential.ts";
+import { CliError, EXIT } from "../exit.ts";
 import { type Answer, objectIn } from "../http.ts";
 import { readToken } from "../input.ts";
 import { facts } from "../output.ts";
@@ -41,17 +44,87 @@ export function revokeCommand(cli: Cli): AnyCommand {
       ),
     )
     .action(async ({ tokenFile, grant, yes }) => {
-      if (grant !== undefined) {
-        await confirm(cli, `End the grant ${grant} and every token of it?`, yes);
-        const api = await openAdminApi(cli);
-        await api.answer("POST", "/revocations", { body: { grant } });
-        return show(cli, { revoked: grant }, () => `${grant} is revoked\n`);
-      }
+      if (grant !== undefined) return revokeGrant(cli, grant, yes);
       const token = await readToken(cli, tokenFile);
+      requireToken(token);
       const { credential } = await find(cli, "app");
+      const said = objectIn<Record<string, unknown>>(
+        "The introspection endpoint",
+        await post(cli, credential, "introspect", token),
+      );
+      // All the same: the grant of a token that has ended may still live.
       await post(cli, credential, "revoke", token);
-      show(cli, { revoked: true }, () => "revoked: no token of its grant is accepted any more\n");
+      if (said["active"] !== true) throw nothingEnded();
+      const { client_id: client, gid } = said;
+      show(cli, { revoked: true, ...said }, () =>
+        [
+          `revoked: no token of its grant is accepted any more\n`,
+          facts([
+            ["client", typeof client === "string" ? client : undefined],
+            ["grant", typeof gid === "string" ? gid : undefined],
+          ]),
+        ].join(""),
+      );
     });
+}
+
+/** What is no token is told by its shape; asking a server would only answer "unknown" (RFC 7009 §2.2). */
+function requireToken(text: string): void {
+  const [, kind, id = ""] = /^dk([sk])_([a-z0-9]+)_/.exec(text) ?? [];
+  if (kind !== undefined) {
+    const [what, by] =
+      kind === "k"
+        ? ["an API key", `daykey api-keys revoke CLIENT ${id}`]
+        : ["a client's secret", `daykey secrets revoke CLIENT ${id}`];
+    throw new CliError(EXIT.refused, `Nothing was ended: this is ${what}, not a token`, {
+      hint: `An admin ends it: ${by}`,
+    });
+  }
+  const isToken = /^[\w-]+\.[\w-]+\.[\w-]+$/.test(text) || /^dk[ra]1\./.test(text);
+  if (isToken) return;
+  throw new CliError(EXIT.refused, "Nothing was ended: this is no token of Daykey", {
+    hint: "A token is eyJ…, dka1.… or dkr1.…, whole and alone. A grant ends by its id with --grant.",
+  });
+}
+
+function nothingEnded(): CliError {
+  return new CliError(
+    EXIT.refused,
+    "No live token was ended: the auth-server knows none like this",
+    {
+      hint: "It was cut, has ended, was revoked before, or is of another issuer. The grant of a genuine token past its end is ended now; to be sure of a grant, end it by its id: daykey revoke --grant ID",
+    },
+  );
+}
+
+const GRANT_ID = /^([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+/** An id holds the time at which it was made (RFC 9562 §5.7): one of times to come is nobody's. */
+function requireGrantId(cli: Cli, id: string): void {
+  const [, high = "", low = ""] = GRANT_ID.exec(id) ?? [];
+  const at = Number.parseInt(high + low, 16) / 1000;
+  if (high !== "" && at < cli.clock() + CLOCK_SKEW_SECONDS) return;
+  throw new CliError(EXIT.refused, `Nothing was ended: ${id} is not the id of a grant`, {
+    hint: "It is the claim gid of a token: daykey introspect < token",
+  });
+}
+
+async function revokeGrant(cli: Cli, id: string, yes: true | undefined): Promise<void> {
+  requireGrantId(cli, id);
+  await confirm(cli, `End the grant ${id} and every token of it?`, yes);
+  const api = await openAdminApi(cli);
+  const { json } = await api.answer("POST", "/revocations", { body: { grant: id } });
+  const state = isJsonObject(json ?? null) ? (json as JsonObject)["state"] : undefined;
+  if (state === "ended_before") {
+    throw new CliError(EXIT.refused, `Nothing was ended: the grant ${id} had ended before`);
+  }
+  show(cli, { revoked: id, ...(state !== undefined && { state }) }, () => `${id} is revoked\n`);
+  if (state === "unseen") {
+    hint(
+      cli,
+      "No token of it was refreshed or revoked yet, so nobody keeps it: if the id is wrong, this ended nothing.",
+    );
+  }
 }
 
 const ENDPOINTS = { introspect: "introspectionEndpoint", revoke: "revocationEndpoint" } as const;

@@ -3,7 +3,7 @@ import { type KeyView, openAdminApi, segment } from "../admin-api.ts";
 import { type Cli, confirm, hint, show } from "../cli.ts";
 import { type AnyCommand, command, examples } from "../command.ts";
 import { table } from "../output.ts";
-import { parseDuration, relativeTo } from "../times.ts";
+import { epochOf, parseDuration, relativeTo } from "../times.ts";
 
 export function keysCommand(cli: Cli): AnyCommand {
   const keys = command("keys", "the server's own keys");
@@ -27,6 +27,13 @@ export function keysCommand(cli: Cli): AnyCommand {
       const api = await openAdminApi(cli);
       const key = await api.call<KeyView>("POST", "/keys/rotate", { body });
       show(cli, key, () => `${key.kid} signs ${relativeTo(key.active_at, cli.clock())}\n`);
+      const isLater = (epochOf(key.active_at) ?? 0) > cli.clock();
+      if (!isLater) {
+        return hint(
+          cli,
+          "It was not published ahead: a validator that does not look for a new kid refuses its tokens for a while.",
+        );
+      }
       hint(cli, "Until then it is published, so that every validator knows it in time.");
     });
 

@@ -18,9 +18,10 @@ export function profileCommand(cli: Cli): AnyCommand {
     .description("use a profile where nothing else is said")
     .argument("<name>", "the profile")
     .action(async (name) => {
-      const known = await cli.store.read();
-      profileNamed(known, name);
-      await cli.store.write({ ...known, current: name });
+      await cli.store.update((known) => {
+        profileNamed(known, name);
+        return { ...known, current: name };
+      });
       show(cli, { current: name }, () => `${name} is used now\n`);
     });
 
@@ -29,11 +30,12 @@ export function profileCommand(cli: Cli): AnyCommand {
     .description("forget a profile; the client itself stays")
     .argument("<name>", "the profile")
     .action(async (name) => {
-      const known = await cli.store.read();
-      profileNamed(known, name);
-      const { [name]: _, ...rest } = known.profiles;
-      const current = known.current === name ? undefined : known.current;
-      await cli.store.write({ current, profiles: rest });
+      await cli.store.update((known) => {
+        profileNamed(known, name);
+        const { [name]: _, ...rest } = known.profiles;
+        const current = known.current === name ? undefined : known.current;
+        return { current, profiles: rest };
+      });
       show(cli, { removed: name }, () => `${name} is removed\n`);
     });
 
@@ -70,9 +72,10 @@ function addAdd(profiles: Group, cli: Cli): void {
           : { credential_file: await checkedFile(file) }),
         ...(adminUrl !== undefined && { admin_url: adminUrl }),
       };
-      const known = await cli.store.read();
-      const current = known.current ?? name;
-      await cli.store.write({ current, profiles: { ...known.profiles, [name]: profile } });
+      const { current } = await cli.store.update((known) => ({
+        current: known.current ?? name,
+        profiles: { ...known.profiles, [name]: profile },
+      }));
       show(cli, { added: name, current }, () =>
         current === name ? `${name} is added, and used now\n` : `${name} is added\n`,
       );

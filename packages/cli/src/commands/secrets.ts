@@ -8,7 +8,7 @@ import {
 } from "../admin-api.ts";
 import { type Cli, confirm, hint, show } from "../cli.ts";
 import { type AnyCommand, command, examples, type Group } from "../command.ts";
-import { checkSave, handOver } from "../hand-over.ts";
+import { checkSave, handingOver, handOver } from "../hand-over.ts";
 import { completed, orderSecret } from "../new-secret.ts";
 import { table } from "../output.ts";
 import { duration, epochOf, local, parseDuration, relativeTo } from "../times.ts";
@@ -63,13 +63,18 @@ function addRotate(secrets: Group, cli: Cli): void {
       const client = await api.call<ClientView>("GET", path);
       const before = await api.call<{ items: SecretView[] }>("GET", `${path}/secrets`);
       const order = await orderSecret(cli, options);
-      const answer = await api.call<NewSecret>("POST", `${path}/secrets`, {
-        body: { ...order.body, overlap_seconds: overlapSeconds },
+      await handingOver(cli, options.save, async (hand) => {
+        const answer = await api.call<NewSecret>("POST", `${path}/secrets`, {
+          body: { ...order.body, overlap_seconds: overlapSeconds },
+        });
+        const [resource = issuer] = client.resources;
+        await handOver(cli, hand, completed(answer, order), {
+          path: options.save,
+          issuer,
+          resource,
+          undo: async () => api.answer("POST", `${path}/secrets/${segment(answer.kid)}/revoke`),
+        });
       });
-      const issued = completed(answer, order);
-      const [resource = issuer] = client.resources;
-      const shown = await handOver(cli, issued, { path: options.save, issuer, resource });
-      if (cli.globals().json) return show(cli, shown, () => "");
       const old = before.items.find(({ live }) => live);
       if (old) explainOld(cli, { clientId: id, old, overlapSeconds });
     });

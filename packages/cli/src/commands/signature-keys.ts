@@ -5,7 +5,7 @@ import { type AdminApi, openAdminApi, segment } from "../admin-api.ts";
 import { type Cli, show } from "../cli.ts";
 import { type AnyCommand, command, examples } from "../command.ts";
 import { CliError, EXIT } from "../exit.ts";
-import { checkKeyFile, handOverKey } from "../key-file.ts";
+import { checkKeyFile, handingOver, tellKey } from "../hand-over.ts";
 import { json } from "../output.ts";
 import { type SignatureKeyMaterial, signatureKeyMaterial } from "../signature-key-material.ts";
 import { parseDuration } from "../times.ts";
@@ -18,6 +18,7 @@ import {
   keysPath,
   LIFE_OPTION,
   lifeIn,
+  madeKey,
   NAME_OPTION,
   NO_END_OPTION,
   OVERLAP_OPTION,
@@ -107,16 +108,21 @@ export function signatureKeysCommand(cli: Cli): AnyCommand {
     path: string,
     order: { body: object; material: SignatureKeyMaterial; save: string | undefined },
   ): Promise<void> {
-    const made = await api.call<SignatureKeyView>("POST", path, { body: order.body });
-    const { secret, ...view } = made;
-    const kept = { ...(secret !== undefined && { secret }), ...order.material.kept };
     const isJson = cli.globals().json === true;
-    if (isJson && order.save === undefined) return show(cli, { ...view, ...kept }, () => "");
-    // Whose private half is elsewhere gets the id alone.
-    const isWhole = Object.keys(kept).length > 0;
-    if (isWhole) await handOverKey(cli, json(keyFile(view, kept)), order.save);
-    if (isJson || !isWhole) show(cli, view, () => `${view.id}\n`);
-    explainKey(cli, view);
+    await handingOver(cli, order.save, async (hand) => {
+      const made = await api.call<SignatureKeyView>("POST", path, { body: order.body });
+      const { secret, ...view } = made;
+      const kept = { ...(secret !== undefined && { secret }), ...order.material.kept };
+      const file = json(keyFile(view, kept));
+      const whole = isJson ? json({ ...view, ...kept }) : file;
+      // Whose private half is elsewhere gets the id alone.
+      const isWhole = Object.keys(kept).length > 0;
+      const screen = isWhole || isJson ? whole : `${view.id}\n`;
+      await hand({ file, screen }, madeKey(api, KIND, view));
+      if (order.save !== undefined && isJson) show(cli, view, () => "");
+      if (isWhole) tellKey(cli, order.save);
+      explainKey(cli, view);
+    });
   }
 }
 

@@ -5,6 +5,7 @@ import { metadataOf, postAuthenticated } from "../client-endpoint.ts";
 import { type AnyCommand, command, examples } from "../command.ts";
 import { FORMS, proofBy } from "../credential.ts";
 import { CliError, EXIT } from "../exit.ts";
+import { requireOutput } from "../hand-over.ts";
 import { objectIn } from "../http.ts";
 import { readToken } from "../input.ts";
 import { DAY_SECONDS, formatDate } from "@daykey/common/clock";
@@ -38,6 +39,8 @@ export function tokenCommand(cli: Cli): AnyCommand {
     .action(async ({ form, scope, resource, refresh }) => {
       const { credential } = await find(cli, "app");
       const target = resource ?? credential.resource;
+      // The one that is presented is used up by it.
+      if (refresh) requireOutput(cli, "Let standard output go to someone who keeps the new pair.");
       const grant = refresh
         ? {
             grant_type: "refresh_token",
