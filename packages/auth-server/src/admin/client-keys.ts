@@ -119,7 +119,7 @@ export function createClientKeyRoutes({
         );
         if (added === "unknown") throw unknownClient();
         if (added === "kid_exists") {
-          throw conflict("kid-exists", "The client has or had a key of this kid");
+          throw conflict("kid-exists", "The client has or had a credential of this kid");
         }
         if (added === "full") {
           throw conflict("too-many-keys", `The client has ${MAX_LIVE_KEYS} keys; revoke one first`);

@@ -19,7 +19,7 @@ export function readQuery(schema: z.ZodObject, search: string): unknown {
       throw new ProblemError({
         status: 400,
         code: "invalid-query",
-        title: "The query is not acceptable",
+        title: "Invalid query",
         detail: "A parameter is there twice.",
       });
     }
@@ -42,8 +42,7 @@ function check(
       ? `${place}: has a member that is not known here`
       : `${place}: ${issue.message}`;
   });
-  const title =
-    code === "invalid-query" ? "The query is not acceptable" : "The body is not acceptable";
+  const title = code === "invalid-query" ? "Invalid query" : "The body is not acceptable";
   throw new ProblemError({ status: 400, code, title, detail: faults.join("; ") });
 }
 

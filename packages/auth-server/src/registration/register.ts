@@ -189,12 +189,15 @@ export function createClientRegistrar({
       overlapSeconds,
       beforeCommit: async (tx, added) => beforeCommit(tx, secret, added),
     });
-    if (outcome === "unknown") throw new ProblemError({ status: 404, code: "unknown-client" });
+    if (outcome === "unknown") {
+      const title = "There is no such client";
+      throw new ProblemError({ status: 404, code: "unknown-client", title });
+    }
     if (outcome === "full") {
       throw conflict("two-live-secrets", "The client has two live secrets; revoke one first");
     }
     if (outcome === "kid_exists") {
-      throw conflict("kid-exists", "The client has or had a secret of this kid");
+      throw conflict("kid-exists", "The client has or had a credential of this kid");
     }
   };
 

@@ -100,7 +100,7 @@ describe.each<ErrorFormat>(["oauth", "problem"])("in the format %s", (format) =>
       expect(JSON.parse(text)).toEqual(
         body(
           { error: "server_error", error_description: SERVER_ERROR },
-          { type: "urn:daykey:problem:server_error", title: SERVER_ERROR, status: 500 },
+          { type: "urn:daykey:problem:server-error", title: SERVER_ERROR, status: 500 },
         ),
       );
       expect([...headers].join()).not.toContain("canary");
@@ -119,7 +119,7 @@ describe.each<ErrorFormat>(["oauth", "problem"])("in the format %s", (format) =>
     expect(JSON.parse(text)).toEqual(
       body(
         { error: "invalid_client", error_description: "Fixed text." },
-        { type: "urn:daykey:problem:invalid_client", title: "Fixed text.", status: 401 },
+        { type: "urn:daykey:problem:invalid-client", title: "Fixed text.", status: 401 },
       ),
     );
     expect(server.lines.at(-1)).toMatchObject({
@@ -158,7 +158,7 @@ describe.each<ErrorFormat>(["oauth", "problem"])("in the format %s", (format) =>
     expect(JSON.parse(text)).toEqual(
       body(
         { error: "temporarily_unavailable", error_description: description },
-        { type: "urn:daykey:problem:temporarily_unavailable", title: description, status: 503 },
+        { type: "urn:daykey:problem:temporarily-unavailable", title: description, status: 503 },
       ),
     );
   });

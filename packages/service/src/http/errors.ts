@@ -100,10 +100,11 @@ function oauthBody(error: KnownError): object {
   return { error: code ?? "invalid_request", error_description: error.detail ?? error.title };
 }
 
-/** RFC 9457 §3. */
+/** RFC 9457 §3. An OAuth code keeps its underscores in OAuth's own answers alone. */
 function problemBody(error: KnownError): [type: string, body: object] {
   const { status, code } = error;
-  const type = code === undefined ? "about:blank" : `urn:daykey:problem:${code}`;
+  const type =
+    code === undefined ? "about:blank" : `urn:daykey:problem:${code.replaceAll("_", "-")}`;
   const [title, detail] =
     error instanceof OAuthError ? [error.description, undefined] : [error.title, error.detail];
   return [PROBLEM_MEDIA_TYPE, { type, title, status, ...(detail !== undefined && { detail }) }];
