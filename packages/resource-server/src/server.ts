@@ -82,18 +82,7 @@ async function composeResourceServer(
 ): Promise<Listeners> {
   const { resource, issuer, authServerUrl, answerKeys } = config;
   const ownClient = createOwnClient({ ...config, clock });
-  const feed = createRevocationFeed({
-    authServerUrl,
-    feedToken: (signal) => ownClient.token("revocations:read", signal),
-    clock,
-    elapsed,
-    log,
-    limits: feedLimits,
-  });
   const fetch = tracing?.fetch ?? globalThis.fetch;
-  const asking: AskDeps = { authServerUrl, ownClient, fetch, clock, elapsed, log };
-  const introspect = createIntrospector(asking);
-  const isRevoked = createRevocationCheck({ feed, policy: config.stalePolicy, introspect });
   const jwks = createJwks({
     uri: config.jwksUri,
     algorithms: config.algorithms,
@@ -101,6 +90,18 @@ async function composeResourceServer(
     clock,
     log,
   });
+  const feed = createRevocationFeed({
+    authServerUrl,
+    feedToken: (signal) => ownClient.token("revocations:read", signal),
+    clock,
+    elapsed,
+    log,
+    onSigningKey: jwks.heardRevoked,
+    limits: feedLimits,
+  });
+  const asking: AskDeps = { authServerUrl, ownClient, fetch, clock, elapsed, log };
+  const introspect = createIntrospector(asking);
+  const isRevoked = createRevocationCheck({ feed, policy: config.stalePolicy, introspect });
   const whose = { issuer, audience: resource, clock };
   const validateOpaque = createOpaqueTokenValidator({ ...whose, introspect, feed });
   const validateJwt = createTokenValidator({

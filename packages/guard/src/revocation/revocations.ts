@@ -85,6 +85,7 @@ export function createRevocationFeed({
   clock,
   elapsed,
   log,
+  onSigningKey = () => undefined,
   limits: given,
 }: {
   authServerUrl: string;
@@ -93,6 +94,8 @@ export function createRevocationFeed({
   /** Seconds of a clock that nobody sets. */
   elapsed: Clock;
   log: Log;
+  /** Told the kid of each signing key that was revoked, perhaps again and again. */
+  onSigningKey?: (kid: string) => void;
   limits?: Partial<FeedLimits> | undefined;
 }): RevocationFeed {
   const limits = { ...LIMITS, ...given };
@@ -138,6 +141,7 @@ export function createRevocationFeed({
       if (event.kind === "live") onLive();
       if (event.kind !== "revocation") continue;
       opened.set.add(event.revocation);
+      if (event.revocation.kind === "signing_key") onSigningKey(event.revocation.subject);
       opened.news.push({ revocation: event.revocation, heardAt: opened.heardAt });
       // One entry, told again and again, fills the news alone.
       if (Math.max(opened.set.size, opened.news.length) > limits.maxEntries) {

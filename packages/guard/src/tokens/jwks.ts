@@ -1,7 +1,7 @@
 /**
  * The issuer's public keys (RFC 7517), fetched from the one configured address and kept: keys that
  * are old serve on through an outage of the auth-server, and a flood of unknown kids costs one fetch
- * a cooldown. No token ever says where to fetch.
+ * a cooldown, which delays no fetch but its own. No token ever says where to fetch.
  */
 import type { Fetch } from "@daykey/client/platform";
 import { type CryptoKey, importJWK, type JWK } from "jose";
@@ -26,7 +26,8 @@ export class KeysUnavailable extends Error {
 /** Whichever method is called, keys that are old are fetched anew beside it. */
 export interface Jwks {
   /**
-   * The key of this kid; for one that is not known, after a fetch if none was tried just before.
+   * The key of this kid; for one that is not known, after a fetch if an unknown one was not the reason
+   * for another just before.
    * @throws {KeysUnavailable}
    */
   find(kid: string): Promise<VerificationKey | undefined>;
@@ -34,6 +35,11 @@ export interface Jwks {
   has(kid: string): boolean;
   /** Whether there is any key. */
   isLoaded(): boolean;
+  /**
+   * A signing key was revoked, so that its successor signs: a set that still has it is fetched anew at
+   * once, and for some seconds as often as each second, whatever strangers sent before.
+   */
+  heardRevoked(kid: string): void;
 }
 
 /** An Ed25519 key is called by either name, in a key set, a token and the settings (RFC 9864 §2.2). */
@@ -45,8 +51,8 @@ const NAMES: readonly (readonly SigningAlgorithm[])[] = [
 
 const REFRESH_SECONDS = 300;
 const COOLDOWN_SECONDS = 30;
-/** Without any key every request fails, so it is tried more often. */
-const FIRST_COOLDOWN_SECONDS = 1;
+/** Without any key, or without the one that signs now, requests fail, so it is tried more often. */
+const URGENT_COOLDOWN_SECONDS = 1;
 const FETCH_TIMEOUT_SECONDS = 3;
 const MAX_BYTES = 256 * 1024;
 
@@ -65,27 +71,36 @@ export function createJwks({
   log: Log;
 }): Jwks {
   let keys = new Map<string, VerificationKey>();
+  /** When what was fetched last was asked for; -Infinity when it is known to be outdated. */
   let fetchedAt = -Infinity;
-  let triedAt = -Infinity;
+  let refreshTriedAt = -Infinity;
+  /** The last fetch that an unknown kid, which anybody can send, made this server do. */
+  let unknownTriedAt = -Infinity;
+  let newsAt = -Infinity;
+  let newsHeard = 0;
   let fetching: Promise<void> | undefined;
 
   /** Shared by all who ask meanwhile; a failure is logged and leaves what was there. */
   function fetchOnce(): Promise<void> {
-    fetching ??= (async () => {
-      triedAt = clock();
+    fetching ??= fetchWithNews().finally(() => (fetching = undefined));
+    return fetching;
+  }
+
+  /** What was asked for before the news may be from before it too, and is asked for again. */
+  async function fetchWithNews(): Promise<void> {
+    let heardBefore: number;
+    do {
+      heardBefore = newsHeard;
+      const askedAt = clock();
       try {
-        const askedAt = triedAt;
         keys = await withDeadline((signal) => fetchKeys(fetch, uri, algorithms, signal), {
           seconds: FETCH_TIMEOUT_SECONDS,
         });
-        fetchedAt = askedAt;
+        if (newsHeard === heardBefore) fetchedAt = askedAt;
       } catch (error) {
         log.warn({ event: "jwks_unread", err: error }, "cannot fetch the issuer's keys");
-      } finally {
-        fetching = undefined;
       }
-    })();
-    return fetching;
+    } while (newsHeard !== heardBefore);
   }
 
   /** A clock that was set back makes everything old. */
@@ -94,13 +109,18 @@ export function createJwks({
     return passed < 0 ? Infinity : passed;
   }
 
-  function mayFetch(): boolean {
-    return secondsSince(triedAt) >= (keys.size > 0 ? COOLDOWN_SECONDS : FIRST_COOLDOWN_SECONDS);
+  /** After news each second counts; the instance that answers may learn it a little later than the feed. */
+  function cooldownSeconds(): number {
+    const isUrgent =
+      keys.size === 0 || fetchedAt === -Infinity || secondsSince(newsAt) < COOLDOWN_SECONDS;
+    return isUrgent ? URGENT_COOLDOWN_SECONDS : COOLDOWN_SECONDS;
   }
 
   function refresh(): void {
     const isOld = keys.size === 0 || secondsSince(fetchedAt) >= REFRESH_SECONDS;
-    if (isOld && mayFetch()) void fetchOnce();
+    if (!isOld || secondsSince(refreshTriedAt) < cooldownSeconds()) return;
+    refreshTriedAt = clock();
+    void fetchOnce();
   }
 
   return {
@@ -116,9 +136,22 @@ export function createJwks({
       refresh();
       const known = keys.get(kid);
       if (known) return known;
-      if (mayFetch() || fetching) await fetchOnce();
+      if (fetching) await fetching;
+      else if (keys.size > 0 && secondsSince(unknownTriedAt) >= cooldownSeconds()) {
+        unknownTriedAt = clock();
+        await fetchOnce();
+      }
       if (keys.size === 0) throw new KeysUnavailable("there is no key of the issuer");
       return keys.get(kid);
+    },
+    heardRevoked(kid) {
+      if (!keys.has(kid) && !fetching) return;
+      newsHeard += 1;
+      newsAt = clock();
+      fetchedAt = -Infinity;
+      unknownTriedAt = -Infinity;
+      refreshTriedAt = newsAt;
+      void fetchOnce();
     },
   };
 }
