@@ -178,6 +178,7 @@ async function composeAuthServer(
       seedHash: config.seedHash,
       clock,
     }),
+    directory.isOwner,
   );
   const readAccessToken = createAccessTokenReader({ keys, issuer });
   const isAlive = createLiveness({ cache, liveSet, clock });

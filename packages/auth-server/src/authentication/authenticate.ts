@@ -147,7 +147,7 @@ export function createClientAuthenticator({
   };
 }
 
-/** Ids that no client can have are one: 8 KiB of anything fills neither the cache nor the limiter. */
+/** Ids that no client can have are one: 16 KiB of anything fills neither the cache nor the limiter. */
 function withPossibleId(credential: Credential): Credential {
   return CLIENT_ID.test(credential.clientId) ? credential : { ...credential, clientId: NOBODY };
 }

@@ -31,7 +31,14 @@ export type ReadAuthenticated = (
   },
 ) => Promise<AuthenticatedForm>;
 
-export function createReadAuthenticated(authenticator: ClientAuthenticator): ReadAuthenticated {
+/**
+ * @param isResourceServer a resource's server that has proven itself asks for all its callers, so that the limit
+ *   of requests by one address is not for it
+ */
+export function createReadAuthenticated(
+  authenticator: ClientAuthenticator,
+  isResourceServer: (clientId: string) => boolean,
+): ReadAuthenticated {
   return async (ctx, { read = readForm, isForTokens = false, judge } = {}) => {
     const { logFields, addressKey } = ctx.state;
     const note = (fields: object): void => void Object.assign(logFields, fields);
@@ -45,6 +52,7 @@ export function createReadAuthenticated(authenticator: ClientAuthenticator): Rea
       isForTokens,
       note,
     });
+    if (!isForTokens && isResourceServer(client.clientId)) ctx.state.uncount?.();
     return { client, form, note };
   };
 }

@@ -1,5 +1,5 @@
 import { decodeJwt } from "jose";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import {
   API,
   ISSUER,
@@ -129,4 +129,47 @@ test("C1: introspection wants client authentication, and a token", async () => {
   const { status, body } = await server.post("/oauth2/introspect", { token: access });
   expect([status, body["error"]]).toEqual([401, "invalid_client"]);
   expect((await introspect(client, "")).body["error"]).toBe("invalid_request");
+});
+
+describe("limits against strangers do not bind a resource's server", () => {
+  const LIMIT = 10;
+  let limited: TestAuthServer;
+  beforeAll(async () => {
+    limited = await startAuthServer({
+      database: server.database,
+      config: { requestsPerAddress: LIMIT },
+    });
+  });
+  afterAll(() => limited.stop());
+
+  const statusesOf = async (count: number, by: TestClient): Promise<number[]> => {
+    const statuses: number[] = [];
+    for (let i = 0; i < count; i++) {
+      statuses.push((await limited.postAs(by, "/oauth2/introspect", { token: `no-${i}` })).status);
+    }
+    return statuses;
+  };
+
+  test("D2: it asks more often in a second than an address may; another client does not", async () => {
+    let second = 0;
+    vi.spyOn(performance, "now").mockImplementation(() => second * 1000);
+    try {
+      expect(new Set(await statusesOf(3 * LIMIT, owner))).toEqual(new Set([200]));
+      second = 1;
+      const stranger = await server.createClient();
+      const statuses = await statusesOf(3 * LIMIT, stranger);
+      expect(statuses.filter((status) => status === 429)).toHaveLength(2 * LIMIT);
+    } finally {
+      vi.restoreAllMocks();
+    }
+  });
+});
+
+test("a token of 8,192 characters can be asked about, with whatever proves the client", async () => {
+  for (const length of [8009, 8010, 8192, 8193]) {
+    for (const head of ["dka1.k3f9a1c2.", "e30.e30."]) {
+      const { status, text } = await introspect(owner, head.padEnd(length, "A"));
+      expect([length, status, text]).toEqual([length, 200, INACTIVE]);
+    }
+  }
 });

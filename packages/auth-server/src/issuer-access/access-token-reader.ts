@@ -6,6 +6,7 @@
 import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { type AccessTokenClaims, readAccessTokenClaims } from "@daykey/common/access-token";
+import { MAX_ACCESS_TOKEN_LENGTH } from "@daykey/common/protocol";
 import type { KeyRing } from "../keys/key-ring.ts";
 import { readOpaqueToken } from "../token/opaque-token.ts";
 
@@ -19,7 +20,6 @@ export interface ReadAccessToken {
 /** Undefined for whatever this server did not issue. */
 export type AccessTokenReader = (token: string) => ReadAccessToken | undefined;
 
-const MAX_TOKEN_LENGTH = 8192;
 const REMEMBERED_TOKENS = 10_000;
 
 export function createAccessTokenReader({
@@ -42,7 +42,7 @@ export function createAccessTokenReader({
   }
 
   return (token) => {
-    if (token.length > MAX_TOKEN_LENGTH) return undefined;
+    if (token.length > MAX_ACCESS_TOKEN_LENGTH) return undefined;
     const sealed = readOpaqueToken(token, keys.opaqueKeyOf, issuer);
     if (sealed) return { claims: sealed, kid: undefined };
     const digest = hash("sha256", token, "base64");

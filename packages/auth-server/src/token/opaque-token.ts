@@ -4,9 +4,9 @@
  * the last dot as associated data. Only this server reads it; a resource-server asks by introspection.
  */
 import { type AccessTokenClaims, readAccessTokenClaims } from "@daykey/common/access-token";
+import { MAX_ACCESS_TOKEN_LENGTH } from "@daykey/common/protocol";
 import type { SymmetricKey } from "../keys/symmetric-keys.ts";
 
-const MAX_LENGTH = 8192;
 const PATTERN = /^(dka1\.([a-z0-9]{8}))\.([A-Za-z0-9_-]+)$/;
 
 export function formatOpaqueToken(
@@ -25,7 +25,7 @@ export function readOpaqueToken(
   keyOf: (kid: string) => SymmetricKey | undefined,
   issuer: string,
 ): AccessTokenClaims | undefined {
-  if (text.length > MAX_LENGTH) return undefined;
+  if (text.length > MAX_ACCESS_TOKEN_LENGTH) return undefined;
   const [, head = "", kid = "", sealedText = ""] = PATTERN.exec(text) ?? [];
   const sealed = Buffer.from(sealedText, "base64url");
   if (sealed.length === 0 || sealed.toString("base64url") !== sealedText) return undefined;

@@ -24,7 +24,7 @@ export interface SealedRefreshToken {
   tag: Buffer;
 }
 
-/** 8 KiB is all a token request may have; a longer token cannot be ours. */
+/** A longer token cannot be ours. */
 const MAX_LENGTH = 6000;
 const PATTERN = /^(dkr1\.([a-z0-9]{8})\.([A-Za-z0-9_-]+))\.([A-Za-z0-9_-]{43})$/;
 

@@ -192,7 +192,7 @@ describe("1010: what cannot be a request, or is not allowed", () => {
       413,
       denied("The request body is larger than 8192 bytes."),
     ],
-    [`x=${"x".repeat(8192)}`, FORM_TYPE, 413, denied("The request body is larger than 8 KiB.")],
+    [`x=${"x".repeat(16_384)}`, FORM_TYPE, 413, denied("The request body is larger than 16 KiB.")],
   ])("%.40s as %s: %i", async (text, type, status, expected) => {
     const seen = await send(text, { type });
     expect([seen.status, seen.body]).toEqual([status, expected]);

@@ -31,7 +31,7 @@ export function createApiKeyAuthenticator({
     const id = idOfApiKey(key);
     if (id === undefined || !hasChecksum(key)) throw new InvalidCredential("malformed");
     // A client whose epoch rose still has its keys (docs/protocol.md §5.1).
-    const claims = await ask(key, (said) => feed.isRevoked(said, undefined));
+    const claims = await ask(key, { isOutdated: (said) => feed.isRevoked(said, undefined) });
     // An answer about another key, however that came about, does not help this one.
     if (claims?.cred !== id) throw new InvalidCredential("inactive");
     const access = accessOfKey(claims, { via: "api_key", issuer, audience, now: clock() });

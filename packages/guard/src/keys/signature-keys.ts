@@ -66,7 +66,7 @@ export function createFindKey({
 }): FindKey {
   return async (keyId, via) => {
     // A client whose epoch rose still has its keys (docs/protocol.md §5.1).
-    const claims = await ask(keyId, (said) => feed.isRevoked(said, undefined));
+    const claims = await ask(keyId, { isOutdated: (said) => feed.isRevoked(said, undefined) });
     // An answer about another key, however that came about, does not help this one.
     const key = claims?.cred === keyId ? toKey(claims) : undefined;
     if (!claims || !key) return undefined;
@@ -89,7 +89,6 @@ export function createSignatureKeyQuestion(deps: AskDeps): Ask<SignatureKeyClaim
     path: PATHS.signatureKeys,
     parameter: "key_id",
     read: readSignatureKeyClaims,
-    remembersInactive: true,
   });
 }
 

@@ -1,7 +1,8 @@
 /**
  * Asking the auth-server about one token or key, for when nothing nearer can tell. What is active is not
- * asked about again for a few seconds. However many requests bring one, one question is on its way, and
- * of all questions only so many.
+ * asked about again for a few seconds, nor is what is not. However many requests bring one, one question is on
+ * its way, and of all questions only so many. Those that a stranger can cause, with something nobody
+ * made, have a budget of their own, well below what the auth-server answers one address.
  */
 import { createHash } from "node:crypto";
 import { boundedFetch } from "@daykey/client/bounded-fetch";
@@ -15,10 +16,16 @@ import type { OwnClient } from "./own-client.ts";
 
 /**
  * What the auth-server says of something, or undefined when it is not active or not for this server.
- * @param isOutdated of what it said before: then it is asked anew
  * @throws {AuthServerUnavailable}
  */
-export type Ask<T> = (subject: string, isOutdated?: (said: T) => boolean) => Promise<T | undefined>;
+export type Ask<T> = (subject: string, options?: AskOptions<T>) => Promise<T | undefined>;
+
+export interface AskOptions<T> {
+  /** Of what it said before: then it is asked anew. */
+  isOutdated?: (said: T) => boolean;
+  /** It shows what only the issuer makes, so that a question about it is not at a stranger's expense. */
+  isLikely?: boolean;
+}
 
 /** The auth-server gave no answer that can be used. */
 export class AuthServerUnavailable extends Error {
@@ -39,6 +46,12 @@ export interface AskDeps {
 const REMEMBERED_SECONDS = 5;
 const REMEMBERED = 10_000;
 const MAX_IN_FLIGHT = 256;
+/** The rest of those on their way is for what was active before. */
+const MAX_LIKELY_IN_FLIGHT = 192;
+/** About what was never active here, and shows nothing that speaks for it. */
+const STRANGERS = { inFlight: 128, perSecond: 200 };
+/** Answers about the very subject of a question, which is then none; others are about the asking. */
+const REFUSES_SUBJECT = new Set([400, 413, 414, 422, 431]);
 const TIMEOUT_SECONDS = 2;
 const LOG_EVERY_SECONDS = 5;
 
@@ -52,24 +65,19 @@ export function createAsk<T extends { exp?: number }>({
   path,
   parameter,
   read,
-  remembersInactive = false,
 }: AskDeps & {
   path: string;
   /** The form's parameter that names what is asked about. */
   parameter: string;
   /** What an active answer says, or undefined when it is not understood. */
   read: (answer: object) => T | undefined;
-  /**
-   * Any stranger can make up one more that is not active. With this each is asked about once in those
-   * seconds, and all of them together leave room for those that were active before.
-   */
-  remembersInactive?: boolean;
 }): Ask<T> {
   const url = new URL(path, authServerUrl);
   const active = new LRUCache<string, { said: T; until: number }>({ max: REMEMBERED });
   const inactive = new LRUCache<string, number>({ max: REMEMBERED });
   const inFlight = new Map<string, Promise<T | undefined>>();
-  const maxStrangers = remembersInactive ? MAX_IN_FLIGHT / 2 : MAX_IN_FLIGHT;
+  let strangersSecond = -Infinity;
+  let strangers = 0;
   const never = new AbortController().signal;
   let loggedAt = -Infinity;
 
@@ -85,6 +93,10 @@ export function createAsk<T extends { exp?: number }>({
       },
       { timeoutSeconds: TIMEOUT_SECONDS, signal: never },
     );
+    if (REFUSES_SUBJECT.has(answer.status)) {
+      tell("introspection_refused", new AuthServerUnavailable(`answered with ${answer.status}`));
+      return undefined;
+    }
     if (answer.status !== 200) {
       throw new AuthServerUnavailable(`the question was answered with ${answer.status}`);
     }
@@ -96,21 +108,39 @@ export function createAsk<T extends { exp?: number }>({
     try {
       const said = await ask(subject);
       if (said) active.set(digest, { said, until });
-      else active.delete(digest);
-      if (!said && remembersInactive) inactive.set(digest, until);
+      else {
+        active.delete(digest);
+        inactive.set(digest, until);
+      }
       return said;
     } catch (error) {
-      if (elapsed() - loggedAt >= LOG_EVERY_SECONDS) {
-        loggedAt = elapsed();
-        log.warn({ event: "introspection_failed", path, err: error }, "cannot ask the auth-server");
-      }
+      tell("introspection_failed", error);
       throw new AuthServerUnavailable("the auth-server cannot be asked", { cause: error });
     } finally {
       inFlight.delete(digest);
     }
   }
 
-  return async (subject, isOutdated = () => false) => {
+  /** Whatever is wrong, it is one line in some seconds. */
+  function tell(event: string, error: unknown): void {
+    if (elapsed() - loggedAt < LOG_EVERY_SECONDS) return;
+    loggedAt = elapsed();
+    log.warn({ event, path, err: error }, "cannot ask the auth-server");
+  }
+
+  /** Counts one more question that a stranger may have caused. */
+  function hasRoomForStranger(): boolean {
+    if (inFlight.size >= STRANGERS.inFlight) return false;
+    const second = Math.floor(elapsed());
+    if (second !== strangersSecond) {
+      strangersSecond = second;
+      strangers = 0;
+    }
+    strangers += 1;
+    return strangers <= STRANGERS.perSecond;
+  }
+
+  return async (subject, { isOutdated = () => false, isLikely = false } = {}) => {
     const digest = createHash("sha256").update(subject).digest("base64");
     const known = active.get(digest);
     if (known && elapsed() < known.until && clock() < (known.said.exp ?? Infinity)) {
@@ -119,9 +149,9 @@ export function createAsk<T extends { exp?: number }>({
     if (elapsed() < (inactive.get(digest) ?? -Infinity)) return undefined;
     const asking = inFlight.get(digest);
     if (asking) return asking;
-    if (inFlight.size >= (known ? MAX_IN_FLIGHT : maxStrangers)) {
-      throw new AuthServerUnavailable("too many questions are on their way");
-    }
+    const max = known ? MAX_IN_FLIGHT : MAX_LIKELY_IN_FLIGHT;
+    const hasRoom = known || isLikely ? inFlight.size < max : hasRoomForStranger();
+    if (!hasRoom) throw new AuthServerUnavailable("too many questions are on their way");
     const question = askAndRemember(subject, digest);
     inFlight.set(digest, question);
     return question;

@@ -19,5 +19,5 @@ export function createIntrospector(deps: AskDeps): Introspect {
 
 /** Not checked: that the answer is about this key, its issuer, audience and end. */
 export function createApiKeyIntrospector(deps: AskDeps): Ask<KeyClaims> {
-  return createAsk({ ...deps, ...QUESTION, read: readKeyClaims, remembersInactive: true });
+  return createAsk({ ...deps, ...QUESTION, read: readKeyClaims });
 }

@@ -11,12 +11,11 @@ import { type AccessTokenClaims, readAccessTokenClaims } from "@daykey/common/ac
 import { fromUtf8 } from "@daykey/common/bytes";
 import { type Clock, CLOCK_SKEW_SECONDS } from "@daykey/common/clock";
 import { type JsonObject, readJsonObject } from "@daykey/common/json-numbers";
-import { ACCESS_TOKEN_TYP } from "@daykey/common/protocol";
+import { ACCESS_TOKEN_TYP, MAX_ACCESS_TOKEN_LENGTH } from "@daykey/common/protocol";
 import { type Access, accessOfToken, type Authenticate, InvalidCredential } from "../access.ts";
 import type { Jwks } from "./jwks.ts";
 import type { IsRevoked } from "../revocation/stale-policy.ts";
 
-const MAX_TOKEN_LENGTH = 8192;
 const COMPACT_JWS = /^([\w-]+)\.([\w-]+)\.([\w-]+)$/;
 const MAX_KID_LENGTH = 128;
 
@@ -84,7 +83,7 @@ export function createTokenValidator({
   }
 
   async function verifyOnce(token: string): Promise<Verified> {
-    if (token.length > MAX_TOKEN_LENGTH) throw new InvalidCredential("malformed");
+    if (token.length > MAX_ACCESS_TOKEN_LENGTH) throw new InvalidCredential("malformed");
     const digest = hash("sha256", token, "base64");
     const known = verified.get(digest);
     // A kid that left the key set takes what it signed along.

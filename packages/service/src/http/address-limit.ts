@@ -8,7 +8,8 @@ import type { AppState } from "./router.ts";
 
 /**
  * @param requestsPerSecond 0 lets everything pass
- * @returns what counts a request, and throws a ProblemError (429) for one too many
+ * @returns what counts a request, and throws a ProblemError (429) for one too many. `uncount` of its
+ *   state gives the count back, so that who may ask more needs only room to begin.
  */
 export function createAddressLimit(requestsPerSecond: number): (state: AppState) => void {
   let second = 0;
@@ -23,6 +24,8 @@ export function createAddressLimit(requestsPerSecond: number): (state: AppState)
     const key = state.addressKey;
     const count = (counts.get(key) ?? 0) + 1;
     counts.set(key, count);
+    const counted = counts;
+    state.uncount = () => void counted.set(key, Math.max(0, (counted.get(key) ?? 0) - 1));
     if (count <= requestsPerSecond) return;
     // A flood must not flood the log as well: its first refusal in a second is told.
     if (count > requestsPerSecond + 1) state.quiet = true;

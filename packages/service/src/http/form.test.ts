@@ -111,11 +111,11 @@ test.each([
   });
 });
 
-test("H4: 8 KiB are read, one byte more is refused with 413", async () => {
-  expect((await post(`a=${"b".repeat(8190)}`)).status).toBe(200);
-  expect(await post(`a=${"b".repeat(8191)}`)).toEqual({
+test("H4: 16 KiB are read, one byte more is refused with 413", async () => {
+  expect((await post(`a=${"b".repeat(16_382)}`)).status).toBe(200);
+  expect(await post(`a=${"b".repeat(16_383)}`)).toEqual({
     status: 413,
-    body: refused("The request body is larger than 8 KiB."),
+    body: refused("The request body is larger than 16 KiB."),
   });
 });
 
@@ -130,7 +130,7 @@ test("H4: the cap holds while an endless body streams in", async () => {
     socket.once("data", (data) => resolve([data.toString()])),
   )) as [string];
   clearInterval(endless);
-  expect(first).toMatch(/^HTTP\/1.1 413 [^]*\r\nConnection: close\r\n[^]*larger than 8 KiB/);
+  expect(first).toMatch(/^HTTP\/1.1 413 [^]*\r\nConnection: close\r\n[^]*larger than 16 KiB/);
   socket.destroy();
 });
 

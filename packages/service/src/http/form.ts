@@ -15,7 +15,8 @@ import { charsetOf, isReadAs } from "./media-type.ts";
 /** Parameters by name. An empty value counts as absent (RFC 6749 §3.2), so it is not in here. */
 export type TokenForm = ReadonlyMap<string, string>;
 
-const FORM_LIMIT_BYTES = 8192;
+/** An access token of 8,192 characters, an assertion, and room for the rest. */
+const FORM_LIMIT_BYTES = 16_384;
 
 const CONTROL = /\p{Cc}/u;
 
@@ -23,7 +24,7 @@ const CONTROL = /\p{Cc}/u;
 const PLAIN = /^[\w.~*&=-]*$/;
 
 /**
- * @throws {OAuthError} `invalid_request`: 413 past 8 KiB, 415 for another media type or charset, 400
+ * @throws {OAuthError} `invalid_request`: 413 past 16 KiB, 415 for another media type or charset, 400
  * for malformed encoding, control characters or a parameter given twice.
  */
 export async function readForm(req: IncomingMessage): Promise<TokenForm> {
@@ -78,7 +79,7 @@ async function readBytes(req: IncomingMessage): Promise<Buffer> {
     return await readBody(req, FORM_LIMIT_BYTES);
   } catch (error) {
     if (!(error instanceof BodyError)) throw error;
-    if (error.reason === "too_large") throw refusal("The request body is larger than 8 KiB.", 413);
+    if (error.reason === "too_large") throw refusal("The request body is larger than 16 KiB.", 413);
     throw refusal("The request body was cut short.");
   }
 }

@@ -17,6 +17,11 @@ export interface AppState {
   addressKey: string;
   /** Fields for the request's one log line: reason codes, client, kid. Never a secret. */
   logFields: Record<string, unknown>;
+  /**
+   * Gives back what `requestsPerAddress` counted, within the same second: for a caller who has proven to
+   * be one of those whom the limit is not for.
+   */
+  uncount?: () => void;
   /** Set by probes: their line is logged at debug level. */
   quiet?: boolean;
   /** Set by a route whose callers know errors in a form of its own. */
