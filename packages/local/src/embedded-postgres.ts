@@ -3,10 +3,11 @@
  * cluster the first time, recovers it after any crash, adopts it when it outlived the process that
  * started it. It listens on a Unix socket in a folder that only this user (and root) can enter.
  */
-import { chown, stat } from "node:fs/promises";
+import { createHmac, randomBytes } from "node:crypto";
+import { chown, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { EmbeddedPostgresError, explainFailure } from "./embedded-postgres-error.ts";
+import { codeOf, EmbeddedPostgresError, explainFailure } from "./embedded-postgres-error.ts";
 import { postgresBinaries } from "./postgres-binaries.ts";
 import { findPlace, serverAccount } from "./postgres-place.ts";
 import { type Cluster, launch, run, stop } from "./postgres-process.ts";
@@ -23,8 +24,10 @@ export interface EmbeddedPostgres {
   readonly pid: number;
   /** The folder that really holds the cluster: for root it may be another than was asked for. */
   readonly directory: string;
-  /** A connection string for `pg`, libpq and `new URL`; no password is asked. */
+  /** A connection string for `pg`, libpq and `new URL`, with the role's password where it has one. */
   url(database: string, role: string): string;
+  /** What a role has to have as its password; undefined where none is asked. */
+  passwordOf(role: string): string | undefined;
   /** Closes all connections and ends the server within 3 s. May be called twice. */
   stop(): Promise<void>;
 }
@@ -34,6 +37,11 @@ export interface EmbeddedPostgresOptions {
   readonly directory: string;
   /** false gives up safety against a crash of the machine, for tests. Default true. */
   readonly fsync?: boolean;
+  /**
+   * Made when missing, mode 0600. Root's PostgreSQL runs as a user that other programs run as too: with
+   * this file it asks for passwords, which are made from what root alone can read here.
+   */
+  readonly passwordFile?: string;
   /** More settings for postgresql.conf. */
   readonly settings?: Readonly<Record<string, string>>;
   /** Told in a line what would surprise: another folder, an adopted server. */
@@ -61,14 +69,23 @@ export async function startEmbeddedPostgres(
       ...options.settings,
     };
     const cluster = { place, data: join(place, "data"), account, binaries, settings };
-    await ensureInitialised(cluster, fsync);
+    const { passwordFile } = options;
+    const passwordOf =
+      account === undefined || passwordFile === undefined
+        ? () => undefined
+        : await readPasswords(passwordFile);
+    await ensureInitialised(cluster, { fsync, password: passwordOf("postgres") });
     const server = await adoptOrLaunch(cluster, log);
     const host = encodeURIComponent(server.socketDirectory);
     return {
       pid: server.pid,
       directory: place,
-      url: (database, role) =>
-        `postgresql://${role}@localhost:${settings.port}/${database}?host=${host}`,
+      url(database, role) {
+        const password = passwordOf(role);
+        const user = password === undefined ? role : `${role}:${password}`;
+        return `postgresql://${user}@localhost:${settings.port}/${database}?host=${host}`;
+      },
+      passwordOf,
       stop: () => stop(cluster, server),
     };
   } catch (error) {
@@ -76,11 +93,27 @@ export async function startEmbeddedPostgres(
   }
 }
 
-async function ensureInitialised(cluster: Cluster, fsync: boolean): Promise<void> {
+/** A password for each role, from one random secret. */
+async function readPasswords(file: string): Promise<(role: string) => string> {
+  const made = randomBytes(32).toString("hex");
+  await writeFile(file, `${made}\n`, { flag: "wx", mode: 0o600 }).catch((error: unknown) => {
+    if (codeOf(error) !== "EEXIST") throw error;
+  });
+  const secret = (await readFile(file, "utf8")).trim();
+  return (role) => createHmac("sha256", secret).update(role).digest("hex");
+}
+
+async function ensureInitialised(
+  cluster: Cluster,
+  { fsync, password }: { fsync: boolean; password: string | undefined },
+): Promise<void> {
   const { data, account, binaries } = cluster;
   const owner = (await stat(data).catch(() => undefined))?.uid;
   if (owner !== undefined) {
-    if (owner === (account?.uid ?? process.getuid?.())) return;
+    if (owner === (account?.uid ?? process.getuid?.())) {
+      if (password !== undefined) await endTrust(cluster, password);
+      return;
+    }
     throw new EmbeddedPostgresError(
       `The database in ${cluster.place} belongs to user id ${owner}: start as the user who made it.`,
     );
@@ -95,7 +128,20 @@ async function ensureInitialised(cluster: Cluster, fsync: boolean): Promise<void
       account,
     );
     if (code !== 0) throw new Error(output);
+    if (password !== undefined) await endTrust({ ...cluster, data: directory }, password);
   });
+}
+
+/** From its next start on a cluster that was made without passwords asks for them. */
+async function endTrust({ data, account, binaries }: Cluster, password: string): Promise<void> {
+  const file = join(data, "pg_hba.conf");
+  const rules = await readFile(file, "utf8");
+  if (!/\btrust$/m.test(rules) || (await readPostmasterFile(data)) !== undefined) return;
+  const statement = `alter role postgres password '${password}'`;
+  const options = ["--single", "-D", data, "postgres"];
+  const { code, output } = await run(binaries.postgres, options, account, `${statement}\n`);
+  if (code !== 0) throw new Error(output);
+  await writeFile(file, rules.replaceAll(/\btrust$/gm, "scram-sha-256"));
 }
 
 /** The server's own file says when it accepts connections, also when somebody else started it. */

@@ -18,6 +18,8 @@ export interface Home {
   path: string;
   postgres: string;
   masterKeyFile: string;
+  /** Of PostgreSQL, where root starts it. */
+  passwordFile: string;
   adminFile: string;
   demoFile: string;
   resourceServerFile: string;
@@ -45,6 +47,7 @@ export async function openHome(folder: string): Promise<Home> {
     path,
     postgres,
     masterKeyFile,
+    passwordFile: join(path, "postgres-password"),
     adminFile: join(path, "admin-client.json"),
     demoFile: join(path, "demo-client.json"),
     resourceServerFile: join(path, "resource-server-client.json"),

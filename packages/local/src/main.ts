@@ -68,7 +68,8 @@ async function start(config: LocalConfig): Promise<Home> {
   await requirePorts(ports);
   print(`Daykey starts; its database, keys and logs are in ${where}`);
   for (const note of notes) print(note);
-  await prepareDatabase({ cluster, name: DATABASE });
+  const { passwordOf } = cluster;
+  await prepareDatabase({ cluster, name: DATABASE, passwordOf });
   const connectionString = cluster.url(DATABASE, "daykey_owner");
   await migrateAuthServer({ connectionString });
   await migrateResourceServer({ connectionString });
@@ -131,7 +132,8 @@ async function startDatabase(home: Home, note: (line: string) => void): Promise<
 
 /** @throws {LocalError} when another start uses it; that one's database is left alone */
 async function openDatabase(home: Home, log: (line: string) => void) {
-  const cluster = await startEmbeddedPostgres({ directory: home.postgres, log });
+  const { postgres: directory, passwordFile } = home;
+  const cluster = await startEmbeddedPostgres({ directory, passwordFile, log });
   try {
     return { cluster, lock: await lockHome(cluster, home.path) };
   } catch (error) {

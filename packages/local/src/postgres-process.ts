@@ -139,11 +139,12 @@ export async function stop(
   await removeSocketDirectory(socketDirectory);
 }
 
-/** Runs a program of PostgreSQL to its end; `output` is all it wrote. */
+/** Runs a program of PostgreSQL to its end, with this on its standard input; `output` is all it wrote. */
 export function run(
   command: string,
   args: readonly string[],
   account: Account | undefined,
+  input = "",
 ): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
@@ -151,8 +152,10 @@ export function run(
       cwd: "/",
       env: ENVIRONMENT,
       detached: true,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
     });
+    // One that ends without reading it says why by its exit code.
+    child.stdin.on("error", () => {}).end(input);
     const chunks: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
     child.stderr.on("data", (chunk: Buffer) => chunks.push(chunk));

@@ -12,16 +12,16 @@ const UNIQUE_VIOLATION = "23505";
  * Makes the roles and a database that `daykey_owner` owns, where they are missing.
  * Safe when done twice at once. `cluster.url` must give access as the superuser `postgres`.
  *
- * @param options.passwords of the roles, where they need one; one that was changed is set anew
+ * @param options.passwordOf of a role, where it needs one; one that was changed is set anew
  */
 export async function prepareDatabase({
   cluster,
   name,
-  passwords = {},
+  passwordOf = () => undefined,
 }: {
   readonly cluster: { url(database: string, role: string): string };
   readonly name: string;
-  readonly passwords?: Readonly<Record<string, string>>;
+  readonly passwordOf?: (role: string) => string | undefined;
 }): Promise<void> {
   const client = new pg.Client({ connectionString: cluster.url("postgres", "postgres") });
   await client.connect();
@@ -29,7 +29,7 @@ export async function prepareDatabase({
     for (const role of ROLES) {
       const identifier = client.escapeIdentifier(role);
       await createUnlessThere(client, `create role ${identifier} login`);
-      const password = passwords[role];
+      const password = passwordOf(role);
       if (password === undefined) continue;
       await client.query(`alter role ${identifier} password ${client.escapeLiteral(password)}`);
     }

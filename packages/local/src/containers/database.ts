@@ -21,14 +21,16 @@ export async function migrateDatabase({
     readSecret(files.databaseUrl),
     readSecret(files.resourceDatabaseUrl),
   ]);
-  const passwords = [ownerUrl, databaseUrl, resourceDatabaseUrl].map((text) => {
-    const { username, password } = new URL(text);
-    return [username, decodeURIComponent(password)] as const;
-  });
+  const passwords = new Map(
+    [ownerUrl, databaseUrl, resourceDatabaseUrl].map((text) => {
+      const { username, password } = new URL(text);
+      return [username, decodeURIComponent(password)] as const;
+    }),
+  );
   await prepareDatabase({
     cluster: { url: () => superuserUrl },
     name: new URL(ownerUrl).pathname.slice(1),
-    passwords: Object.fromEntries(passwords),
+    passwordOf: (role) => passwords.get(role),
   });
   const applied = [
     ...(await migrateAuthServer({ connectionString: ownerUrl })),
