@@ -35,7 +35,7 @@ const succession = {
 /** Of a key that the operator brings. */
 const secret = z.string().regex(/^[A-Za-z0-9_-]{1,256}$/);
 
-const publicJwk = newClientKey.shape.jwk.omit({ y: true, n: true, e: true }).extend({
+export const ed25519Jwk = newClientKey.shape.jwk.omit({ y: true, n: true, e: true }).extend({
   kty: z.literal("OKP"),
   crv: z.literal("Ed25519"),
   x: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
@@ -44,20 +44,23 @@ const publicJwk = newClientKey.shape.jwk.omit({ y: true, n: true, e: true }).ext
 export const newApiKey = z.strictObject(terms);
 export const apiKeyRotation = z.strictObject(succession);
 
-export const newSignatureKey = z.discriminatedUnion("algorithm", [
-  z.strictObject({
-    ...terms,
-    algorithm: z.literal("hmac-sha256"),
-    /** 32 to 128 bytes as base64url; by default 32 random ones. */
-    secret: secret.optional(),
-  }),
-  z.strictObject({ ...terms, algorithm: z.literal("ed25519"), jwk: publicJwk }),
-]);
+export const newHmacKey = z.strictObject({
+  ...terms,
+  algorithm: z.literal("hmac-sha256"),
+  /** 32 to 128 bytes as base64url; by default 32 random ones. */
+  secret: secret.optional(),
+});
+export const newEd25519Key = z.strictObject({
+  ...terms,
+  algorithm: z.literal("ed25519"),
+  jwk: ed25519Jwk,
+});
+export const newSignatureKey = z.discriminatedUnion("algorithm", [newHmacKey, newEd25519Key]);
 /** With a `jwk` for an `ed25519` key. */
 export const signatureKeyRotation = z.strictObject({
   ...succession,
   secret: secret.optional(),
-  jwk: publicJwk.optional(),
+  jwk: ed25519Jwk.optional(),
 });
 
 /** What the bodies of both kinds come to. */
@@ -76,7 +79,7 @@ export interface KeyRotationBody extends Partial<KeyMaterialBody> {
 
 interface KeyMaterialBody {
   secret: string | undefined;
-  jwk: z.infer<typeof publicJwk> | undefined;
+  jwk: z.infer<typeof ed25519Jwk> | undefined;
 }
 
 export const apiKeyView = z.strictObject({

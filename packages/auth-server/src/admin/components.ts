@@ -3,8 +3,11 @@ import {
   apiKeyList,
   apiKeyRotation,
   apiKeyView,
+  ed25519Jwk,
   newApiKey,
   newApiKeyView,
+  newEd25519Key,
+  newHmacKey,
   newSignatureKey,
   newSignatureKeyView,
   signatureKeyList,
@@ -20,7 +23,14 @@ import { quotaList } from "./quota-schema.ts";
 import { newResource, resourceList, resourceReplacement, resourceView } from "./resources.ts";
 import { restorationView } from "./restored.ts";
 import { grantEnd, grantRevocation, revocationList, revocationView } from "./revocations.ts";
-import { newSecretView, rotationBody, secretBody, secretView } from "./secret-schema.ts";
+import {
+  KINDS,
+  newSecretView,
+  ROTATION_KINDS,
+  rotationBody,
+  secretBody,
+  secretView,
+} from "./secret-schema.ts";
 import { usagePage, usageView } from "./usage.ts";
 import { rotation, signingKeyList, signingKeyView } from "./signing-keys.ts";
 
@@ -32,12 +42,20 @@ export const COMPONENTS = {
   ClientReplacement: clientReplacement,
   ClientPatch: clientPatch,
   SecretRequest: secretBody,
+  GeneratedSecretRequest: KINDS[0],
+  ChosenSecretRequest: KINDS[1],
+  VerifiersRequest: KINDS[2],
   SecretRotation: rotationBody,
+  GeneratedSecretRotation: ROTATION_KINDS[0],
+  ChosenSecretRotation: ROTATION_KINDS[1],
+  VerifiersRotation: ROTATION_KINDS[2],
   NewSecret: newSecretView,
   Secret: secretView,
   SecretList: secretList,
   NewClientKey: newClientKey,
+  NewClientJwk: newClientKey.shape.jwk,
   ClientKey: clientKeyView,
+  ClientJwk: clientKeyView.shape.jwk,
   ClientKeyList: clientKeyList,
   ApiKey: apiKeyView,
   NewApiKey: newApiKey,
@@ -46,6 +64,9 @@ export const COMPONENTS = {
   ApiKeyList: apiKeyList,
   SignatureKey: signatureKeyView,
   NewSignatureKey: newSignatureKey,
+  NewHmacKey: newHmacKey,
+  NewEd25519Key: newEd25519Key,
+  Ed25519Jwk: ed25519Jwk,
   CreatedSignatureKey: newSignatureKeyView,
   SignatureKeyRotation: signatureKeyRotation,
   SignatureKeyList: signatureKeyList,

@@ -96,6 +96,7 @@ function operationOf(route: Route, schemaOf: SchemaOf): Json {
           status,
           {
             description: PROBLEMS[status],
+            ...headersOf(status),
             content: { [PROBLEM_MEDIA_TYPE]: { schema: { $ref: refOf("Problem") } } },
           },
         ]),
@@ -131,6 +132,14 @@ function answerOf(route: Route, schemaOf: SchemaOf): Json {
     ...(etag === true && { headers: { ETag: { schema: { type: "string" } } } }),
     content: { [JSON_MEDIA_TYPE]: { schema: schemaOf(answer) } },
   };
+}
+
+/** RFC 9110 §11.6.1 and §10.2.3. */
+function headersOf(status: number): Json {
+  const name = { 401: "WWW-Authenticate", 403: "WWW-Authenticate", 503: "Retry-After" }[status];
+  if (name === undefined) return {};
+  const schema = name === "Retry-After" ? { type: "integer", minimum: 0 } : { type: "string" };
+  return { headers: { [name]: { schema } } };
 }
 
 function problemsOf({ body, ifMatch, problems = [] }: Route): number[] {

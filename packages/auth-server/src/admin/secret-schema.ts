@@ -13,14 +13,17 @@ const days = z.int().min(1).max(MAX_SECRET_DAYS).optional();
 const kid = z.string().regex(/^[a-z0-9]{8}$/);
 const salt = z.string().regex(/^[0-9a-f]{32}$/);
 
-const KINDS = [
+export const KINDS = [
   z.strictObject({ kind: z.literal("generated"), days }),
   z.strictObject({ kind: z.literal("chosen"), secret: z.string().max(512), days }),
   z.strictObject({
     kind: z.literal("verifiers"),
     kid,
     salt,
-    first_day: z.string().regex(/^\d{4}-\d{2}-\d{2}$/),
+    first_day: z
+      .string()
+      .regex(/^\d{4}-\d{2}-\d{2}$/)
+      .meta({ format: "date" }),
     verifiers: z
       .array(z.string().regex(/^[0-9a-f]{64}$/))
       .min(1)
@@ -39,12 +42,14 @@ const overlap = {
     .optional(),
 };
 
-/** The next secret, and how long the one before still lives beside it. */
-export const rotationBody = z.discriminatedUnion("kind", [
+export const ROTATION_KINDS = [
   KINDS[0].extend(overlap),
   KINDS[1].extend(overlap),
   KINDS[2].extend(overlap),
-]);
+] as const;
+
+/** The next secret, and how long the one before still lives beside it. */
+export const rotationBody = z.discriminatedUnion("kind", ROTATION_KINDS);
 
 export const newSecretView = z.strictObject({
   client_id: z.string(),

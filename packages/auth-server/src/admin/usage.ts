@@ -10,7 +10,8 @@ import { DEFAULT_PAGE, pageOf, pageQuery } from "./schema-parts.ts";
 const day = z
   .string()
   .regex(/^(?!0000)\d{4}-\d{2}-\d{2}$/)
-  .refine((text) => parseDay(text) !== undefined);
+  .refine((text) => parseDay(text) !== undefined)
+  .meta({ format: "date" });
 
 export const usageView = z.strictObject({
   day,

@@ -164,6 +164,19 @@ test("a clock that was set back makes everything old", async () => {
   expect(await kidsOf()).toEqual(["two"]);
 });
 
+test("a published key that protects nothing is passed over, and the log says why", async () => {
+  const x = Buffer.alloc(32).toString("base64url");
+  server.publish({ kty: "OKP", crv: "Ed25519", x, kid: "weak" }, one.publicJwk);
+  expect(await kidsOf()).toEqual(["one"]);
+  expect(lines).toMatchObject([
+    {
+      event: "client_jwks_key_passed_over",
+      uri: server.uri,
+      reasons: ["The Ed25519 key is a point of small order."],
+    },
+  ]);
+});
+
 test("of a set the first 20 keys count", async () => {
   const many = Array.from({ length: 25 }, (_, i) => ({ ...one.publicJwk, kid: `key-${i}` }));
   server.publish(...many);

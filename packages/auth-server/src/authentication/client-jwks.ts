@@ -27,6 +27,8 @@ const COOLDOWN_SECONDS = 30;
 const OUTAGE_SECONDS = 86_400;
 /** A check of an assertion without a kid tries every key. */
 const MAX_KEYS = 20;
+/** Judging a key takes up to 2 ms; what stands behind these is not looked at. */
+const MAX_MEMBERS = 50;
 
 interface KeySet {
   keys: readonly ClientKey[];
@@ -70,8 +72,14 @@ export function createClientJwks({
     set.fetching ??= (async () => {
       set.triedAt = clock();
       try {
-        set.keys = usableKeys(await fetchKeySet(uri)).slice(0, MAX_KEYS);
+        const faults = new Set<string>();
+        const members = (await fetchKeySet(uri)).slice(0, MAX_MEMBERS);
+        set.keys = usableKeys(members, (fault) => faults.add(fault)).slice(0, MAX_KEYS);
         set.fetchedAt = set.triedAt;
+        if (faults.size > 0) {
+          const event = "client_jwks_key_passed_over";
+          log.warn({ event, uri, reasons: [...faults] }, "a client publishes a key of no use");
+        }
       } catch (error) {
         log.warn({ event: "client_jwks_unread", uri, err: error }, "cannot fetch a client's keys");
       } finally {

@@ -158,6 +158,27 @@ describe("refused", () => {
   });
 });
 
+test("a key that protects nothing, with the reason", async () => {
+  const good = (await publicJwk("RS256")) as { n: string };
+  const modulus = Buffer.from(good.n, "base64url");
+  modulus.writeUInt8(modulus.readUInt8(255) & 0xfe, 255);
+  const weak: [jwk: object, fault: string][] = [
+    [{ ...good, n: modulus.toString("base64url") }, "The RSA modulus has a small factor."],
+    [{ ...good, e: "Aw" }, "An RSA key has 2048 to 4096 bits and the exponent 65537."],
+    [
+      { kty: "OKP", crv: "Ed25519", x: Buffer.alloc(32).toString("base64url") },
+      "The Ed25519 key is a point of small order.",
+    ],
+  ];
+  for (const [jwk, fault] of weak) expect(faultOf(jwk)).toBe(fault);
+  const passedOver: string[] = [];
+  const set = [...weak.map(([jwk]) => jwk), { ...good, kid: "good" }];
+  expect(usableKeys(set, (fault) => passedOver.push(fault)).map(({ kid }) => kid)).toEqual([
+    "good",
+  ]);
+  expect(passedOver).toEqual(weak.map(([, fault]) => fault));
+});
+
 test("of a published set what is no usable key is passed over, and a kid's second", async () => {
   const [a, b] = [await publicJwk("ES256"), await publicJwk("Ed25519")];
   const set = [null, rsa(1024), { ...a, kid: "a" }, { kty: "oct", k: "AA" }, { ...b, kid: "a" }, b];

@@ -4,7 +4,9 @@
  */
 import { createHash, createPublicKey, type JsonWebKey, type KeyObject } from "node:crypto";
 import type { JWK } from "jose";
+import { LRUCache } from "lru-cache";
 import type { AssertionAlgorithm } from "@daykey/common/protocol";
+import { weakness } from "@daykey/common/weak-keys";
 import { ProblemError } from "@daykey/service/http/problem-error";
 
 /** What assertions are checked with. */
@@ -22,9 +24,6 @@ export interface PublicClientKey extends ClientKey {
 /** Printable and without spaces: it stands in tokens, logs and `<client id> <kid>`. */
 const KID = /^[\x21-\x7e]{1,128}$/;
 
-/** RFC 7518 §3.3 and §3.5 set the least; a larger key makes every check dear. */
-const RSA_BITS = { min: 2048, max: 4096 };
-const RSA_EXPONENT = "AQAB";
 /** 32 bytes. */
 const COORDINATE_LENGTH = 43;
 
@@ -58,11 +57,18 @@ export function registrableKey(jwk: unknown): PublicClientKey {
   });
 }
 
-/** The usable keys of a published set; whatever else stands there is passed over, and a kid's second. */
-export function usableKeys(jwks: readonly unknown[]): ClientKey[] {
+/**
+ * The usable keys of a published set; whatever else stands there is passed over, and a kid's second.
+ * @param passOver is told why a key is not usable, a weak one too
+ */
+export function usableKeys(
+  jwks: readonly unknown[],
+  passOver?: (fault: string) => void,
+): ClientKey[] {
   const byKid = new Map<string, ClientKey>();
   for (const jwk of jwks) {
     const read = readPublicKey(jwk);
+    if (typeof read === "string") passOver?.(read);
     if (typeof read === "string" || byKid.has(read.kid)) continue;
     const { kid, algorithm, key } = read;
     byKid.set(kid, { kid, algorithm, key });
@@ -90,14 +96,8 @@ function readPublicKey(value: unknown): PublicClientKey | string {
   for (const member of kind.material) material[member] = jwk[member];
   const key = importKey(material);
   if (!key) return "The key's numbers are not written as RFC 7518 §6 wants, or are no key.";
-  const { modulusLength: bits = RSA_BITS.min } = key.asymmetricKeyDetails ?? {};
-  if (
-    bits < RSA_BITS.min ||
-    bits > RSA_BITS.max ||
-    (material["e"] ?? RSA_EXPONENT) !== RSA_EXPONENT
-  ) {
-    return `An RSA key has ${RSA_BITS.min} to ${RSA_BITS.max} bits and the exponent 65537.`;
-  }
+  const weak = judgedOnce(material);
+  if (weak !== undefined) return weak;
 
   const kid = jwk["kid"] ?? thumbprint(material);
   if (typeof kid !== "string" || !KID.test(kid)) {
@@ -105,6 +105,16 @@ function readPublicKey(value: unknown): PublicClientKey | string {
   }
   const publicJwk = { ...(material as JWK), kid, alg: algorithm, use: "sig" };
   return { kid, algorithm, key, publicJwk };
+}
+
+/** A millisecond or two for an RSA key, and a client's keys are read with it again and again. */
+const judged = new LRUCache<string, { fault: string | undefined }>({ max: 2000 });
+
+function judgedOnce(material: Readonly<Record<string, unknown>>): string | undefined {
+  const name = thumbprint(material);
+  const known = judged.get(name) ?? { fault: weakness(material) };
+  judged.set(name, known);
+  return known.fault;
 }
 
 function kindOf({ kty, crv }: JsonWebKey): KeyKind | undefined {

@@ -36,10 +36,29 @@ export function createSchemas(components: Readonly<Record<string, z.ZodType>>): 
     schemas: Object.fromEntries(
       Object.entries(schemas).map(([name, { $schema: _dialect, $id: _id, ...schema }]) => [
         name,
-        schema,
+        { ...schema, ...discriminatorOf(components[name], names) },
       ]),
     ),
   };
+}
+
+/** Which of its named alternatives a body is, so that a generated client has a type for each. */
+function discriminatorOf(
+  schema: z.ZodType | undefined,
+  names: ReadonlyMap<z.core.$ZodType, string>,
+): Json {
+  if (!(schema instanceof z.ZodDiscriminatedUnion)) return {};
+  const { discriminator: propertyName } = schema.def;
+  const mapping = (schema.options as z.ZodObject[]).map((option) => {
+    const literal: unknown = option.shape[propertyName];
+    const name = names.get(option);
+    return literal instanceof z.ZodLiteral && name !== undefined
+      ? [String(literal.value), refOf(name)]
+      : undefined;
+  });
+  const known = mapping.filter((pair) => pair !== undefined);
+  if (known.length < mapping.length) return {};
+  return { discriminator: { propertyName, mapping: Object.fromEntries(known) as Json } };
 }
 
 /** As JSON Schema 2020-12, which OpenAPI 3.1 speaks; what is read from a query as what it means. */
