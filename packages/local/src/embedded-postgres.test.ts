@@ -32,9 +32,7 @@ afterEach(async () => {
   for (const place of places) await rm(place, { recursive: true, force: true, maxRetries: 5 });
 });
 
-async function start(
-  options: { directory?: string; passwordFile?: string; log?: (line: string) => void } = {},
-) {
+async function start(options: { directory?: string; log?: (line: string) => void } = {}) {
   const cluster = await startEmbeddedPostgres({ directory, fsync: false, ...options });
   places.add(cluster.directory);
   return cluster;
@@ -323,43 +321,3 @@ test.runIf(IS_ROOT)(
     );
   },
 );
-
-describe.runIf(IS_ROOT)("started by root with a file for passwords", () => {
-  /** Connects as the user that PostgreSQL runs as, who may enter the folder of the socket. */
-  async function reasonWithout(cluster: EmbeddedPostgres, role: string): Promise<unknown> {
-    const url = new URL(cluster.url("postgres", role));
-    url.password = "";
-    const client = new pg.Client({ connectionString: url.href });
-    try {
-      await client.connect();
-      return "let in";
-    } catch (error) {
-      return (error as Error).message;
-    } finally {
-      await client.end();
-    }
-  }
-
-  test("every role is asked for a password, which stands in that file alone", async () => {
-    const passwordFile = join(await mkdtemp(join(tmpdir(), "daykey-password-")), "password");
-    const cluster = await start({ passwordFile });
-    await prepareDatabase({ cluster, name: "daykey", passwordOf: cluster.passwordOf });
-    for (const role of ["postgres", "daykey_owner", "daykey_app", "daykey_resource"]) {
-      expect(await query(cluster, "select current_user", role)).toEqual([role]);
-      expect(await reasonWithout(cluster, role)).toMatch(/password/);
-    }
-    expect((await stat(passwordFile)).mode & 0o777).toBe(0o600);
-    expect((await stat(passwordFile)).uid).toBe(0);
-  });
-
-  test("a cluster that was made without asks for them from its next start on", async () => {
-    const passwordFile = join(await mkdtemp(join(tmpdir(), "daykey-password-")), "password");
-    const before = await start();
-    await query(before, "create table kept as select 7 as n");
-    expect(await reasonWithout(before, "postgres")).toBe("let in");
-    await before.stop();
-    const after = await start({ passwordFile });
-    expect(await reasonWithout(after, "postgres")).toMatch(/password/);
-    expect(await query(after, "select n from kept")).toEqual([7]);
-  });
-});
