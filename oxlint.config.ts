@@ -41,6 +41,7 @@ const USES: readonly (readonly [files: string, grant: Grant])[] = [
   ["packages/*-server/src/**", SERVER],
   ["packages/resource-server/src/**", RESOURCE_SERVER],
   ["packages/auth-server/src/server.ts", { ...SERVER, sql: true, koa: true }],
+  ["packages/auth-server/src/recover.ts", { ...SERVER, sql: true }],
   ["packages/resource-server/src/server.ts", { ...RESOURCE_SERVER, sql: true, koa: true }],
   ["packages/auth-server/{src/migrate.ts,src/*-store.ts,migrations/**}", { ...SERVER, sql: true }],
   ...feature("auth-server/src/*", []),

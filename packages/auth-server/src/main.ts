@@ -1,14 +1,18 @@
 /** The auth-server's entry. */
 import { runCommandLine } from "@daykey/service/process/command-line";
 import { runServer, type Surroundings } from "@daykey/service/process/run-server";
+import { createLog } from "@daykey/service/observe/log";
 import { describeConfig, readConfig, readMigrateConfig } from "./config.ts";
 import { migrateAuthServer } from "./migrate.ts";
+import { recoverFromSettings } from "./recover.ts";
 import { createAuthServer } from "./server.ts";
 
-const USAGE = `Usage: node packages/auth-server/src/main.ts [serve | migrate]
+const USAGE = `Usage: node packages/auth-server/src/main.ts [serve | migrate | recover-admin]
 
-  serve     issue tokens (the default)
-  migrate   bring the database's schema up to date, then end
+  serve           issue tokens (the default)
+  migrate         bring the database's schema up to date, then end
+  recover-admin   make another admin, write its credential to ADMIN_CREDENTIAL_FILE, then end; servers
+                  may run meanwhile
 
 Settings come from the environment; NAME[_FILE] may also name a file that holds the value.
 
@@ -30,4 +34,18 @@ async function migrate(): Promise<void> {
   );
 }
 
-await runCommandLine({ argv: process.argv.slice(2), commands: { serve, migrate }, usage: USAGE });
+async function recoverAdmin(): Promise<void> {
+  const config = readConfig(process.env);
+  const clock = (): number => Date.now() / 1000;
+  const log = createLog({ name: "auth-server", level: "silent" });
+  const clientId = await recoverFromSettings(config, { clock, log });
+  process.stdout.write(
+    `Made the admin ${clientId}; its credential is in ${config.adminCredentialFile}.\n`,
+  );
+}
+
+await runCommandLine({
+  argv: process.argv.slice(2),
+  commands: { serve, migrate, "recover-admin": recoverAdmin },
+  usage: USAGE,
+});

@@ -20,7 +20,7 @@ import type { Home } from "./home.ts";
 
 const SCOPES = ["time:read", "primes:check"];
 const DAY = 86_400;
-const LIMITS = { accessTokenMaxSeconds: 3600, refreshAbsoluteMaxSeconds: 30 * DAY };
+export const LIMITS = { accessTokenMaxSeconds: 3600, refreshAbsoluteMaxSeconds: 30 * DAY };
 
 /** What `npm start` has. Returns the demo client's credential file. */
 export async function ensureFirstClients({

@@ -2,15 +2,18 @@
  * `npm start`: the embedded PostgreSQL, both servers as their real processes, the first clients, the
  * main job once; then it stays up. `npm start -- --once` ends after the main job.
  */
+import { readFile, rename } from "node:fs/promises";
 import { relative } from "node:path";
 import { migrateAuthServer } from "@daykey/auth-server/migrate";
 import { migrateResourceServer } from "@daykey/guard/migrate";
+import { recoverFromSettings } from "@daykey/auth-server/recover";
+import { createLog } from "@daykey/service/observe/log";
 import { ConfigError } from "@daykey/service/process/config";
 import { OWN_MESSAGE } from "@daykey/service/observe/own-message";
 import { describeConfig, type LocalConfig, readConfig } from "./config.ts";
 import { EmbeddedPostgresError } from "./embedded-postgres-error.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "./embedded-postgres.ts";
-import { ensureFirstClients } from "./first-clients.ts";
+import { ensureFirstClients, LIMITS } from "./first-clients.ts";
 import { type Home, openHome } from "./home.ts";
 import { lockHome } from "./home-lock.ts";
 import { LocalError } from "./local-error.ts";
@@ -19,9 +22,10 @@ import { requirePorts } from "./ports.ts";
 import { prepareDatabase } from "./prepare-database.ts";
 import { startServerProcess } from "./server-process.ts";
 
-const USAGE = `Usage: npm start [-- --once]
+const USAGE = `Usage: npm start [-- --once] [-- --recover-admin]
 
-  --once   do the main job once, then stop everything and end
+  --once            do the main job once, then stop everything and end
+  --recover-admin   make another admin; the old credential is kept beside the new one, as .old
 
 Settings, from the environment:
 
@@ -75,6 +79,8 @@ async function start(config: LocalConfig): Promise<Home> {
   await migrateResourceServer({ connectionString });
   const databaseUrl = cluster.url(DATABASE, "daykey_app");
   print("  PostgreSQL       on a Unix socket");
+
+  if (args.includes("--recover-admin")) await recoverAdmin(home, issuer, databaseUrl);
 
   const host = "127.0.0.1";
   await startServer("auth-server", home, ports.AUTH_PRIVATE_PORT, {
@@ -142,6 +148,32 @@ async function openDatabase(home: Home, log: (line: string) => void) {
   }
 }
 
+/** The credential it replaces is moved away first, and back if no admin can be made. */
+async function recoverAdmin(home: Home, issuer: string, databaseUrl: string): Promise<void> {
+  const old = `${home.adminFile}.old`;
+  await rename(home.adminFile, old).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  });
+  const masterKey = (await readFile(home.masterKeyFile, "utf8")).trim();
+  try {
+    const clientId = await recoverFromSettings(
+      {
+        issuer,
+        databaseUrl,
+        masterKey,
+        masterKeyPrevious: undefined,
+        adminCredentialFile: home.adminFile,
+        ...LIMITS,
+      },
+      { clock, log: createLog({ name: "local", level: "silent" }) },
+    );
+    print(`  made the admin ${clientId}, in ${relative(process.cwd(), home.adminFile)}`);
+  } catch (error) {
+    await rename(old, home.adminFile).catch(() => {});
+    throw error;
+  }
+}
+
 async function startServer(
   name: "auth-server" | "resource-server",
   home: Home,
@@ -200,7 +232,7 @@ if (args.includes("--help")) {
   print(USAGE);
   process.exit(0);
 }
-if (args.some((arg) => arg !== "--once")) {
+if (args.some((arg) => arg !== "--once" && arg !== "--recover-admin")) {
   process.stderr.write(USAGE);
   process.exit(2);
 }

@@ -41,7 +41,7 @@ export type AuditFact =
 export type AuditFacts = { readonly [name: string]: AuditFact } | null;
 
 export interface AuditEvent {
-  /** The client whose token was presented. */
+  /** The client whose token was presented; `(recovery)` where `recover-admin` did it. */
   actor: string;
   action: AuditAction;
   /** A client id, `<client id> <kid>`, `<client id> <id of an access key>`, a resource's URI, the kid of a signing key, a grant's id, or `database`. */

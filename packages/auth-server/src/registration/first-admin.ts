@@ -6,6 +6,17 @@ import type { ClientsStore } from "../clients/clients-store.ts";
 import { registerIntoFile } from "./credential-file.ts";
 import type { ClientRegistrar } from "./register.ts";
 
+export function firstAdminRegistration(issuer: string): ClientRegistration {
+  return {
+    clientId: "admin",
+    name: "first admin",
+    authMethods: ["client_secret_hash_once", "client_secret_hash_day"],
+    grantTypes: ["client_credentials"],
+    scopes: [ADMIN_SCOPE],
+    resources: [issuer],
+  };
+}
+
 /**
  * Does nothing when any enabled client may administrate, one made by another instance meanwhile too.
  * Where `admin` was disabled or deleted its id is not used again: that is logged, and no reason not to
@@ -25,14 +36,7 @@ export async function ensureFirstAdmin({
   log: Log;
 }): Promise<void> {
   if (await clients.anyWithScope(ADMIN_SCOPE)) return;
-  const registration: ClientRegistration = {
-    clientId: "admin",
-    name: "first admin",
-    authMethods: ["client_secret_hash_once", "client_secret_hash_day"],
-    grantTypes: ["client_credentials"],
-    scopes: [ADMIN_SCOPE],
-    resources: [issuer],
-  };
+  const registration = firstAdminRegistration(issuer);
   try {
     await registerIntoFile({ path, registrar, issuer, registration });
   } catch (error) {
@@ -40,7 +44,7 @@ export async function ensureFirstAdmin({
     if (await clients.anyWithScope(ADMIN_SCOPE)) return;
     log.warn(
       { event: "no_admin" },
-      "no enabled client may administrate, and the id admin is taken",
+      "no enabled client may administrate, and the id admin is taken; recover-admin makes another",
     );
     return;
   }

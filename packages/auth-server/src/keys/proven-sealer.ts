@@ -1,0 +1,37 @@
+/** Proof that a master key is this database's, for a program that does not serve. */
+import { randomBytes } from "node:crypto";
+import { OWN_MESSAGE } from "@daykey/service/observe/own-message";
+import type { KeysStore } from "./keys-store.ts";
+import { openMasterKey } from "./master-key.ts";
+import { createSealer, type Sealer } from "./sealing.ts";
+
+/** The message is one sentence for the operator. */
+class NoKeys extends Error {
+  readonly [OWN_MESSAGE] = true;
+  override readonly name = "NoKeys";
+}
+
+/**
+ * The sealer of the master key, if that is the one which sealed this database's keys.
+ * @throws {CannotUnseal} with another master key, {NoKeys} on a database without keys
+ */
+export async function provenSealer(
+  store: KeysStore,
+  { masterKey, masterKeyPrevious }: { masterKey: string; masterKeyPrevious: string | undefined },
+): Promise<Sealer> {
+  const keys = await store.all();
+  const [first] = keys;
+  if (!first) {
+    throw new NoKeys(
+      "This database was never served: start the auth-server with ADMIN_CREDENTIAL_FILE instead",
+    );
+  }
+  const salt = await store.passphraseSalt(randomBytes(16));
+  const sealer = createSealer(
+    await openMasterKey(masterKey, salt),
+    masterKeyPrevious === undefined ? undefined : await openMasterKey(masterKeyPrevious, salt),
+  );
+  const key = keys.find(({ sealed }) => sealer.knows(sealed)) ?? first;
+  sealer.open(key.sealed, { table: "keys", row: key.kid });
+  return sealer;
+}
