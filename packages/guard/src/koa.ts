@@ -49,8 +49,8 @@ export function createRequireScope({
 
       // 1. Exactly one credential.
       const presented = readCredential(ctx.req.headers, ctx.querystring, accepted);
-      if (presented.kind === "none") throw refusals.noCredential();
-      if (presented.kind === "malformed") throw refusals.malformed(presented.detail);
+      if (presented.kind === "none") throw refusals.noCredential(scope);
+      if (presented.kind === "malformed") throw refusals.malformed(presented.detail, scope);
       const { kind, text } = presented;
       logFields["via"] = kind;
 
@@ -59,13 +59,13 @@ export function createRequireScope({
       if (!authenticate) throw new TypeError("readCredential: a kind that is not accepted");
       const access = await authenticate(text, ctx.req).catch((error: unknown) => {
         if (error instanceof InvalidCredential && error.holder) note(error.holder);
-        throw refusals.because(error, kind);
+        throw refusals.because(error, kind, scope);
       });
       note(access);
 
       // 3. What it may.
       if (!access.scope.includes(scope)) throw refusals.insufficientScope(scope, kind);
-      if (only && !only.includes(access.clientId)) throw refusals.otherClient(kind);
+      if (only && !only.includes(access.clientId)) throw refusals.otherClient(kind, scope);
 
       // 4. Whether its quotas have room.
       const { headers, wouldRefuse } = await charge(access, scope, quota);

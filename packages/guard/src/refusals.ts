@@ -10,14 +10,15 @@ import { KeysUnavailable } from "./tokens/jwks.ts";
 import { NoncesUnavailable } from "./keys/nonce-store.ts";
 import { RevocationsUnknown } from "./revocation/stale-policy.ts";
 
+/** Each is told the scope that the route needs, so that its challenge can name it (RFC 6750 §3). */
 export interface Refusals {
-  noCredential(): ProblemError;
-  malformed(detail: string): ProblemError;
+  noCredential(scope: string): ProblemError;
+  malformed(detail: string, scope: string): ProblemError;
   /** An error of an authenticator as a problem; any other as it is. */
-  because(error: unknown, kind: CredentialKind): unknown;
+  because(error: unknown, kind: CredentialKind, scope: string): unknown;
   insufficientScope(scope: string, kind: CredentialKind): ProblemError;
   /** The route is for other clients. */
-  otherClient(kind: CredentialKind): ProblemError;
+  otherClient(kind: CredentialKind, scope: string): ProblemError;
 }
 
 const TOKEN = { code: "invalid-token", title: "The access token is not valid here" };
@@ -42,29 +43,29 @@ export function createRefusals(resource: string): Refusals {
     return { "WWW-Authenticate": `Bearer ${list.join(", ")}` };
   };
   /** To whom brought another credential, an access token is still offered. */
-  const challengeFor = (kind: CredentialKind, parameters: Record<string, string>) =>
-    challenge(kind === "access_token" ? parameters : {});
+  const challengeFor = (kind: CredentialKind, parameters: { scope: string; error?: string }) =>
+    challenge(kind === "access_token" ? parameters : { scope: parameters.scope });
 
   return {
-    noCredential: () =>
+    noCredential: (scope) =>
       new ProblemError({
         status: 401,
         title: "A credential is required",
         reason: "no_credential",
-        headers: challenge(),
+        headers: challenge({ scope }),
       }),
-    malformed: (detail) =>
+    malformed: (detail, scope) =>
       new ProblemError({
         status: 400,
         code: "invalid-request",
         title: "The request is malformed",
         detail,
         reason: "malformed_credential",
-        headers: challenge({ error: "invalid_request" }),
+        headers: challenge({ error: "invalid_request", scope }),
       }),
-    because(error, kind) {
+    because(error, kind, scope) {
       if (error instanceof InvalidCredential) {
-        const headers = challengeFor(kind, { error: "invalid_token" });
+        const headers = challengeFor(kind, { error: "invalid_token", scope });
         const detail = error.hint === undefined ? {} : { detail: error.hint };
         const { reason } = error;
         return new ProblemError({ status: 401, ...INVALID[kind], ...detail, reason, headers });
@@ -92,13 +93,13 @@ export function createRefusals(resource: string): Refusals {
         reason: "insufficient_scope",
         headers: challengeFor(kind, { error: "insufficient_scope", scope }),
       }),
-    otherClient: (kind) =>
+    otherClient: (kind, scope) =>
       new ProblemError({
         status: 403,
         code: "other-client",
         title: "This is for other clients",
         reason: "other_client",
-        headers: challengeFor(kind, {}),
+        headers: challengeFor(kind, { scope }),
       }),
   };
 }

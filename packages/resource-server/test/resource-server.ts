@@ -227,9 +227,16 @@ export function parseAnswer(raw: string): Answer {
   return { ...answerOf(rest.join("\r\n\r\n")), status, headers: Object.fromEntries(headers) };
 }
 
-/** What a refusal tells its caller: status, challenge and the whole body. */
+/**
+ * What a refusal tells its caller: status, challenge and the whole body. The scope in the challenge,
+ * which is the route's, stays in only where it is what is missing.
+ */
 export function refusalOf({ status, headers, body }: Answer): Refusal {
-  return { status, challenge: headers["www-authenticate"], body };
+  const withoutScope = headers["www-authenticate"]?.replace(
+    /(?<!error="insufficient_scope", )scope="(?:time:read|primes:check)", /,
+    "",
+  );
+  return { status, challenge: withoutScope, body };
 }
 
 export interface Refusal {

@@ -226,3 +226,25 @@ test("H8: refusals hold no stack, path or version", async () => {
     expect(JSON.parse(text)).toHaveProperty("status", status);
   }
 });
+
+test("every challenge names the scope that its route needs (RFC 6750 §3)", async () => {
+  const server = await startResourceServer();
+  try {
+    const scopes = { "GET /time": "time:read", "GET /primes/97": "primes:check" };
+    for (const [target, scope] of Object.entries(scopes)) {
+      const refused = [
+        await server.request(target),
+        await server.request(target, { token: "a.b.c" }),
+        await server.request(target, { headers: { Authorization: "Bearer" } }),
+        await server.request(target, { headers: { "X-Api-Key": "dkk_none" } }),
+        await server.request(target, { token: server.token({ claims: { scope: "other" } }) }),
+      ];
+      expect(refused.map(({ status }) => status)).toEqual([401, 401, 400, 401, 403]);
+      for (const { headers } of refused) {
+        expect(headers["www-authenticate"]).toContain(`scope="${scope}", resource_metadata="`);
+      }
+    }
+  } finally {
+    await server.stop();
+  }
+});

@@ -79,3 +79,24 @@ test.each([
 ])("%j is no zone", (zone) => {
   expect(zoneFormatter(zone)).toBeUndefined();
 });
+
+test("ICU's own short names are no zones: of three letters those of IANA alone are", () => {
+  const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ".split("");
+  const taken = letters
+    .flatMap((a) => letters.flatMap((b) => letters.map((c) => a + b + c)))
+    .filter((name) => zoneFormatter(name) !== undefined);
+  const expected = "CET EET EST GMT HST MET MST PRC ROC ROK UCT UTC WET";
+  expect(taken.join(" ")).toBe(expected);
+}, 120_000);
+
+test.each([
+  "bst",
+  "Ist",
+  "cSt",
+  "SystemV/AST4",
+  "systemv/pst8pdt",
+  "US/Pacific-New",
+  "Canada/East-Saskatchewan",
+])("%s is no name of the IANA database", (name) => {
+  expect(zoneFormatter(name)).toBeUndefined();
+});

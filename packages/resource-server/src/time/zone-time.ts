@@ -3,6 +3,18 @@ import { LRUCache } from "lru-cache";
 
 const ZONE_NAME = /^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/;
 
+/**
+ * Names that ICU takes and the IANA database has not, in lower case: short ones of Java and of System V,
+ * of which `BST` would be Bangladesh and `AST` Alaska, and two that IANA gave up.
+ */
+const NOT_OF_IANA = new Set(
+  (
+    "act aet agt art ast bet bst cat cnt cst ctt eat ect iet ist jst mit net nst plt pnt prt pst sst vst " +
+    "us/pacific-new canada/east-saskatchewan"
+  ).split(" "),
+);
+const SYSTEM_V = "systemv/";
+
 /** Formats an instant (whole epoch milliseconds, years 1000 to 9999) as the zone's clocks show it. */
 export type ZoneFormatter = (epochMilliseconds: number) => string;
 
@@ -19,6 +31,7 @@ const formatters = new LRUCache<string, ZoneFormatter>({ max: 500 });
 export function zoneFormatter(zone: string): ZoneFormatter | undefined {
   if (!ZONE_NAME.test(zone)) return undefined;
   const key = zone.toLowerCase();
+  if (NOT_OF_IANA.has(key) || key.startsWith(SYSTEM_V)) return undefined;
   const known = formatters.get(key);
   if (known) return known;
   const made = createFormatter(zone);
