@@ -50,7 +50,13 @@ const USES: readonly (readonly [files: string, grant: Grant])[] = [
   ...feature("auth-server/src/registration", ["authentication", "clients", "resources"]),
   ...feature("auth-server/src/metadata", ["keys", "resources"]),
   ...feature("auth-server/src/token", ["authentication", "clients", "grants", "keys", "resources"]),
-  ...feature("auth-server/src/issuer-access", ["clients", "keys", "revocation", "token"]),
+  ...feature("auth-server/src/issuer-access", [
+    "clients",
+    "keys",
+    "resources",
+    "revocation",
+    "token",
+  ]),
   ...feature("auth-server/src/revocation", [
     "authentication",
     "clients",
@@ -93,7 +99,8 @@ function feature(
   features?: readonly string[],
   uses: Grant = SERVER,
 ): [string, Grant][] {
-  const grant = features === undefined ? uses : { ...uses, features };
+  // Any feature may say that something changed, or wait until it is known here.
+  const grant = features === undefined ? uses : { ...uses, features: ["changes", ...features] };
   return [
     [`packages/${folder}/**`, grant],
     [`packages/${folder}/*-store.ts`, { ...grant, sql: true }],

@@ -4,6 +4,7 @@ import { PATHS } from "@daykey/common/protocol";
 import { createCors } from "@daykey/service/http/cors";
 import { createRootPage } from "@daykey/service/http/root-page";
 import type { Log } from "@daykey/service/observe/log";
+import type { ChangeWatcher } from "./changes/watcher.ts";
 import type { AccessKeysStore } from "./access-keys/access-keys-store.ts";
 import { createSignatureKeyEndpoint } from "./access-keys/endpoint.ts";
 import { createPresentedKeys } from "./access-keys/present.ts";
@@ -19,7 +20,7 @@ import type { BearerAuthorizer } from "./issuer-access/bearer.ts";
 import { createRevocationEndpoint } from "./revocation/endpoint.ts";
 import { createFeedEndpoint } from "./revocation/feed-endpoint.ts";
 import type { LiveSet } from "./revocation/live-set.ts";
-import type { IsAlive } from "./issuer-access/liveness.ts";
+import type { ReadRights } from "./issuer-access/liveness.ts";
 import type { RevocationsStore } from "./revocation/revocations-store.ts";
 import type { AccessTokenReader } from "./issuer-access/access-token-reader.ts";
 import type { ReadAuthenticated } from "./authentication/client-endpoint.ts";
@@ -44,7 +45,8 @@ export function createPublicEndpoints(
     clock: Clock;
     directory: ResourceDirectory;
     grants: GrantsStore;
-    isAlive: IsAlive;
+    readRights: ReadRights;
+    watcher: ChangeWatcher;
     keys: KeyRing;
     lastUsed: LastUsed;
     liveSet: LiveSet;
@@ -71,6 +73,7 @@ export function createPublicEndpoints(
         read: readRefreshToken,
         faultOf: refreshFault,
         directory,
+        watcher: parts.watcher,
         log,
       }),
     },

@@ -44,7 +44,7 @@ import { createResourceDirectory } from "./resources/resource-directory.ts";
 import { createResourcesStore } from "./resources/resources-store.ts";
 import { createBearerAuthorizer } from "./issuer-access/bearer.ts";
 import { createLiveSet } from "./revocation/live-set.ts";
-import { createLiveness } from "./issuer-access/liveness.ts";
+import { createReadRights } from "./issuer-access/liveness.ts";
 import { createRestoreStore } from "./revocation/restore-store.ts";
 import { createRevocationsStore } from "./revocation/revocations-store.ts";
 import { createAccessTokenReader } from "./issuer-access/access-token-reader.ts";
@@ -181,10 +181,10 @@ async function composeAuthServer(
     directory.isOwner,
   );
   const readAccessToken = createAccessTokenReader({ keys, issuer });
-  const isAlive = createLiveness({ cache, liveSet, clock });
-  const bearer = createBearerAuthorizer({ readAccessToken, isAlive, issuer });
+  const readRights = createReadRights({ cache, liveSet, directory, clock });
+  const bearer = createBearerAuthorizer({ readAccessToken, readRights, issuer });
 
-  const secrets = createSecretsStore(database, { newsSeconds });
+  const secrets = createSecretsStore(database, { issuer, newsSeconds });
   const endingSecrets = createEndingSecrets({ store: secrets, clock });
   const usage = createUsageStore(database, { issuer });
   const audit = createAuditStore(database, sealer);
@@ -197,7 +197,7 @@ async function composeAuthServer(
     ...stores,
     registrar,
     secrets,
-    clientKeys: createRegisteredKeysStore(database, { newsSeconds }),
+    clientKeys: createRegisteredKeysStore(database, { issuer, newsSeconds }),
     accessKeyRegistrar: createAccessKeyRegistrar({ ...stores, issuer, clock }),
     keys,
     grants,
@@ -205,6 +205,7 @@ async function composeAuthServer(
     restorations,
     usage,
     audit,
+    watcher,
   });
 
   const health = createHealth({ peers });
@@ -237,16 +238,17 @@ async function composeAuthServer(
             clock,
             directory,
             grants,
-            isAlive,
             keys,
             lastUsed,
             liveSet,
             log,
             readAccessToken,
             readAuthenticated,
+            readRights,
             revocations,
             stopping: health.stopping,
             usage,
+            watcher,
           }),
           health.router,
         ],

@@ -119,7 +119,7 @@ async function withKeysStore<T>(
   const { log } = createTestLog();
   const database = createDatabase({ connectionString: server.database.appUrl, max: 1, log });
   try {
-    return await work(createRegisteredKeysStore(database, { newsSeconds: 3900 }));
+    return await work(createRegisteredKeysStore(database, { issuer: ISSUER, newsSeconds: 3900 }));
   } finally {
     await database.close();
     await server.look();

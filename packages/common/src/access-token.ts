@@ -1,6 +1,7 @@
 /** The claims of an access token (RFC 9068 §2.2, docs/protocol.md §2) and their strict reader. */
+import { fromUtf8 } from "./bytes.ts";
+import { type JsonObject, readJsonObject } from "./json-numbers.ts";
 import { type Quota, readQuotas } from "./quota.ts";
-
 export interface AccessTokenClaims {
   iss: string;
   /** The client: `sub` equals `client_id` for the client-credentials grant (RFC 9068 §2.2). */
@@ -12,6 +13,8 @@ export interface AccessTokenClaims {
   iat: number;
   /** Epoch seconds, whole. */
   exp: number;
+  /** Epoch seconds, whole; this server sets none. */
+  nbf?: number;
   jti: string;
   /** Scope tokens with single spaces between. */
   scope: string;
@@ -37,8 +40,31 @@ export function readAccessTokenClaims(payload: unknown): AccessTokenClaims | und
   const claims = payload as Record<string, unknown>;
   for (const name of TEXT_CLAIMS) if (typeof claims[name] !== "string") return undefined;
   for (const name of NUMBER_CLAIMS) {
-    if (!Number.isSafeInteger(claims[name]) || (claims[name] as number) < 0) return undefined;
+    if (!isTime(claims[name])) return undefined;
   }
+  if ("nbf" in claims && !isTime(claims["nbf"])) return undefined;
   if ("quota" in claims && !readQuotas(claims["quota"])) return undefined;
   return claims as unknown as AccessTokenClaims;
+}
+
+/**
+ * The claims in a payload's bytes, or undefined: no UTF-8, no JSON, no object, a name that is there twice
+ * (RFC 7519 §4), or what `readAccessTokenClaims` does not take. Checks no more than that does.
+ */
+export function decodeAccessTokenClaims(payload: Uint8Array): AccessTokenClaims | undefined {
+  const members = readJwtObject(payload);
+  return members && readAccessTokenClaims(JSON.parse(fromUtf8(payload)));
+}
+
+/** The JSON object in a JOSE header or payload, none of its names there twice, or undefined (RFC 7515 §4). */
+export function readJwtObject(bytes: Uint8Array): JsonObject | undefined {
+  try {
+    return readJsonObject(fromUtf8(bytes));
+  } catch {
+    return undefined;
+  }
+}
+
+function isTime(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }

@@ -6,6 +6,7 @@
 import { type Quota, readQuotas } from "@daykey/common/quota";
 import type { SignatureAlgorithm } from "@daykey/common/signed-request";
 import type { Database, Queryable } from "@daykey/service/database/database";
+import { changeAlone } from "../changes/changes-store.ts";
 import { tellCredentialRevoked } from "../registration/credential-rows-store.ts";
 import { hasClient, type Transaction } from "../clients/clients-store.ts";
 import type { Sealer } from "../keys/sealing.ts";
@@ -177,7 +178,7 @@ export function createAccessKeysStore(
 
     async add(key, record) {
       const { terms, material, follows } = key;
-      return database.transaction(async (tx) => {
+      return changeAlone(database, async (tx) => {
         // The client's row is locked, so those who add at once count one after the other.
         if (!(await hasClient(tx, terms.clientId, "for update"))) return "unknown";
         const { rows: live } = await tx.query<{ count: number }>({
@@ -207,7 +208,7 @@ export function createAccessKeysStore(
     },
 
     async revoke(clientId, kind, id, record) {
-      return database.transaction(async (tx) => {
+      return changeAlone(database, async (tx) => {
         if (!(await hasClient(tx, clientId, "for update"))) return "unknown";
         const before = await find(tx, clientId, kind, id);
         if (!before) return "unknown";
@@ -267,7 +268,7 @@ export function createAccessKeysStore(
     async reseal() {
       let resealed = RESEALED_AT_ONCE;
       while (resealed === RESEALED_AT_ONCE) {
-        resealed = await database.transaction(async (tx) => {
+        resealed = await changeAlone(database, async (tx) => {
           const { rows } = await tx.query<{ id: string; sealed: Buffer }>({
             text: `select id, sealed from daykey.access_keys
                    where substring(sealed from 2 for 8) <> $1

@@ -10,6 +10,7 @@ import { ProblemError } from "@daykey/service/http/problem-error";
 import { type AppContext, type AppRouter, createRouter } from "@daykey/service/http/router";
 import type { AccessKeysStore } from "../access-keys/access-keys-store.ts";
 import type { AccessKeyRegistrar } from "../access-keys/register.ts";
+import type { ChangeWatcher } from "../changes/watcher.ts";
 import type { AuditStore } from "../audit/audit-store.ts";
 import { ADMIN_SCOPE } from "../clients/client.ts";
 import type { ClientRegistrar } from "../registration/register.ts";
@@ -61,6 +62,7 @@ export interface AdminDependencies {
   restorations: RestoreStore;
   usage: UsageStore;
   audit: AuditStore;
+  watcher: Pick<ChangeWatcher, "look">;
   issuer: string;
   /** How long a signing key is published before its first use. */
   keyOverlapSeconds: number;
@@ -68,7 +70,7 @@ export interface AdminDependencies {
 }
 
 export function createAdminRouter(dependencies: AdminDependencies): AppRouter {
-  const { bearer, audit, issuer } = dependencies;
+  const { bearer, audit, issuer, watcher } = dependencies;
   const recorder = createRecorder(audit);
   const registeredUri = async (uri: string): Promise<string> =>
     (await dependencies.resources.find(uri))?.uri ?? uri;
@@ -126,6 +128,8 @@ export function createAdminRouter(dependencies: AdminDependencies): AppRouter {
       ifMatch: ifMatchOf(ctx, route),
       body: await bodyOf(ctx, route),
     });
+    // What this server has answered it knows itself.
+    if (route.method !== "get") await watcher.look();
     ctx.status = route.status;
     if (answer.etag !== undefined) ctx.set("ETag", answer.etag);
     if (answer.location !== undefined) ctx.set("Location", `${PREFIX}${answer.location}`);

@@ -135,7 +135,7 @@ export function createClientKeyRoutes({
       tag,
       summary: "End a registered key at once, and every grant it opened",
       status: 204,
-      problems: [404],
+      problems: [404, 409],
       async handle({ actor, params: { client_id: clientId, kid } }) {
         const record = recorder({
           actor,

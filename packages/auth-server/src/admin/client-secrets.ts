@@ -85,7 +85,7 @@ export function createSecretRoutes({
       tag,
       summary: "End a secret at once, and every grant it opened",
       status: 204,
-      problems: [404],
+      problems: [404, 409],
       async handle({ actor, params: { client_id: clientId, kid } }) {
         const target = `${clientId} ${kid}`;
         const record = recorder({ actor, action: "secret.revoke", target });

@@ -23,7 +23,7 @@ import {
   registrationOf,
   viewOf,
 } from "./client-schema.ts";
-import { type IfMatch, preconditionFailed, requireMatch } from "./conditions.ts";
+import { type IfMatch, requireMatch } from "./conditions.ts";
 import type { Recorder } from "./recorder.ts";
 import { type Answer, route, type Route } from "./route.ts";
 import { DEFAULT_PAGE, flagParameter, pageOf, pageQuery, text } from "./schema-parts.ts";
@@ -92,25 +92,22 @@ export function createClientRoutes({
     clientId: string,
     { actor, ifMatch, body }: { actor: string; ifMatch: IfMatch | undefined; body: ClientPatch },
   ): Promise<Answer> {
-    const current = await registrations.read(clientId);
-    if (!current) throw unknownClient();
-    requireMatch(ifMatch, etagOf(current));
-    const view = viewOf(current);
-    const otherwise = changedState(view, body);
-    if (otherwise !== undefined) throw notYours(otherwise);
-    const wanted: ClientView = { ...view, ...definedOf(body) };
-    if (JSON.stringify(wanted) === JSON.stringify(view)) return answerOf(current);
-    const registration = await registrar.check(registrationOf(clientId, wanted));
-    if (JSON.stringify(registration) === JSON.stringify(registrationOf(clientId, view))) {
-      return answerOf(current);
-    }
+    const decide: Parameters<RegistrationsStore["change"]>[1] = async (current, tx) => {
+      requireMatch(ifMatch, etagOf(current));
+      const view = viewOf(current);
+      const otherwise = changedState(view, body);
+      if (otherwise !== undefined) throw notYours(otherwise);
+      const wanted: ClientView = { ...view, ...definedOf(body) };
+      if (JSON.stringify(wanted) === JSON.stringify(view)) return undefined;
+      const before = registrationOf(clientId, view);
+      const registration = await registrar.check(registrationOf(clientId, wanted), { before, tx });
+      return JSON.stringify(registration) === JSON.stringify(before) ? undefined : registration;
+    };
     const record = recordOf({ actor, action: "client.change", target: clientId });
-    const changed = await registrations.change(registration, current.version, record);
+    const changed = await registrations.change(clientId, decide, record);
     if (changed === "unknown") throw unknownClient();
-    if (changed === "stale") throw preconditionFailed();
     return answerOf(changed);
   }
-
   function recordOf(event: Parameters<Recorder>[0]): RecordClientChange {
     const record = recorder(event);
     return async (tx, before, after) => record(tx, viewOf(before), after ? viewOf(after) : null);
@@ -241,14 +238,10 @@ export function createClientRoutes({
       status: 204,
       problems: [404, 409],
       async handle({ actor, params: { client_id: clientId }, ifMatch }) {
-        const current = await registrations.read(clientId);
-        if (!current) throw unknownClient();
-        requireMatch(ifMatch, etagOf(current));
-        const version = ifMatch === undefined || ifMatch === "any" ? undefined : current.version;
+        const check = (current: RegisteredClient): void => requireMatch(ifMatch, etagOf(current));
         const record = recordOf({ actor, action: "client.delete", target: clientId });
-        const outcome = await registrations.remove(clientId, version, record);
+        const outcome = await registrations.remove(clientId, check, record);
         if (outcome === "unknown") throw unknownClient();
-        if (outcome === "stale") throw preconditionFailed();
         return {};
       },
     }),

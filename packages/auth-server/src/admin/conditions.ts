@@ -24,18 +24,12 @@ export function readIfMatch(header: string | undefined): IfMatch | undefined {
 /** @throws {ProblemError} 412 when the resource is not as the caller saw it */
 export function requireMatch(ifMatch: IfMatch | undefined, etag: string): void {
   if (ifMatch === undefined || ifMatch === "any" || ifMatch.includes(etag)) return;
-  throw preconditionFailed();
-}
-
-/** 412: it was changed meanwhile. */
-export function preconditionFailed(): ProblemError {
-  return new ProblemError({
+  throw new ProblemError({
     status: 412,
     code: "changed-meanwhile",
     title: "It is not as If-Match says; read it again",
   });
 }
-
 /** RFC 6585 §3. */
 export function preconditionRequired(): ProblemError {
   return new ProblemError({

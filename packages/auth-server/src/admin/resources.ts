@@ -6,7 +6,7 @@ import { comparableUri } from "@daykey/common/resource-uri";
 import { isScopeToken } from "@daykey/common/scope";
 import { ProblemError } from "@daykey/service/http/problem-error";
 import type { Resource, ResourcesStore } from "../resources/resources-store.ts";
-import { preconditionFailed, requireMatch } from "./conditions.ts";
+import { requireMatch } from "./conditions.ts";
 import type { Recorder } from "./recorder.ts";
 import { type Answer, PARAMETERS, route, type Route } from "./route.ts";
 import { listOf, text } from "./schema-parts.ts";
@@ -48,13 +48,10 @@ export function createResourceRoutes({
   recorder: Recorder;
 }): Route[] {
   async function find(uri: string): Promise<Resource> {
-    const found = uri.startsWith(OWN_URIS) ? undefined : await resources.find(uri);
+    refuseOwnUri(uri);
+    const found = await resources.find(uri);
     if (found) return found;
-    throw new ProblemError({
-      status: 404,
-      code: "unknown-resource",
-      title: "There is no such resource",
-    });
+    throw unknownResource();
   }
 
   /** What the auth-server itself understands is not an operator's to change. */
@@ -128,21 +125,26 @@ export function createResourceRoutes({
       etag: true,
       problems: [404, 409],
       async handle({ actor, params: { uri }, ifMatch, body }) {
-        const before = await find(uri);
-        requireMatch(ifMatch, etagOf(before));
-        const isSame = body.uri === undefined || comparableUri(body.uri) === comparableUri(uri);
-        if (!isSame) throw conflict("other-resource", "The body is of another resource");
-        const view: ResourceView = { ...body, uri: before.uri };
-        if (etagOf(toResource(view)) === etagOf(before)) return answerOf(before);
-        refuseIssuer(before.uri);
-        const after = checked(view);
-        const record = recorder({ actor, action: "resource.change", target: before.uri });
-        const outcome = await resources.change(before, after, async (tx) =>
-          record(tx, viewOf(before), viewOf(after)),
+        refuseOwnUri(uri);
+        function decide(before: Resource): Resource | undefined {
+          requireMatch(ifMatch, etagOf(before));
+          const isSame = body.uri === undefined || comparableUri(body.uri) === comparableUri(uri);
+          if (!isSame) throw conflict("other-resource", "The body is of another resource");
+          const view: ResourceView = { ...body, uri: before.uri };
+          if (etagOf(toResource(view)) === etagOf(before)) return undefined;
+          refuseIssuer(before.uri);
+          return checked(view);
+        }
+        const changed = await resources.change(uri, decide, async (tx, before, after) =>
+          recorder({ actor, action: "resource.change", target: before.uri })(
+            tx,
+            viewOf(before),
+            viewOf(after),
+          ),
         );
-        if (outcome === "no_owner") throw unknownOwner();
-        if (outcome === "stale") throw preconditionFailed();
-        return answerOf(after);
+        if (changed === "unknown") throw unknownResource();
+        if (changed === "no_owner") throw unknownOwner();
+        return answerOf(changed);
       },
     }),
 
@@ -156,15 +158,20 @@ export function createResourceRoutes({
       status: 204,
       problems: [404, 409],
       async handle({ actor, params: { uri }, ifMatch }) {
-        const before = await find(uri);
-        requireMatch(ifMatch, etagOf(before));
-        refuseIssuer(before.uri);
-        const record = recorder({ actor, action: "resource.delete", target: before.uri });
-        const outcome = await resources.remove(before, async (tx) =>
-          record(tx, viewOf(before), null),
+        refuseOwnUri(uri);
+        function check(before: Resource): void {
+          requireMatch(ifMatch, etagOf(before));
+          refuseIssuer(before.uri);
+        }
+        const outcome = await resources.remove(uri, check, async (tx, before) =>
+          recorder({ actor, action: "resource.delete", target: before.uri })(
+            tx,
+            viewOf(before),
+            null,
+          ),
         );
+        if (outcome === "unknown") throw unknownResource();
         if (outcome === "in_use") throw conflict("resource-in-use", "Clients have this resource");
-        if (outcome === "stale") throw preconditionFailed();
         return {};
       },
     }),
@@ -207,6 +214,18 @@ function etagOf(resource: Resource): string {
     .update(JSON.stringify(viewOf(resource)))
     .digest("base64url");
   return `"${digest.slice(0, 22)}"`;
+}
+
+function refuseOwnUri(uri: string): void {
+  if (uri.startsWith(OWN_URIS)) throw unknownResource();
+}
+
+function unknownResource(): ProblemError {
+  return new ProblemError({
+    status: 404,
+    code: "unknown-resource",
+    title: "There is no such resource",
+  });
 }
 
 function unknownOwner(): ProblemError {

@@ -1,4 +1,4 @@
-import type { Database } from "@daykey/service/database/database";
+import type { Database, Queryable } from "@daykey/service/database/database";
 
 /** The channel that every change of a client, secret, resource or key notifies. */
 export const CHANGES_CHANNEL = "daykey_changes";
@@ -17,6 +17,24 @@ export interface Changes {
 export interface ChangesStore {
   /** One snapshot. Numbers are in commit order (see the first migration), so "since" misses nothing. */
   since(change: number): Promise<Changes>;
+}
+
+/** Serialises what is decided about clients, resources and keys; the number only has to be ours. */
+const CHANGE_LOCK = 0x6368616e;
+
+/**
+ * A transaction that changes what is decided: it takes this lock before any row, so two of them never
+ * wait for each other's rows, and what one has read stays so until it commits (docs/storage-schema.md,
+ * "Order of locks"). `work` may be run again, as with `Database.transaction`.
+ */
+export async function changeAlone<T>(
+  database: Database,
+  work: (tx: Queryable) => Promise<T>,
+): Promise<T> {
+  return database.transaction(async (tx) => {
+    await tx.query({ text: "select pg_advisory_xact_lock($1)", values: [CHANGE_LOCK] });
+    return work(tx);
+  });
 }
 
 export function createChangesStore(database: Database): ChangesStore {

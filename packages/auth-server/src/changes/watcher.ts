@@ -24,8 +24,14 @@ export interface ChangeHandlers {
 }
 
 export interface ChangeWatcher {
-  /** Reads at once; concurrent calls share a read. Never rejects: a failure is logged and `age` grows. */
+  /**
+   * Resolves when a read that began after this call has ended, so that whoever committed a change and
+   * waits for this answers from a server that knows it. Calls that come while a read is under way share
+   * the next one. Never rejects: a failure is logged and `age` grows.
+   */
   look(): Promise<void>;
+  /** Calls `onRead` after each read that succeeded. @returns a function that ends the subscription */
+  subscribe(onRead: () => void): () => void;
   /** Seconds since the database was last read. */
   ageSeconds(): number;
   /** The database's clock, as far as it is known here. */
@@ -53,8 +59,9 @@ export async function startChangeWatcher({
   let seen: { last: number; source: string };
   let readAt = -Infinity;
   let clockOffset = 0;
-  let reading: Promise<void> | undefined;
-  let again = false;
+  let reading: Promise<void> = Promise.resolve();
+  let next: Promise<void> | undefined;
+  const subscribers = new Set<() => void>();
 
   async function read(): Promise<void> {
     const startedAt = seconds();
@@ -68,22 +75,24 @@ export async function startChangeWatcher({
     if (!isSameOrder || last !== seen.last) await handlers.reload();
     seen = { last, source };
     readAt = startedAt;
+    for (const tell of subscribers) tell();
   }
 
-  async function look(): Promise<void> {
-    again = true;
-    reading ??= (async () => {
-      while (again) {
-        again = false;
-        try {
-          await read();
-        } catch (error) {
-          log.warn({ event: "changes_unread", err: error }, "cannot read changes");
-        }
-      }
-      reading = undefined;
-    })();
-    return reading;
+  async function tryToRead(): Promise<void> {
+    try {
+      await read();
+    } catch (error) {
+      log.warn({ event: "changes_unread", err: error }, "cannot read changes");
+    }
+  }
+
+  function look(): Promise<void> {
+    next ??= reading.then(() => {
+      reading = tryToRead();
+      next = undefined;
+      return reading;
+    });
+    return next;
   }
 
   // What exists already is no news, but keys and resources may have changed since they were read.
@@ -94,6 +103,10 @@ export async function startChangeWatcher({
 
   return {
     look,
+    subscribe(onRead) {
+      subscribers.add(onRead);
+      return () => void subscribers.delete(onRead);
+    },
     ageSeconds: () => seconds() - readAt,
     databaseNow: () => clock() - clockOffset,
     fault() {

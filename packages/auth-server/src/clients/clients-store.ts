@@ -1,5 +1,7 @@
 import { formatDay } from "@daykey/common/clock";
 import type { Database, Queryable } from "@daykey/service/database/database";
+import { changeAlone } from "../changes/changes-store.ts";
+import { keepAnAdmin } from "./admins-store.ts";
 import { toRowUri } from "../resources/resources-store.ts";
 import type { Client, ClientRegistration } from "./client.ts";
 import { type ClientKey, usableKeys } from "./client-key.ts";
@@ -57,6 +59,7 @@ export interface ClientsStore {
   /**
    * Adds a secret, unless `beforeCommit` fails; "full" when two live ones exist, "kid_exists" when the
    * client has or had this kid, "unknown" without such a client.
+   * @throws {ProblemError} 409 when nobody could administrate any more, once the other one has ended
    */
   addSecret(
     clientId: string,
@@ -180,7 +183,7 @@ export function createClientsStore(
     },
 
     async create(registration, secret, beforeCommit) {
-      return database.transaction(async (tx) => {
+      return changeAlone(database, async (tx) => {
         const { rowCount } = await tx.query({
           text: `insert into daykey.clients (client_id, name, auth_methods, grant_types, scopes, resources,
                    access_token_seconds, refresh_idle_seconds, refresh_absolute_seconds,
@@ -197,7 +200,7 @@ export function createClientsStore(
     },
 
     async addSecret(clientId, secret, { overlapSeconds, beforeCommit } = {}) {
-      return database.transaction(async (tx) => {
+      return changeAlone(database, async (tx) => {
         // The client's row is locked, so two who add at once count one after the other.
         if (!(await hasClient(tx, clientId, "for update"))) return "unknown";
         const { rows: live } = await tx.query<{ kid: string; expires_at: number }>({
@@ -216,13 +219,16 @@ export function createClientsStore(
         const [other] = live;
         let shortened: AddedSecret["shortened"];
         if (other && overlapSeconds !== undefined) {
-          const { rows } = await tx.query<{ expires_at: number }>({
-            text: `update daykey.secrets set expires_at = now() + make_interval(secs => $3)
-                   where client_id = $1 and kid = $2
-                     and expires_at > now() + make_interval(secs => $3)
-                   returning extract(epoch from expires_at)::float8 as expires_at`,
-            values: [clientId, other.kid, overlapSeconds],
-          });
+          const admins = { issuer, clientId, inSeconds: overlapSeconds };
+          const { rows } = await keepAnAdmin(tx, admins, async () =>
+            tx.query<{ expires_at: number }>({
+              text: `update daykey.secrets set expires_at = now() + make_interval(secs => $3)
+                     where client_id = $1 and kid = $2
+                       and expires_at > now() + make_interval(secs => $3)
+                     returning extract(epoch from expires_at)::float8 as expires_at`,
+              values: [clientId, other.kid, overlapSeconds],
+            }),
+          );
           const { kid, expires_at: expiresBefore } = other;
           shortened = rows[0] && { kid, expiresBefore, expiresAt: rows[0].expires_at };
         }

@@ -4,6 +4,7 @@
  * its times are the database's.
  */
 import type { Database, Queryable } from "@daykey/service/database/database";
+import { changeAlone } from "../changes/changes-store.ts";
 import { deleteExpired } from "@daykey/service/database/delete-expired";
 import { createGroupCommit } from "@daykey/service/database/group-commit";
 import {
@@ -158,7 +159,7 @@ export function createGrantsStore(
     },
 
     async end({ grantId, lifeSeconds }, record) {
-      return database.transaction(async (tx) => {
+      return changeAlone(database, async (tx) => {
         // Without a row nobody here knows whose it is, and nothing asks.
         const { rows } = await tx.query<{ was_there: boolean; was_revoked: boolean }>({
           text: `insert into daykey.grants as g

@@ -5,14 +5,15 @@
  */
 import { OAuthError } from "@daykey/common/oauth-error";
 import { PATHS } from "@daykey/common/protocol";
-import { formatScope } from "@daykey/common/scope";
+import { formatScope, intersection } from "@daykey/common/scope";
 import { answerJson } from "@daykey/service/http/json-answer";
 import { type AppRouter, createRouter } from "@daykey/service/http/router";
 import { INACTIVE, type PresentedKeys } from "../access-keys/present.ts";
 import type { Client } from "../clients/client.ts";
+import type { Grant } from "../grants/grant.ts";
 import type { GrantsStore } from "../grants/grants-store.ts";
 import type { ResourceDirectory } from "../resources/resource-directory.ts";
-import type { IsAlive } from "../issuer-access/liveness.ts";
+import type { ReadRights } from "../issuer-access/liveness.ts";
 import type { AccessTokenReader } from "../issuer-access/access-token-reader.ts";
 import type { ReadAuthenticated } from "../authentication/client-endpoint.ts";
 import type { RefreshFault } from "../token/refresh-token.ts";
@@ -23,7 +24,7 @@ export function createIntrospectionEndpoint({
   readAccessToken,
   readRefreshToken,
   presentedKeys,
-  isAlive,
+  readRights,
   grants,
   directory,
   issuer,
@@ -33,7 +34,7 @@ export function createIntrospectionEndpoint({
   readAccessToken: AccessTokenReader;
   readRefreshToken: RefreshTokenReader;
   presentedKeys: Pick<PresentedKeys, "apiKey">;
-  isAlive: IsAlive;
+  readRights: ReadRights;
   grants: GrantsStore;
   directory: ResourceDirectory;
   issuer: string;
@@ -45,8 +46,19 @@ export function createIntrospectionEndpoint({
     const { claims } = token;
     const isOwn = claims.client_id === caller.clientId;
     const isForCaller = directory.find(claims.aud)?.ownerClientId === caller.clientId;
-    if (!(isOwn || isForCaller) || !(await isAlive(token))) return INACTIVE;
-    return { active: true, token_type: "Bearer", ...claims };
+    if (!isOwn && !isForCaller) return INACTIVE;
+    const rights = await readRights(token);
+    // A token that no scope is left to opens nothing.
+    if (!rights || rights.scope === "") return INACTIVE;
+    return { active: true, token_type: "Bearer", ...rights };
+  }
+
+  /** What a refresh could still get, at whichever resource. */
+  function scopeLeft(grant: Grant, client: Client): string[] {
+    const defined = intersection(grant.resources, client.resources).flatMap(
+      (uri) => directory.find(uri)?.scopes ?? [],
+    );
+    return intersection(intersection(grant.scope, client.scopes), defined);
   }
 
   /** A refresh token is its own client's business alone. */
@@ -54,6 +66,8 @@ export function createIntrospectionEndpoint({
     const token = await readRefreshToken(text);
     if ("fault" in token || refreshFault(token, caller) !== undefined) return INACTIVE;
     const { grant, seq, issuedAt } = token;
+    const scope = scopeLeft(grant, caller);
+    if (scope.length === 0) return INACTIVE;
     if (!(await grants.isCurrent(grant.id, seq))) return INACTIVE;
     return {
       active: true,
@@ -61,7 +75,7 @@ export function createIntrospectionEndpoint({
       iss: issuer,
       sub: grant.clientId,
       client_id: grant.clientId,
-      scope: formatScope(grant.scope),
+      scope: formatScope(scope),
       iat: issuedAt,
       exp: grant.expiresAt,
       gid: grant.id,

@@ -5,7 +5,7 @@
  */
 import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
-import { type AccessTokenClaims, readAccessTokenClaims } from "@daykey/common/access-token";
+import { type AccessTokenClaims, decodeAccessTokenClaims } from "@daykey/common/access-token";
 import { MAX_ACCESS_TOKEN_LENGTH } from "@daykey/common/protocol";
 import type { KeyRing } from "../keys/key-ring.ts";
 import { readOpaqueToken } from "../token/opaque-token.ts";
@@ -36,8 +36,11 @@ export function createAccessTokenReader({
   function readJwt(token: string): { claims: AccessTokenClaims; kid: string } | undefined {
     const key = keys.signerOf(token);
     if (!key) return undefined;
-    const payload = Buffer.from(token.split(".")[1] ?? "", "base64url").toString();
-    const claims = readAccessTokenClaims(JSON.parse(payload));
+    const text = token.split(".")[1] ?? "";
+    const payload = Buffer.from(text, "base64url");
+    // One spelling only, as decoders take stray bits (RFC 7515 §2).
+    if (payload.toString("base64url") !== text) return undefined;
+    const claims = decodeAccessTokenClaims(payload);
     return claims?.iss === issuer ? { claims, kid: key.kid } : undefined;
   }
 

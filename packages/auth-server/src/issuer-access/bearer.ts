@@ -3,12 +3,14 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { AccessTokenClaims } from "@daykey/common/access-token";
 import { readBearer } from "@daykey/common/bearer";
 import { OAuthError } from "@daykey/common/oauth-error";
+
 import type { AccessTokenReader } from "./access-token-reader.ts";
-import type { IsAlive } from "./liveness.ts";
+import type { ReadRights } from "./liveness.ts";
 
 export interface BearerAuthorizer {
   /**
-   * The claims of the access token in the Authorization header (RFC 6750 §2.1).
+   * The claims of the access token in the Authorization header (RFC 6750 §2.1), its scope cut to what
+   * its client has now.
    * @throws {OAuthError} with the challenge of RFC 6750 §3: 401 without a token or with one that is not
    *   good here, 400 for a malformed header, 403 without the scope
    */
@@ -17,17 +19,16 @@ export interface BearerAuthorizer {
 
 export function createBearerAuthorizer({
   readAccessToken,
-  isAlive,
+  readRights,
   issuer,
 }: {
   readAccessToken: AccessTokenReader;
-  isAlive: IsAlive;
+  readRights: ReadRights;
   issuer: string;
 }): BearerAuthorizer {
   const challenge = (parameters = ""): Record<string, string> => ({
     "WWW-Authenticate": `Bearer realm="${issuer}"${parameters}`,
   });
-
   return {
     async authorize({ authorization }, scope) {
       const presented = readBearer(authorization);
@@ -44,18 +45,19 @@ export function createBearerAuthorizer({
         });
       }
       const token = readAccessToken(presented.token);
-      if (!token || token.claims.aud !== issuer || !(await isAlive(token))) {
+      const rights = token?.claims.aud === issuer ? await readRights(token) : undefined;
+      if (!rights) {
         throw new OAuthError("invalid_token", "The access token is not valid here.", {
           detail: token ? "dead_or_misdirected_token" : "not_our_token",
           headers: challenge(', error="invalid_token"'),
         });
       }
-      if (!token.claims.scope.split(" ").includes(scope)) {
+      if (!rights.scope.split(" ").includes(scope)) {
         throw new OAuthError("insufficient_scope", `This needs the scope ${scope}.`, {
           headers: challenge(`, error="insufficient_scope", scope="${scope}"`),
         });
       }
-      return token.claims;
+      return rights;
     },
   };
 }

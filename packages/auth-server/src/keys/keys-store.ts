@@ -1,4 +1,5 @@
 import type { Database, Queryable } from "@daykey/service/database/database";
+import { changeAlone } from "../changes/changes-store.ts";
 
 /** What a key is for; each kind of token has keys of its own. */
 export const KEY_PURPOSES = ["access_token", "refresh_token", "opaque_token"] as const;
@@ -88,7 +89,7 @@ export function createKeysStore(database: Database): KeysStore {
     },
 
     async change(plan) {
-      await database.transaction(async (tx) => {
+      await changeAlone(database, async (tx) => {
         await tx.query({ text: "select pg_advisory_xact_lock($1)", values: [KEYS_LOCK] });
         const { put, remove, revoked = [], record } = await plan(await all(tx));
         for (const key of put) {

@@ -1,7 +1,7 @@
 import { createDatabase, type Database } from "@daykey/service/database/database";
 import { createTestLog } from "@daykey/service/test/log";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { startAuthServer, type TestAuthServer } from "../../test/auth-server.ts";
+import { ISSUER, startAuthServer, type TestAuthServer } from "../../test/auth-server.ts";
 import { createEndingSecrets } from "./ending-secrets.ts";
 import { createSecretsStore } from "./secrets-store.ts";
 
@@ -33,7 +33,7 @@ async function clientWith(...days: number[]): Promise<string> {
 
 test("clients are counted by the end of their last live secret, once an hour", async () => {
   let now = 0;
-  const store = createSecretsStore(database, { newsSeconds: 3900 });
+  const store = createSecretsStore(database, { issuer: ISSUER, newsSeconds: 3900 });
   const ending = createEndingSecrets({ store, clock: () => now });
   expect(ending.counts()).toEqual({});
 

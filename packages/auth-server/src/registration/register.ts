@@ -2,6 +2,7 @@
  * Registering clients and their secrets: the rules an operator's wish must keep, whoever brings it
  * (the admin API, the first start, a test). What is made is told once and kept as verifiers only.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "@daykey/common/clock";
 import { AUTH_METHODS, CLIENT_ID, GRANT_TYPES } from "@daykey/common/protocol";
 import { comparableUri } from "@daykey/common/resource-uri";
@@ -42,10 +43,16 @@ export type AnySecretRequest = SecretRequest | BroughtVerifiers;
 
 export interface ClientRegistrar {
   /**
-   * The registration with its resources as they are registered, whatever equivalent URIs name them.
+   * The registration with its resources as they are registered, whatever equivalent URIs name them. Of a
+   * change only what differs from `before` is judged: what was right once stays, though a setting or a
+   * resource has changed since.
+   * @param options.tx the transaction that registers it
    * @throws {ProblemError} 400 for a registration that cannot be
    */
-  check(registration: ClientRegistration): Promise<ClientRegistration>;
+  check(
+    registration: ClientRegistration,
+    options?: { before?: ClientRegistration; tx?: Transaction },
+  ): Promise<ClientRegistration>;
   /**
    * Registers a client, most often with its first secret. `beforeCommit` may record it or keep the
    * secret somewhere: if it fails, nothing was registered.
@@ -89,6 +96,7 @@ const MAX_SCOPES_LENGTH = 1024;
 const MAX_RESOURCES_LENGTH = 2048;
 const MAX_NAME_LENGTH = 200;
 const MIN_LIFE_SECONDS = 10;
+const SEED_METHOD = "client_secret_hash_seed";
 
 export function createClientRegistrar({
   clients,
@@ -108,57 +116,57 @@ export function createClientRegistrar({
     seedHash?: boolean;
   };
 }): ClientRegistrar {
-  async function checkRegistration(wanted: ClientRegistration): Promise<ClientRegistration> {
-    const known = await resources.all();
-    const registration = { ...wanted, resources: registeredUris(wanted.resources, known) };
-    const { clientId, name, authMethods, grantTypes, scopes, resources: uris } = registration;
+  const checkRegistration: ClientRegistrar["check"] = async (asked, { before, tx } = {}) => {
+    const known = await resources.all(tx);
+    const wanted = { ...asked, resources: registeredUris(asked.resources, known) };
+    const { clientId, name, authMethods, grantTypes, scopes, resources: uris, jwksUri } = wanted;
+    const quotas = wanted.quotas ?? [];
+    const isNew = (member: keyof ClientRegistration): boolean =>
+      before === undefined || !isDeepStrictEqual(wanted[member], before[member]);
     check(CLIENT_ID.test(clientId), "client_id does not follow its pattern.");
     check(
-      name.length > 0 && name.length <= MAX_NAME_LENGTH && !/\p{Cc}/u.test(name),
+      !isNew("name") ||
+        (name.length > 0 && name.length <= MAX_NAME_LENGTH && !/\p{Cc}/u.test(name)),
       `name has 1 to ${MAX_NAME_LENGTH} characters and no control characters.`,
     );
-    check(isSubset(authMethods, AUTH_METHODS), "auth_methods holds one or more known methods.");
+    if (isNew("authMethods")) {
+      check(isSubset(authMethods, AUTH_METHODS), "auth_methods holds one or more known methods.");
+      const isSeedNew = !before?.authMethods.includes(SEED_METHOD);
+      check(
+        !authMethods.includes(SEED_METHOD) || limits.seedHash === true || !isSeedNew,
+        "client_secret_hash_seed is for servers with the setting SEED_HASH.",
+      );
+    }
     check(
-      !authMethods.includes("client_secret_hash_seed") || limits.seedHash === true,
-      "client_secret_hash_seed is for servers with the setting SEED_HASH.",
+      !isNew("grantTypes") || isSubset(grantTypes, GRANT_TYPES),
+      "grant_types holds one or more known grant types.",
     );
-    check(isSubset(grantTypes, GRANT_TYPES), "grant_types holds one or more known grant types.");
+    if (isNew("scopes") || isNew("resources")) {
+      checkScopes(wanted, before, known);
+    }
     check(
-      scopes.every(isScopeToken) && scopes.join(" ").length <= MAX_SCOPES_LENGTH,
-      `scopes are scope tokens, at most ${MAX_SCOPES_LENGTH} characters together.`,
-    );
-    check(
-      uris.join(" ").length <= MAX_RESOURCES_LENGTH,
-      `resources have at most ${MAX_RESOURCES_LENGTH} characters together.`,
-    );
-    const registered = known.filter((resource) => uris.includes(resource.uri));
-    check(
-      uris.length > 0 &&
-        registered.length === new Set(uris).size &&
-        registered.length === uris.length,
-      "resources holds one or more registered resources, each once.",
-    );
-    const defined = registered.flatMap((resource) => resource.scopes);
-    check(
-      isSubset(scopes, defined),
-      "scopes holds one or more scopes that the client's resources define.",
-    );
-    check(
-      registration.jwksUri === undefined ||
-        isJwksUri(registration.jwksUri, { allowPrivate: limits.allowPrivateJwksUri ?? false }),
+      jwksUri === undefined ||
+        !isNew("jwksUri") ||
+        isJwksUri(jwksUri, { allowPrivate: limits.allowPrivateJwksUri ?? false }),
       "jwks_uri is an https URL without credentials and fragment; the server may refuse private addresses.",
     );
-    const quotas = quotaFault(registration.quotas ?? [], scopes);
-    check(quotas === undefined, quotas ?? "");
-    requireLife(registration.accessTokenSeconds, limits.accessTokenMaxSeconds, "access_token");
-    requireLife(registration.refreshIdleSeconds, limits.refreshAbsoluteMaxSeconds, "refresh_idle");
-    requireLife(
-      registration.refreshAbsoluteSeconds,
-      limits.refreshAbsoluteMaxSeconds,
-      "refresh_absolute",
+    // A quota for a scope that the client loses would limit nothing.
+    const fault = isNew("quotas") || isNew("scopes") ? quotaFault(quotas, scopes) : undefined;
+    check(fault === undefined, fault ?? "");
+    const lives = [
+      ["accessTokenSeconds", "access_token", limits.accessTokenMaxSeconds],
+      ["refreshIdleSeconds", "refresh_idle", limits.refreshAbsoluteMaxSeconds],
+      ["refreshAbsoluteSeconds", "refresh_absolute", limits.refreshAbsoluteMaxSeconds],
+    ] as const;
+    for (const [member, words, most] of lives) {
+      if (isNew(member)) requireLife(wanted[member], most, words);
+    }
+    check(
+      !isNew("resources") || uris.join(" ").length <= MAX_RESOURCES_LENGTH,
+      `resources have at most ${MAX_RESOURCES_LENGTH} characters together.`,
     );
-    return registration;
-  }
+    return wanted;
+  };
 
   async function prepare(clientId: string, request: AnySecretRequest): Promise<RegisteredSecret> {
     if (request.kind === "verifiers") {
@@ -172,9 +180,11 @@ export function createClientRegistrar({
   const register: ClientRegistrar["register"] = async (wanted, request, beforeCommit) => {
     const registration = await checkRegistration(wanted);
     const secret = request && (await prepare(registration.clientId, request));
-    const outcome = await clients.create(registration, secret?.stored, async (tx) =>
-      beforeCommit(tx, secret),
-    );
+    const outcome = await clients.create(registration, secret?.stored, async (tx) => {
+      // Making the secret took its time: a resource may have gone.
+      await checkRegistration(registration, { tx });
+      await beforeCommit(tx, secret);
+    });
     if (outcome === "created") return;
     throw conflict("client-exists", "The client_id is or was in use");
   };
@@ -254,6 +264,35 @@ function isSubset(chosen: readonly string[], known: readonly string[]): boolean 
     chosen.length > 0 &&
     new Set(chosen).size === chosen.length &&
     chosen.every((item) => known.includes(item))
+  );
+}
+
+/**
+ * Every resource is registered and every scope defined by one of them, apart from those that stayed: a
+ * resource can have lost a scope since, and what a client keeps of it is worth nothing.
+ */
+function checkScopes(
+  { scopes, resources: uris }: ClientRegistration,
+  before: ClientRegistration | undefined,
+  known: readonly Resource[],
+): void {
+  check(
+    scopes.every(isScopeToken) && scopes.join(" ").length <= MAX_SCOPES_LENGTH,
+    `scopes are scope tokens, at most ${MAX_SCOPES_LENGTH} characters together.`,
+  );
+  const definedBy = (held: readonly string[]): string[] =>
+    known.filter(({ uri }) => held.includes(uri)).flatMap((resource) => resource.scopes);
+  const kept = before ? before.resources : [];
+  const keptUris = kept.filter((uri) => !known.some((resource) => resource.uri === uri));
+  check(
+    isSubset(uris, [...known.map(({ uri }) => uri), ...keptUris]),
+    "resources holds one or more registered resources, each once.",
+  );
+  const definedBefore = definedBy(kept);
+  const keptScopes = (before?.scopes ?? []).filter((scope) => !definedBefore.includes(scope));
+  check(
+    isSubset(scopes, [...definedBy(uris), ...keptScopes]),
+    "scopes holds one or more scopes that the client's resources define.",
   );
 }
 

@@ -1,6 +1,8 @@
 /** Public keys that an operator registered for a client that signs its assertions (RFC 7523). */
 import type { JWK } from "jose";
 import type { Database } from "@daykey/service/database/database";
+import { changeAlone } from "../changes/changes-store.ts";
+import { keepAnAdmin } from "../clients/admins-store.ts";
 import { tellCredentialRevoked } from "./credential-rows-store.ts";
 import { hasClient, type Transaction } from "../clients/clients-store.ts";
 
@@ -30,7 +32,10 @@ export interface RegisteredKeysStore {
     key: NewRegisteredKey,
     record: (tx: Transaction) => Promise<void>,
   ): Promise<RegisteredKey | "full" | "kid_exists" | "unknown">;
-  /** Ends a key and every grant it opened; one that was revoked before is left alone. */
+  /**
+   * Ends a key and every grant it opened; one that was revoked before is left alone.
+   * @throws {ProblemError} 409 when nobody could administrate any more
+   */
   revoke(
     clientId: string,
     kid: string,
@@ -56,7 +61,7 @@ const COLUMNS = `kid, algorithm, public_jwk, extract(epoch from created_at)::flo
 
 export function createRegisteredKeysStore(
   database: Database,
-  { newsSeconds }: { newsSeconds: number },
+  { issuer, newsSeconds }: { issuer: string; newsSeconds: number },
 ): RegisteredKeysStore {
   return {
     async list(clientId) {
@@ -70,7 +75,7 @@ export function createRegisteredKeysStore(
     },
 
     async add(clientId, { kid, algorithm, publicJwk }, record) {
-      return database.transaction(async (tx) => {
+      return changeAlone(database, async (tx) => {
         if (!(await hasClient(tx, clientId, "for update"))) return "unknown";
         const { rows: live } = await tx.query<{ count: number }>({
           text: `select count(*)::int as count from daykey.client_keys
@@ -94,7 +99,7 @@ export function createRegisteredKeysStore(
     },
 
     async revoke(clientId, kid, record) {
-      return database.transaction(async (tx) => {
+      return changeAlone(database, async (tx) => {
         if (!(await hasClient(tx, clientId, "for update"))) return "unknown";
         const { rows } = await tx.query<Row>({
           text: `select ${COLUMNS} from daykey.client_keys where client_id = $1 and kid = $2`,
@@ -103,11 +108,13 @@ export function createRegisteredKeysStore(
         const [before] = rows;
         if (!before) return "unknown";
         if (before.revoked_at !== null) return "revoked";
-        const { rows: ended } = await tx.query<Row>({
-          text: `update daykey.client_keys set revoked_at = now()
-                 where client_id = $1 and kid = $2 returning ${COLUMNS}`,
-          values: [clientId, kid],
-        });
+        const { rows: ended } = await keepAnAdmin(tx, { issuer, clientId }, async () =>
+          tx.query<Row>({
+            text: `update daykey.client_keys set revoked_at = now()
+                   where client_id = $1 and kid = $2 returning ${COLUMNS}`,
+            values: [clientId, kid],
+          }),
+        );
         await tellCredentialRevoked(tx, { clientId, kid, newsSeconds });
         await record(tx, toKey(before), toKey(ended[0] ?? before));
         return "revoked";

@@ -5,15 +5,16 @@
  */
 import type { Quota } from "@daykey/common/quota";
 import type { Database, Queryable } from "@daykey/service/database/database";
-import { ProblemError } from "@daykey/service/http/problem-error";
+import { changeAlone } from "../changes/changes-store.ts";
 import { toRowUri } from "../resources/resources-store.ts";
-import { ADMIN_SCOPE, type AccessTokenFormat, type ClientRegistration } from "../clients/client.ts";
+import type { AccessTokenFormat, ClientRegistration } from "../clients/client.ts";
 import {
   fromRegistrationRow,
   type RegistrationRow,
   registrationValues,
 } from "../clients/client-row.ts";
 import type { Transaction } from "../clients/clients-store.ts";
+import { keepAnAdmin } from "../clients/admins-store.ts";
 
 export interface RegisteredClient extends ClientRegistration {
   enabled: boolean;
@@ -66,14 +67,16 @@ export interface RegistrationsStore {
   /** Undefined without such a client; `tx` sees what it has itself changed. */
   read(clientId: string, tx?: Transaction): Promise<RegisteredClient | undefined>;
   /**
-   * Replaces a registration that still has this version; verifiers of a method it loses go.
-   * @throws {ProblemError} 409 when nobody could administrate any more
+   * Replaces a registration by what `decide` makes of it, undefined for no change; verifiers of a method
+   * it loses go. Nothing else changes a client or a resource between what `decide` is given and the
+   * commit, so it is where a precondition is checked.
+   * @throws what `decide` throws, and {ProblemError} 409 when nobody could administrate any more
    */
   change(
-    registration: ClientRegistration,
-    version: number,
+    clientId: string,
+    decide: (current: RegisteredClient, tx: Transaction) => Promise<ClientRegistration | undefined>,
     record: RecordClientChange,
-  ): Promise<RegisteredClient | "stale" | "unknown">;
+  ): Promise<RegisteredClient | "unknown">;
   /**
    * Turns a client off or on, or ends all its tokens. Disabling ends them too; a client that is already
    * so is left alone. @throws {ProblemError} as `change`
@@ -85,14 +88,14 @@ export interface RegistrationsStore {
   ): Promise<RegisteredClient | "unknown">;
   /**
    * Deletes a client for good: its id stays taken, its verifiers and keys go.
-   * @param version undefined for any
-   * @throws {ProblemError} as `change`
+   * @param check throws where the client is not as the caller saw it
+   * @throws what `check` throws, and {ProblemError} as `change`
    */
   remove(
     clientId: string,
-    version: number | undefined,
+    check: (current: RegisteredClient) => void,
     record: RecordClientChange,
-  ): Promise<"removed" | "stale" | "unknown">;
+  ): Promise<"removed" | "unknown">;
 }
 
 interface Row extends RegistrationRow {
@@ -175,22 +178,6 @@ export function createRegistrationsStore(
     return toClient(row);
   }
 
-  /** Asked once the client is changed: two admins who end each other come one after the other. */
-  async function keepAnAdmin(tx: Queryable, before: RegisteredClient): Promise<void> {
-    if (!before.enabled || !before.scopes.includes(ADMIN_SCOPE)) return;
-    const { rowCount } = await tx.query({
-      text: `select from daykey.clients where deleted_at is null and enabled
-               and $1 = any(scopes) and $2 = any(resources) limit 1`,
-      values: [ADMIN_SCOPE, toRowUri(issuer, issuer)],
-    });
-    if (rowCount > 0) return;
-    throw new ProblemError({
-      status: 409,
-      code: "last-admin",
-      title: "No other enabled client may administrate",
-    });
-  }
-
   async function tell({ query }: Queryable, { clientId, epoch }: RegisteredClient): Promise<void> {
     await query({
       text: `insert into daykey.revocations as r (kind, subject, epoch, expires_at)
@@ -225,59 +212,58 @@ export function createRegistrationsStore(
 
     read: async (clientId, tx = database) => read(tx, clientId),
 
-    async change(registration, version, record) {
-      return database.transaction(async (tx) => {
-        const before = await read(tx, registration.clientId, "for update");
+    async change(clientId, decide, record) {
+      return changeAlone(database, async (tx) => {
+        const before = await read(tx, clientId, "for update");
         if (!before) return "unknown";
-        if (before.version !== version) return "stale";
-        const after = await update(
-          tx,
-          `name = $2, auth_methods = $3, grant_types = $4, scopes = $5, resources = $6,
-           access_token_seconds = $7, refresh_idle_seconds = $8, refresh_absolute_seconds = $9,
-           access_token_format = $10, jwks_uri = $11, quotas = $12::jsonb,
-           require_assertion_typ = $13`,
-          registrationValues(registration, issuer),
+        const registration = await decide(before, tx);
+        if (!registration) return before;
+        const after = await keepAnAdmin(tx, { issuer, clientId }, async () =>
+          update(
+            tx,
+            `name = $2, auth_methods = $3, grant_types = $4, scopes = $5, resources = $6,
+             access_token_seconds = $7, refresh_idle_seconds = $8, refresh_absolute_seconds = $9,
+             access_token_format = $10, jwks_uri = $11, quotas = $12::jsonb,
+             require_assertion_typ = $13`,
+            registrationValues(registration, issuer),
+          ),
         );
         if (before.authMethods.includes(SEED) && !after.authMethods.includes(SEED)) {
           await tx.query({
             text: `update daykey.secrets set seed_verifiers = null
                    where client_id = $1 and seed_verifiers is not null`,
-            values: [registration.clientId],
+            values: [clientId],
           });
         }
-        await keepAnAdmin(tx, before);
         await record(tx, before, after);
         return after;
       });
     },
 
     async turn(clientId, how, record) {
-      return database.transaction(async (tx) => {
+      return changeAlone(database, async (tx) => {
         const before = await read(tx, clientId, "for update");
         if (!before) return "unknown";
         const enabled = { disable: false, enable: true, revoke_tokens: before.enabled }[how];
         if (how !== "revoke_tokens" && before.enabled === enabled) return before;
         const raise = how === "enable" ? 0 : 1;
-        const after = await update(tx, "enabled = $2, epoch = epoch + $3", [
-          clientId,
-          enabled,
-          raise,
-        ]);
+        const after = await keepAnAdmin(tx, { issuer, clientId }, async () =>
+          update(tx, "enabled = $2, epoch = epoch + $3", [clientId, enabled, raise]),
+        );
         if (raise > 0) await tell(tx, after);
-        await keepAnAdmin(tx, before);
         await record(tx, before, after);
         return after;
       });
     },
 
-    async remove(clientId, version, record) {
-      return database.transaction(async (tx) => {
+    async remove(clientId, check, record) {
+      return changeAlone(database, async (tx) => {
         const before = await read(tx, clientId, "for update");
         if (!before) return "unknown";
-        if (version !== undefined && before.version !== version) return "stale";
-        const after = await update(tx, "enabled = false, epoch = epoch + 1, deleted_at = now()", [
-          clientId,
-        ]);
+        check(before);
+        const after = await keepAnAdmin(tx, { issuer, clientId }, async () =>
+          update(tx, "enabled = false, epoch = epoch + 1, deleted_at = now()", [clientId]),
+        );
         await tell(tx, after);
         for (const text of [
           `update daykey.secrets set verifiers = '', seed_verifiers = null,
@@ -291,7 +277,6 @@ export function createRegistrationsStore(
         ]) {
           await tx.query({ text, values: [clientId] });
         }
-        await keepAnAdmin(tx, before);
         await record(tx, before, undefined);
         return "removed";
       });

@@ -1,5 +1,7 @@
 /** Secrets as an operator sees and ends them; adding one is `clients-store.ts`. */
 import type { Database } from "@daykey/service/database/database";
+import { changeAlone } from "../changes/changes-store.ts";
+import { keepAnAdmin } from "../clients/admins-store.ts";
 import { tellCredentialRevoked } from "./credential-rows-store.ts";
 import { hasClient, type Transaction } from "../clients/clients-store.ts";
 import type { StoredSecret } from "../clients/verifiers.ts";
@@ -24,6 +26,7 @@ export interface SecretsStore {
   /**
    * Ends a secret and every grant it opened, together with what `record` writes last; its verifiers go.
    * One that was revoked before is left alone.
+   * @throws {ProblemError} 409 when nobody could administrate any more
    */
   revoke(
     clientId: string,
@@ -50,7 +53,7 @@ const COLUMNS = `kid, kind, revoked_at is null and expires_at > now() as live,
 
 export function createSecretsStore(
   database: Database,
-  { newsSeconds }: { newsSeconds: number },
+  { issuer, newsSeconds }: { issuer: string; newsSeconds: number },
 ): SecretsStore {
   return {
     async list(clientId) {
@@ -79,7 +82,7 @@ export function createSecretsStore(
     },
 
     async revoke(clientId, kid, record) {
-      return database.transaction(async (tx) => {
+      return changeAlone(database, async (tx) => {
         // Locked as for adding one, so that live secrets are counted right.
         if (!(await hasClient(tx, clientId, "for update"))) return "unknown";
         const { rows } = await tx.query<Row>({
@@ -89,11 +92,13 @@ export function createSecretsStore(
         const [before] = rows;
         if (!before) return "unknown";
         if (before.revoked_at !== null) return "revoked";
-        const { rows: ended } = await tx.query<Row>({
-          text: `update daykey.secrets set revoked_at = now(), verifiers = '', seed_verifiers = null
-                 where client_id = $1 and kid = $2 returning ${COLUMNS}`,
-          values: [clientId, kid],
-        });
+        const { rows: ended } = await keepAnAdmin(tx, { issuer, clientId }, async () =>
+          tx.query<Row>({
+            text: `update daykey.secrets set revoked_at = now(), verifiers = '', seed_verifiers = null
+                   where client_id = $1 and kid = $2 returning ${COLUMNS}`,
+            values: [clientId, kid],
+          }),
+        );
         await tellCredentialRevoked(tx, { clientId, kid, newsSeconds });
         await record(tx, toState(before), toState(ended[0] ?? before));
         return "revoked";

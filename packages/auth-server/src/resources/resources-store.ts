@@ -1,6 +1,7 @@
 /** Resources (RFC 8707): what a token can be for, and the scopes each understands. */
 import { comparableUri } from "@daykey/common/resource-uri";
 import type { Database, Queryable } from "@daykey/service/database/database";
+import { changeAlone } from "../changes/changes-store.ts";
 
 export interface Resource {
   /** Absolute URI; the `aud` of its tokens. */
@@ -12,7 +13,8 @@ export interface Resource {
 }
 
 export interface ResourcesStore {
-  all(): Promise<Resource[]>;
+  /** `tx` sees what it has itself changed. */
+  all(tx?: Queryable): Promise<Resource[]>;
   /** Adds a resource; one that exists is left as it is. */
   add(resource: Resource): Promise<void>;
   /** By its registered URI, or an equivalent one; undefined without such a resource. */
@@ -25,17 +27,27 @@ export interface ResourcesStore {
     resource: Resource,
     record: (tx: Queryable) => Promise<void>,
   ): Promise<"created" | "exists" | "no_owner">;
-  /** Replaces all of a resource but its URI where it still is `before`, unless `record` fails. */
+  /**
+   * Replaces all of a resource, named as for `find`, but its URI by what `decide` makes of it, undefined for no change, unless
+   * `record` fails. Nothing else changes a client or a resource between what `decide` is given and the
+   * commit, so it is where a precondition is checked.
+   * @throws what `decide` throws
+   */
   change(
-    before: Resource,
-    after: Resource,
-    record: (tx: Queryable) => Promise<void>,
-  ): Promise<"changed" | "stale" | "no_owner">;
-  /** Removes a resource that still is `before` and that no client has, unless `record` fails. */
+    uri: string,
+    decide: (current: Resource) => Resource | undefined,
+    record: (tx: Queryable, before: Resource, after: Resource) => Promise<void>,
+  ): Promise<Resource | "unknown" | "no_owner">;
+  /**
+   * Removes a resource, named as for `find`, that no client has, unless `record` fails.
+   * @param check throws where the resource is not as the caller saw it
+   * @throws what `check` throws
+   */
   remove(
-    before: Resource,
-    record: (tx: Queryable) => Promise<void>,
-  ): Promise<"removed" | "stale" | "in_use">;
+    uri: string,
+    check: (current: Resource) => void,
+    record: (tx: Queryable, before: Resource) => Promise<void>,
+  ): Promise<"removed" | "unknown" | "in_use">;
 }
 
 interface Row {
@@ -69,9 +81,9 @@ export function createResourcesStore(database: Database, issuer: string): Resour
     };
   }
 
-  async function find(queryable: Queryable, uri: string, lock = ""): Promise<Resource | undefined> {
+  async function find(queryable: Queryable, uri: string): Promise<Resource | undefined> {
     const { rows } = await queryable.query<Row>({
-      text: `select uri, name, scopes, owner_client_id from daykey.resources where uri = $1 ${lock}`,
+      text: `select uri, name, scopes, owner_client_id from daykey.resources where uri = $1`,
       values: [toRowUri(uri, issuer)],
     });
     return rows[0] && toResource(rows[0]);
@@ -89,9 +101,9 @@ export function createResourcesStore(database: Database, issuer: string): Resour
     return (await all(queryable)).filter((resource) => comparableUri(resource.uri) === form);
   }
 
-  async function isStale(tx: Queryable, before: Resource): Promise<boolean> {
-    const now = await find(tx, before.uri, "for update");
-    return JSON.stringify(now) !== JSON.stringify(before);
+  /** By its registered URI, or an equivalent one. */
+  async function findAny(queryable: Queryable, uri: string): Promise<Resource | undefined> {
+    return (await find(queryable, uri)) ?? (await equivalents(queryable, uri))[0];
   }
 
   /** Held until the end of the transaction, so the owner is not deleted meanwhile. */
@@ -105,15 +117,13 @@ export function createResourcesStore(database: Database, issuer: string): Resour
   }
 
   return {
-    all: async () => all(database),
+    all: async (tx = database) => all(tx),
 
-    find: async (uri) => (await find(database, uri)) ?? (await equivalents(database, uri))[0],
+    find: async (uri) => findAny(database, uri),
 
     async create(resource, record) {
-      return database.transaction(async (tx) => {
+      return changeAlone(database, async (tx) => {
         if (await lacksOwner(tx, resource)) return "no_owner";
-        // Two that register equivalent URIs at once come one after the other.
-        await tx.query({ text: "select from daykey.change_counter for update" });
         if ((await equivalents(tx, resource.uri)).length > 0) return "exists";
         const { rowCount } = await tx.query({
           text: `insert into daykey.resources (uri, name, scopes, owner_client_id)
@@ -131,10 +141,13 @@ export function createResourcesStore(database: Database, issuer: string): Resour
       });
     },
 
-    async change(before, after, record) {
-      return database.transaction(async (tx) => {
+    async change(uri, decide, record) {
+      return changeAlone(database, async (tx) => {
+        const before = await findAny(tx, uri);
+        if (!before) return "unknown";
+        const after = decide(before);
+        if (!after) return before;
         if (await lacksOwner(tx, after)) return "no_owner";
-        if (await isStale(tx, before)) return "stale";
         await tx.query({
           text: `update daykey.resources set name = $2, scopes = $3, owner_client_id = $4
                  where uri = $1`,
@@ -145,21 +158,23 @@ export function createResourcesStore(database: Database, issuer: string): Resour
             after.ownerClientId ?? null,
           ],
         });
-        await record(tx);
-        return "changed";
+        await record(tx, before, after);
+        return after;
       });
     },
 
-    async remove(before, record) {
-      return database.transaction(async (tx) => {
-        if (await isStale(tx, before)) return "stale";
+    async remove(uri, check, record) {
+      return changeAlone(database, async (tx) => {
+        const before = await findAny(tx, uri);
+        if (!before) return "unknown";
+        check(before);
         const { rowCount } = await tx.query({
           text: `delete from daykey.resources where uri = $1 and not exists (
                    select from daykey.clients where deleted_at is null and $1 = any(resources))`,
           values: [toRowUri(before.uri, issuer)],
         });
         if (rowCount === 0) return "in_use";
-        await record(tx);
+        await record(tx, before);
         return "removed";
       });
     },

@@ -6,6 +6,7 @@ import { OAuthError } from "@daykey/common/oauth-error";
 import { PATHS } from "@daykey/common/protocol";
 import { type AppRouter, createRouter } from "@daykey/service/http/router";
 import type { VerifiedClient } from "../clients/client.ts";
+import type { ChangeWatcher } from "../changes/watcher.ts";
 import type { GrantsStore } from "../grants/grants-store.ts";
 import type { AccessTokenReader } from "../issuer-access/access-token-reader.ts";
 import type { ReadAuthenticated } from "../authentication/client-endpoint.ts";
@@ -26,6 +27,7 @@ export function createRevocationEndpoint({
   readRefreshToken,
   grants,
   revocations,
+  watcher,
   limits,
 }: {
   readAuthenticated: ReadAuthenticated;
@@ -33,6 +35,7 @@ export function createRevocationEndpoint({
   readRefreshToken: RefreshTokenReader;
   grants: GrantsStore;
   revocations: RevocationsStore;
+  watcher: Pick<ChangeWatcher, "look">;
   limits: {
     /** The longest life of any grant: an access token does not say its grant's end. */
     refreshAbsoluteMaxSeconds: number;
@@ -77,6 +80,8 @@ export function createRevocationEndpoint({
       }
       await requireRoom(client);
       await grants.revoke(grant);
+      // From here on this server itself says that the token is dead.
+      await watcher.look();
     }
     ctx.status = 200;
     ctx.set("Cache-Control", "no-store");

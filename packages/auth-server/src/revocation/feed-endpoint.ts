@@ -1,6 +1,7 @@
 /** `GET /revocations`: the feed that lets resource-servers refuse a revoked token within a second. */
 import { OAuthError } from "@daykey/common/oauth-error";
 import { PATHS } from "@daykey/common/protocol";
+import type { ChangeWatcher } from "../changes/watcher.ts";
 import type { Clock } from "@daykey/common/clock";
 import { type AppRouter, createRouter } from "@daykey/service/http/router";
 import type { BearerAuthorizer } from "../issuer-access/bearer.ts";
@@ -13,11 +14,13 @@ export function createFeedEndpoint({
   bearer,
   liveSet,
   clock,
+  watcher,
   stopping,
 }: {
   bearer: BearerAuthorizer;
   liveSet: LiveSet;
   clock: Clock;
+  watcher: Pick<ChangeWatcher, "subscribe">;
   stopping: AbortSignal;
 }): AppRouter {
   const router = createRouter();
@@ -36,7 +39,26 @@ export function createFeedEndpoint({
     ctx.set("X-Accel-Buffering", "no");
     ctx.status = 200;
     if (ctx.method === "HEAD") return;
-    ctx.body = createFeedStream({ liveSet, lifeSeconds: claims.exp - clock(), stopping });
+    const { headers } = ctx.req;
+    const refused = new AbortController();
+    const stream = createFeedStream({
+      liveSet,
+      lifeSeconds: claims.exp - clock(),
+      stopping: AbortSignal.any([stopping, refused.signal]),
+    });
+    // Whoever may not open a feed any more has none: asked again whenever something may have changed.
+    const unsubscribe = watcher.subscribe(() => void endUnlessAllowed());
+    stream.once("close", unsubscribe);
+    ctx.body = stream;
+
+    async function endUnlessAllowed(): Promise<void> {
+      try {
+        await bearer.authorize(headers, FEED_SCOPE);
+      } catch (error) {
+        // While the database cannot be read nothing is known, and there is no news to tell.
+        if (error instanceof OAuthError && error.status < 500) refused.abort();
+      }
+    }
   });
   return router;
 }

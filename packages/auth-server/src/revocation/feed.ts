@@ -17,7 +17,7 @@ const BACKLOG_BYTES = 4 * 1024 * 1024;
 
 /**
  * @param options.lifeSeconds until the reader's token ends
- * @param options.stopping ends the stream when the server drains
+ * @param options.stopping ends the stream: the server drains, or the reader may read no more
  */
 export function createFeedStream({
   liveSet,
@@ -30,8 +30,9 @@ export function createFeedStream({
 }): Readable {
   const stream = new Readable({ read() {} });
   let limit = Infinity;
+  let hasEnded = false;
   const send = (event: string, data: unknown): void => {
-    if (stream.destroyed) return;
+    if (stream.destroyed || hasEnded) return;
     stream.push(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
     if (stream.readableLength > limit) stream.destroy();
   };
@@ -48,7 +49,10 @@ export function createFeedStream({
   const heartbeat = setInterval(() => {
     if (liveSet.ageSeconds() < FRESH_SECONDS) send("heartbeat", {});
   }, HEARTBEAT_SECONDS * 1000);
-  const end = (): void => void stream.push(null);
+  const end = (): void => {
+    hasEnded = true;
+    stream.push(null);
+  };
   const lifeTimer = setTimeout(end, lifeSeconds * 1000);
   stopping.addEventListener("abort", end, { once: true });
   stream.once("close", () => {

@@ -1,4 +1,5 @@
 import type { Database, Queryable } from "@daykey/service/database/database";
+import { changeAlone } from "../changes/changes-store.ts";
 
 /** What an operator's word that the database was restored has done. */
 export interface Restoration {
@@ -36,7 +37,7 @@ export function createRestoreStore(
     },
 
     async markRestored(record) {
-      return database.transaction(async (tx) => {
+      return changeAlone(database, async (tx) => {
         // One statement touches every client: who changes one meanwhile waits here, not in a deadlock.
         await tx.query({ text: "lock table daykey.clients in share row exclusive mode" });
         const { rowCount } = await tx.query({

@@ -3,7 +3,7 @@
  * ciphertext ‖ tag(16)>`, AES-256-GCM over the same claims as a JWT's, with the issuer and all before
  * the last dot as associated data. Only this server reads it; a resource-server asks by introspection.
  */
-import { type AccessTokenClaims, readAccessTokenClaims } from "@daykey/common/access-token";
+import { type AccessTokenClaims, decodeAccessTokenClaims } from "@daykey/common/access-token";
 import { MAX_ACCESS_TOKEN_LENGTH } from "@daykey/common/protocol";
 import type { SymmetricKey } from "../keys/symmetric-keys.ts";
 
@@ -30,5 +30,5 @@ export function readOpaqueToken(
   const sealed = Buffer.from(sealedText, "base64url");
   if (sealed.length === 0 || sealed.toString("base64url") !== sealedText) return undefined;
   const plaintext = keyOf(kid)?.open(sealed, `${issuer}\n${head}`);
-  return plaintext && readAccessTokenClaims(JSON.parse(plaintext.toString()));
+  return plaintext && decodeAccessTokenClaims(plaintext);
 }

@@ -7,6 +7,7 @@ import type { Clock } from "@daykey/common/clock";
 import { OAuthError } from "@daykey/common/oauth-error";
 import type { Log } from "@daykey/service/observe/log";
 import type { Client } from "../clients/client.ts";
+import type { ChangeWatcher } from "../changes/watcher.ts";
 import type { GrantsStore } from "../grants/grants-store.ts";
 import type { ResourceDirectory } from "../resources/resource-directory.ts";
 import type { Authorize } from "./grant-type.ts";
@@ -27,6 +28,7 @@ export function createRefreshFault({
 }): RefreshFault {
   return ({ grant, issuedAt }, client) => {
     const now = clock();
+    if (!client.grantTypes.includes("refresh_token")) return "grant_type_taken";
     if (grant.clientId !== client.clientId) return "other_clients_refresh_token";
     if (now >= grant.expiresAt) return "absolute_end";
     if (now >= issuedAt + (client.refreshIdleSeconds ?? refreshIdleSeconds)) return "idle_end";
@@ -40,12 +42,14 @@ export function createRefreshTokenGrant({
   read,
   faultOf,
   directory,
+  watcher,
   log,
 }: {
   grants: GrantsStore;
   read: RefreshTokenReader;
   faultOf: RefreshFault;
   directory: ResourceDirectory;
+  watcher: Pick<ChangeWatcher, "look">;
   log: Log;
 }): Authorize {
   return async ({ client, form, note }) => {
@@ -73,7 +77,11 @@ export function createRefreshTokenGrant({
     const outcome = await grants.rotate({ grantId, clientId, seq, expiresAt });
     note({ refresh: outcome.kind });
     if (outcome.kind !== "rotated" && outcome.kind !== "retried") {
-      if (outcome.kind !== "revoked") securityEvent(`refresh_${outcome.kind}`);
+      if (outcome.kind !== "revoked") {
+        securityEvent(`refresh_${outcome.kind}`);
+        // It may have ended the grant: from here on this server says so of its access tokens too.
+        await watcher.look();
+      }
       throw refused(outcome.kind);
     }
     const refresh = { seq: outcome.seq, issuedAt: Math.floor(outcome.rotatedAt) };

@@ -7,10 +7,13 @@
 import { hash } from "node:crypto";
 import { errors, jwtVerify } from "jose";
 import { LRUCache } from "lru-cache";
-import { type AccessTokenClaims, readAccessTokenClaims } from "@daykey/common/access-token";
-import { fromUtf8 } from "@daykey/common/bytes";
+import {
+  type AccessTokenClaims,
+  readAccessTokenClaims,
+  readJwtObject,
+} from "@daykey/common/access-token";
 import { type Clock, CLOCK_SKEW_SECONDS } from "@daykey/common/clock";
-import { type JsonObject, readJsonObject } from "@daykey/common/json-numbers";
+import type { JsonObject } from "@daykey/common/json-numbers";
 import { ACCESS_TOKEN_TYP, MAX_ACCESS_TOKEN_LENGTH } from "@daykey/common/protocol";
 import { type Access, accessOfToken, type Authenticate, InvalidCredential } from "../access.ts";
 import type { Jwks } from "./jwks.ts";
@@ -125,11 +128,7 @@ function readHeader(token: string): { alg: string; kid: string } {
 
 /** The JSON object in a part, or undefined: none of its names may be there twice (RFC 7515 §4, RFC 7519 §4). */
 function readPart(token: string, index: 0 | 1): JsonObject | undefined {
-  try {
-    return readJsonObject(fromUtf8(Buffer.from(token.split(".")[index] ?? "", "base64url")));
-  } catch {
-    return undefined;
-  }
+  return readJwtObject(Buffer.from(token.split(".")[index] ?? "", "base64url"));
 }
 
 /** jose's error as ours; its claim errors come after the signature was verified. */
