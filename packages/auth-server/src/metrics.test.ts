@@ -40,6 +40,20 @@ test("token requests are counted by grant type and result", async () => {
   });
 });
 
+test("what alerts watch is there before it happens, at 0", async () => {
+  const fresh = await startAuthServer();
+  const metrics = await scrape(fresh.privateUrl);
+  await fresh.stop();
+  expect(metrics.values("refreshes_total")).toEqual({
+    '{outcome="reuse"}': 0,
+    '{outcome="late_retry"}': 0,
+  });
+  const authentications = metrics.values("client_authentications_total");
+  expect(authentications['{method="client_secret_hash",result="wrong_credential"}']).toBe(0);
+  expect(authentications['{method="none",result="unknown_client"}']).toBe(0);
+  expect(metrics.values("http_request_errors_total")).toEqual({ "": 0 });
+});
+
 test("refreshes are counted by outcome", async () => {
   const { token } = await openGrant(server, client);
   const counted = await rise("refreshes_total", async () => {

@@ -12,6 +12,17 @@ import type { LiveSet } from "./revocation/live-set.ts";
 
 const TOKEN_ROUTES = new Set<string>([PATHS.token, PATHS.seedTokens]);
 
+/** What the alert rules of deploy/prometheus read. */
+const REFRESH_ENDS = ["reuse", "late_retry"];
+const FAILURES = ["unknown_client", "wrong_credential", "too_many_failures"];
+const METHODS = [
+  "client_secret_hash",
+  "client_secret_basic",
+  "client_secret_post",
+  "private_key_jwt",
+  "none",
+];
+
 export function measureAuthServer(
   metrics: Metrics,
   sources: {
@@ -40,6 +51,7 @@ function countTokens(metrics: Metrics): void {
     name: "refreshes_total",
     help: "Refresh tokens presented by authenticated clients, by what came of it",
     labels: ["outcome"],
+    from: REFRESH_ENDS.map((outcome) => ({ outcome })),
   });
   metrics.onRequest(({ route, status, fields }) => {
     const { grantType, outcome, error, refresh } = fields;
@@ -59,6 +71,7 @@ function countAuthentications(metrics: Metrics): void {
     name: "client_authentications_total",
     help: "Client authentications by method and result: ok, or the reason of the failure",
     labels: ["method", "result"],
+    from: METHODS.flatMap((method) => FAILURES.map((result) => ({ method, result }))),
   });
   metrics.onRequest((outcome) => {
     const { authMethod, error } = outcome.fields;

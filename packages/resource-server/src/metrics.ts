@@ -29,6 +29,8 @@ export function quotaDecisions(metrics: Metrics): (decision: QuotaDecision) => v
     name: "quota_decisions_total",
     help: "Requests with a quota, by what became of them; store_down: decided without the store",
     labels: ["decision"],
+    // What the alert rules of deploy/prometheus read.
+    from: [{ decision: "store_down" }],
   });
   return (decision) => count({ decision });
 }

@@ -139,7 +139,7 @@ function begin({ state, res }: AppContext, address: string): void {
 
 /** Probes are not worth a span. */
 function spanOf(ctx: AppContext) {
-  if (ctx.state.quiet === true) return undefined;
+  if (ctx.state.quiet === true || ctx.state.isProbe === true) return undefined;
   const { status } = ctx;
   const route = routePattern(ctx);
   // The method of an unmatched request is whatever a stranger chose.

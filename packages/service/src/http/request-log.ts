@@ -10,8 +10,8 @@ export function logRequest(
   ctx: AppContext,
   { route, seconds }: { route: string; seconds: number },
 ): void {
-  const { requestId, address, logFields, quiet } = ctx.state;
-  const level = quiet === true ? "debug" : "info";
+  const { requestId, address, logFields, quiet, isProbe } = ctx.state;
+  const level = quiet === true || isProbe === true ? "debug" : "info";
   log[level](
     {
       requestId,

@@ -22,8 +22,10 @@ export interface AppState {
    * be one of those whom the limit is not for.
    */
   uncount?: () => void;
-  /** Set by probes: their line is logged at debug level. */
+  /** Its line is logged at debug level. */
   quiet?: boolean;
+  /** A question of a machine that watches, and no request: neither counted nor traced, and quiet. */
+  isProbe?: boolean;
   /** Set by a route whose callers know errors in a form of its own. */
   errorBody?: ErrorBody;
 }

@@ -1,12 +1,24 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { type AppServer, startAppServer } from "../../test/app-server.ts";
+import { scrape } from "../../test/metrics.ts";
 
 let server: AppServer;
 beforeEach(async () => {
   server = await startAppServer();
 });
 afterEach(() => server.stop());
+
+test("probes are not requests: neither their number nor their failures are counted", async () => {
+  const before = await scrape(`http://127.0.0.1:${server.privatePort}`);
+  expect(before.values("http_request_errors_total")).toEqual({ "": 0 });
+  for (const path of ["/livez", "/readyz"]) await fetch(`${server.url}${path}`);
+  await fetch(`${server.url}/things/1`);
+  const after = await scrape(`http://127.0.0.1:${server.privatePort}`);
+  expect(after.values("http_request_duration_seconds_count")).toEqual({
+    '{method="GET",route="/things/:id",status="200"}': 1,
+  });
+});
 
 async function requestCounts(): Promise<string[]> {
   const response = await fetch(`http://127.0.0.1:${server.privatePort}/metrics`);

@@ -19,8 +19,14 @@ export interface Metrics {
   readonly router: AppRouter;
   /** Counts a request whose answer is ready. */
   observe(ctx: AppContext, answered: { route: string; seconds: number }): void;
-  /** @returns what counts one, given a value for each label */
-  counter<L extends string>(metric: Description & { labels: readonly L[] }): Count<L>;
+  /**
+   * `from` names series that are there from the start, at 0: of a series that is born at 1 Prometheus
+   * sees no increase, so an alert that reads it misses the first event.
+   * @returns what counts one, given a value for each label
+   */
+  counter<L extends string>(
+    metric: Description & { labels: readonly L[]; from?: readonly Record<L, string>[] },
+  ): Count<L>;
   /** Its value is read at each scrape; one for each value of `label`, when there is one. */
   gauge(metric: Description & { label?: string; read: () => number | Values }): void;
   /** Of seconds; @returns what adds one duration */
@@ -38,7 +44,7 @@ type Count<L extends string> = (labels: Record<L, string>) => void;
 type Values = Readonly<Record<string, number>>;
 
 /**
- * Metrics of one process: its own, and the duration of every request by method, route and status. One
+ * Metrics of one process: its own, and the duration of every request but probes by method, route and status. One
  * of several workers tells those of all, each with the worker's number, so that a counter that begins
  * anew is seen to do so.
  */
@@ -60,11 +66,16 @@ export function createMetrics({
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers: [registry],
   });
+  const errors = new Counter({
+    name: "http_request_errors_total",
+    help: "Requests that were answered with 5xx",
+    registers: [registry],
+  });
   const observers: ((outcome: RequestOutcome) => void)[] = [];
 
   const router = createRouter();
   router.get("/metrics", async (ctx) => {
-    ctx.state.quiet = true;
+    ctx.state.isProbe = true;
     ctx.set("Content-Type", registry.contentType);
     ctx.set("Cache-Control", "no-store");
     const told = await peers?.ask("metrics");
@@ -75,8 +86,9 @@ export function createMetrics({
   return {
     registry,
     router,
-    counter({ labels, ...description }) {
+    counter({ labels, from = [], ...description }) {
       const counter = new Counter({ ...description, labelNames: labels, registers: [registry] });
+      for (const values of from) counter.inc(values, 0);
       return (values) => counter.inc(values);
     },
     gauge({ label, read, ...description }) {
@@ -99,10 +111,13 @@ export function createMetrics({
     },
     onRequest: (tell) => void observers.push(tell),
     observe(ctx, { route, seconds }) {
+      // A proxy asks every second: counted, it would hide how slow and how faulty the others are.
+      if (ctx.state.isProbe === true) return;
       // The method of an unmatched request is whatever a stranger chose.
       const method = route === "unmatched" ? "other" : ctx.method;
       const { status } = ctx;
       duration.observe({ method, route, status }, seconds);
+      if (status >= 500) errors.inc();
       for (const tell of observers) tell({ route, status, fields: ctx.state.logFields });
     },
   };

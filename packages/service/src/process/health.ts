@@ -51,7 +51,7 @@ export function createHealth({ peers }: { peers?: Peers | undefined } = {}): Hea
   }
 
   router.get("/livez", async (ctx) => {
-    ctx.state.quiet = true;
+    ctx.state.isProbe = true;
     ctx.set("Cache-Control", "no-store");
     const { isAlive } = await instanceState();
     ctx.status = isAlive ? 200 : 503;
@@ -59,7 +59,7 @@ export function createHealth({ peers }: { peers?: Peers | undefined } = {}): Hea
   });
 
   router.get("/readyz", async (ctx) => {
-    ctx.state.quiet = true;
+    ctx.state.isProbe = true;
     ctx.set("Cache-Control", "no-store");
     const { faults, degraded } = await instanceState();
     const isReady = Object.keys(faults).length === 0;
