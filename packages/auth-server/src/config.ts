@@ -127,7 +127,19 @@ const DEFINITIONS = {
     default: 1000,
     min: 1,
     max: 1_000_000,
-    description: "Revocations of a client's own that may be news at once, before 429",
+    description: "Grants a client may end itself while that is news, before all its tokens end",
+  }),
+  GRANTS_PER_CLIENT: integer({
+    default: 3000,
+    min: 1,
+    max: 1_000_000,
+    description: "Grants of one client that a process refreshes first, or revokes, in a minute",
+  }),
+  NONCES_PER_CLIENT: integer({
+    default: 60_000,
+    min: 1,
+    max: 10_000_000,
+    description: "One-time hashes and assertions of one client that a process takes in a minute",
   }),
   CLIENT_CACHE: integer({
     default: 20_000,
@@ -181,6 +193,8 @@ export interface AuthServerConfig extends ListenerConfig {
   refreshAbsoluteMaxSeconds: number;
   issueStaleSeconds: number;
   revocationsPerClient: number;
+  grantsPerClient: number;
+  noncesPerClient: number;
   clientCacheSize: number;
   allowPrivateJwksUri: boolean;
   seedHash: boolean;
@@ -225,6 +239,8 @@ export function readConfig(env: Record<string, string | undefined>): AuthServerC
     refreshAbsoluteMaxSeconds: settings.REFRESH_ABSOLUTE_MAX,
     issueStaleSeconds: settings.ISSUE_STALE,
     revocationsPerClient: settings.REVOCATIONS_PER_CLIENT,
+    grantsPerClient: settings.GRANTS_PER_CLIENT,
+    noncesPerClient: settings.NONCES_PER_CLIENT,
     clientCacheSize: settings.CLIENT_CACHE,
     allowPrivateJwksUri: settings.ALLOW_PRIVATE_JWKS_URI,
     seedHash: settings.SEED_HASH,

@@ -110,7 +110,7 @@ function measureRevocations(
   metrics.gauge({
     name: "revocations_known",
     help: "Revocations held in memory",
-    read: () => liveSet.entries().length,
+    read: () => liveSet.current().size,
   });
   metrics.gauge({
     name: "revocation_feeds",

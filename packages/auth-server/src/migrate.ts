@@ -2,10 +2,18 @@ import { createMigrations } from "@daykey/service/database/migrate";
 import { initial } from "../migrations/0001-initial.ts";
 import { revocationAndAdmin } from "../migrations/0002-revocation-and-admin.ts";
 import { keysAndQuotas } from "../migrations/0003-keys-and-quotas.ts";
+import { growth } from "../migrations/0004-growth.ts";
 import { admins } from "../migrations/0006-admins.ts";
 import { assertionTyp } from "../migrations/0007-assertion-typ.ts";
 
-export const MIGRATIONS = [initial, revocationAndAdmin, keysAndQuotas, admins, assertionTyp];
+export const MIGRATIONS = [
+  initial,
+  revocationAndAdmin,
+  keysAndQuotas,
+  growth,
+  admins,
+  assertionTyp,
+];
 
 export const { apply: migrateAuthServer, require: requireMigrated } = createMigrations({
   server: "auth-server",

@@ -10,6 +10,8 @@ import { createSignatureKeyEndpoint } from "./access-keys/endpoint.ts";
 import { createPresentedKeys } from "./access-keys/present.ts";
 import type { LastUsed } from "./authentication/last-used.ts";
 import type { AuthServerConfig } from "./config.ts";
+import { createWriteLimit } from "./clients/write-limits.ts";
+import { createAfterOwnEnd } from "./grants/own-ends.ts";
 import type { GrantsStore } from "./grants/grants-store.ts";
 import { createIntrospectionEndpoint } from "./introspection/endpoint.ts";
 import { createJwksEndpoint } from "./keys/endpoint.ts";
@@ -63,6 +65,11 @@ export function createPublicEndpoints(
   const { clock, directory, grants, keys, log, readAuthenticated } = parts;
   const readRefreshToken = createRefreshTokenReader({ keys, issuer });
   const refreshFault = createRefreshFault({ ...config, clock });
+  const limitGrants = createWriteLimit({
+    rowsPerMinute: config.grantsPerClient,
+    detail: "too_many_grants",
+  });
+  const afterOwnEnd = createAfterOwnEnd({ ...parts, limit: config.revocationsPerClient });
   const presentedKeys = createPresentedKeys({ ...parts, issuer });
   const issueTokens = createIssueTokens({
     readAuthenticated,
@@ -70,6 +77,8 @@ export function createPublicEndpoints(
       client_credentials: createClientCredentials({ ...config, directory, clock }),
       refresh_token: createRefreshTokenGrant({
         grants,
+        afterOwnEnd,
+        limitGrants,
         read: readRefreshToken,
         faultOf: refreshFault,
         directory,
@@ -87,7 +96,13 @@ export function createPublicEndpoints(
     createAuthorizationEndpoint(),
     createTokenEndpoint(issueTokens),
     createSeedTokenEndpoint(issueTokens),
-    createRevocationEndpoint({ ...parts, readRefreshToken, limits: config }),
+    createRevocationEndpoint({
+      ...parts,
+      readRefreshToken,
+      afterOwnEnd,
+      limitGrants,
+      longestGrantSeconds: config.refreshAbsoluteMaxSeconds,
+    }),
     createIntrospectionEndpoint({
       ...parts,
       readRefreshToken,

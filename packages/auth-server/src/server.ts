@@ -21,6 +21,7 @@ import { createClientAuthenticator } from "./authentication/authenticate.ts";
 import { createAssertionChecker } from "./authentication/authenticate-private-key-jwt.ts";
 import { createClientCache } from "./clients/client-cache.ts";
 import { createClientJwks } from "./authentication/client-jwks.ts";
+import { createWriteLimit } from "./clients/write-limits.ts";
 import { createClientsStore } from "./clients/clients-store.ts";
 import { ensureFirstAdmin } from "./registration/first-admin.ts";
 import { createClientRegistrar } from "./registration/register.ts";
@@ -105,8 +106,10 @@ async function composeAuthServer(
   await accessKeys.reseal();
   const resources = createResourcesStore(database, issuer);
   const directory = await createResourceDirectory(resources);
+  let epochFloor = 0;
   const clients = createClientsStore(database, {
     issuer,
+    epochFloor: () => epochFloor,
     longestGrantSeconds: config.refreshAbsoluteMaxSeconds,
   });
   const registrar = createClientRegistrar({
@@ -136,14 +139,17 @@ async function composeAuthServer(
     capacity: config.clientCacheSize,
     isStale: () => watcher.ageSeconds() > config.issueStaleSeconds,
   });
-  const revocations = createRevocationsStore(database);
-  const liveSet = createLiveSet(revocations);
+  const revocations = createRevocationsStore(database, { newsSeconds });
+  const liveSet = createLiveSet(revocations, { log });
   const watcher: ChangeWatcher = await startChangeWatcher({
     store: createChangesStore(database),
     handlers: {
       clientsChanged: cache.forget,
       everythingChanged: cache.forgetAll,
-      everyLook: liveSet.reload,
+      async everyLook(look) {
+        epochFloor = look.epochFloor;
+        await liveSet.look(look);
+      },
       async reload() {
         await Promise.all([keys.reload(), directory.reload(), replays.reload()]);
       },
@@ -169,6 +175,10 @@ async function composeAuthServer(
         }),
       }),
       replays,
+      limitNonces: createWriteLimit({
+        rowsPerMinute: config.noncesPerClient,
+        detail: "too_many_nonces",
+      }),
       lastUsed,
       attempts: createAttempts({
         failures: config.badCredentialsPerMinute,

@@ -100,6 +100,8 @@ export async function startAuthServer(
     refreshAbsoluteMaxSeconds: 30 * 86_400,
     issueStaleSeconds: 60,
     revocationsPerClient: 1000,
+    grantsPerClient: 100_000,
+    noncesPerClient: 1_000_000,
     clientCacheSize: 1000,
     allowPrivateJwksUri: false,
     seedHash: false,

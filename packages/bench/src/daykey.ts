@@ -84,6 +84,9 @@ export async function startAuthServer({
         ISSUER: issuer,
         DATABASE_URL: databaseUrl,
         MASTER_KEY: masterKey,
+        // One client stands for all of them.
+        GRANTS_PER_CLIENT: "1000000",
+        NONCES_PER_CLIENT: "10000000",
         SIGNING_ALGORITHM: algorithm,
         HOST: "127.0.0.1",
         PORT: String(port),

@@ -2,14 +2,17 @@
  * Revocations as local validators know them (docs/protocol.md §3): what was ended, and whether a token
  * is hit by it. The auth-server sends them, resource-servers hold them; both ask the same set.
  */
-export const REVOCATION_KINDS = ["grant", "client", "credential", "signing_key"] as const;
+export const REVOCATION_KINDS = ["grant", "client", "credential", "signing_key", "issuer"] as const;
 export type RevocationKind = (typeof REVOCATION_KINDS)[number];
+
+/** The subject of the one `issuer` entry. */
+export const ISSUER_SUBJECT = "urn:daykey:issuer";
 
 export interface Revocation {
   kind: RevocationKind;
-  /** Grant id, client id, `<client id> <kid>`, or the kid of a signing key. */
+  /** Grant id, client id, `<client id> <kid>`, the kid of a signing key, or `ISSUER_SUBJECT`. */
   subject: string;
-  /** Of a client: tokens with a lower epoch are dead. */
+  /** Of a client, or of the issuer for all clients: tokens with a lower epoch are dead. */
   epoch: number | undefined;
   /** Epoch seconds after which no token it hits can be alive; undefined: never dropped. */
   expiresAt: number | undefined;
@@ -25,48 +28,117 @@ export interface Revocable {
   gid?: string;
 }
 
+/** Two sets with equal summaries hold the same entries, except by a chance of 2^-32. */
+export interface SetSummary {
+  entries: number;
+  /** The sum, modulo 2^32, of FNV-1a (32 bits, UTF-8) of each entry's `<kind> <subject> <epoch>`. */
+  digest: number;
+  /** Epoch seconds up to which expired entries were dropped; 0 before the first time. */
+  prunedAt: number;
+}
+
 /** What is known to be revoked. An entry heard twice, or in any order, changes nothing (T11). */
 export interface RevocationSet {
-  add(revocation: Revocation): void;
+  /** @returns false for an entry that is known already, or lower than the known one */
+  add(revocation: Revocation): boolean;
   /** @param kid the signing key of a JWT, undefined for anything else */
   isRevoked(claims: Revocable, kid: string | undefined): boolean;
-  /** Drops what has expired. */
+  /** Drops what has expired; the work is in proportion to what is dropped. */
   prune(now: number): void;
+  summary(): SetSummary;
+  /** In no order. What is added meanwhile is met too; what is dropped is not. */
+  entries(): IterableIterator<Revocation>;
   readonly size: number;
 }
 
+/** Entries are dropped by tens of seconds, so that nothing has to look at those that stay. */
+const BUCKET_SECONDS = 10;
+const DIGEST_MODULUS = 2 ** 32;
+
+const keyOf = (kind: RevocationKind, subject: string): string => `${kind} ${subject}`;
+const bucketOf = (expiresAt: number): number => Math.floor(expiresAt / BUCKET_SECONDS);
+
 export function createRevocationSet(entries: Iterable<Revocation> = []): RevocationSet {
   const byKey = new Map<string, Revocation>();
-  const keyOf = (kind: RevocationKind, subject: string): string => `${kind} ${subject}`;
+  /** Keys by the time at which they may expire; an entry whose end was moved is found again later. */
+  const buckets = new Map<number, string[]>();
+  let digest = 0;
+  let prunedAt = 0;
+  const change = (by: number): void => {
+    digest = (digest + by + DIGEST_MODULUS) % DIGEST_MODULUS;
+  };
 
-  function add(revocation: Revocation): void {
-    const key = keyOf(revocation.kind, revocation.subject);
+  function add(revocation: Revocation): boolean {
+    const { kind, subject, epoch, expiresAt } = revocation;
+    const key = keyOf(kind, subject);
     const known = byKey.get(key);
     // The highest epoch wins, whatever the order of events.
-    if (known && (known.epoch ?? 0) > (revocation.epoch ?? 0)) return;
+    if (known && (known.epoch ?? 0) > (epoch ?? 0)) return false;
+    if (known && known.epoch === epoch && known.expiresAt === expiresAt) {
+      byKey.set(key, revocation);
+      return false;
+    }
+    if (!known || known.epoch !== epoch) {
+      if (known) change(-digestOf(known));
+      change(digestOf(revocation));
+    }
     byKey.set(key, revocation);
+    if (expiresAt !== undefined) {
+      const bucket = bucketOf(expiresAt);
+      const keys = buckets.get(bucket);
+      if (keys) keys.push(key);
+      else buckets.set(bucket, [key]);
+    }
+    return true;
   }
   for (const entry of entries) add(entry);
 
+  const isBelow = (epoch: number, known: Revocation | undefined): boolean =>
+    known?.epoch !== undefined && epoch < known.epoch;
+
   return {
     add,
-    isRevoked(claims, kid) {
+    isRevoked({ client_id, cred, ep, gid }, kid) {
       if (byKey.size === 0) return false;
-      const client = byKey.get(keyOf("client", claims.client_id));
       return (
-        (claims.gid !== undefined && byKey.has(keyOf("grant", claims.gid))) ||
-        byKey.has(keyOf("credential", `${claims.client_id} ${claims.cred}`)) ||
-        (client?.epoch !== undefined && claims.ep < client.epoch) ||
+        (gid !== undefined && byKey.has(keyOf("grant", gid))) ||
+        byKey.has(keyOf("credential", `${client_id} ${cred}`)) ||
+        isBelow(ep, byKey.get(keyOf("client", client_id))) ||
+        isBelow(ep, byKey.get(keyOf("issuer", ISSUER_SUBJECT))) ||
         (kid !== undefined && byKey.has(keyOf("signing_key", kid)))
       );
     },
     prune(now) {
-      for (const [key, { expiresAt }] of byKey) {
-        if (expiresAt !== undefined && expiresAt <= now) byKey.delete(key);
+      prunedAt = Math.max(prunedAt, now);
+      for (const [bucket, keys] of buckets) {
+        if (bucket > bucketOf(now)) continue;
+        const left = keys.filter((key) => {
+          const known = byKey.get(key);
+          if (known?.expiresAt === undefined || bucketOf(known.expiresAt) !== bucket) return false;
+          if (known.expiresAt > now) return true;
+          byKey.delete(key);
+          change(-digestOf(known));
+          return false;
+        });
+        if (left.length > 0) buckets.set(bucket, left);
+        else buckets.delete(bucket);
       }
     },
+    summary: () => ({ entries: byKey.size, digest, prunedAt }),
+    entries: () => byKey.values(),
     get size() {
       return byKey.size;
     },
   };
+}
+
+const utf8 = new TextEncoder();
+
+/** FNV-1a of 32 bits: it finds losses, and nobody's forgery. */
+function digestOf({ kind, subject, epoch }: Revocation): number {
+  let hash = 0x811c9dc5;
+  for (const byte of utf8.encode(`${kind} ${subject} ${epoch ?? ""}`)) {
+    hash = Math.imul(hash ^ byte, 0x01000193);
+  }
+  return hash >>> 0;
 }

@@ -238,7 +238,7 @@ export function createAccessKeysStore(
         }
       >({
         name: "usable-access-key",
-        text: `select ${COLUMNS}, k.hash, k.sealed, c.epoch, c.scopes as client_scopes,
+        text: `select ${COLUMNS}, k.hash, k.sealed, greatest(c.epoch, (select epoch_floor from daykey.change_counter)) as epoch, c.scopes as client_scopes,
                  c.quotas as client_quotas, r.scopes as resource_scopes, r.owner_client_id
                from daykey.access_keys k
                join daykey.clients c on c.client_id = k.client_id

@@ -1,7 +1,7 @@
 /** `/revocations`: what local validators are told now, and an operator's end of a grant. */
 import { z } from "zod";
 import { formatInstant } from "@daykey/common/clock";
-import { REVOCATION_KINDS } from "@daykey/common/revocation";
+import { type Revocation, REVOCATION_KINDS } from "@daykey/common/revocation";
 import type { GrantsStore } from "../grants/grants-store.ts";
 import type { RevocationsStore } from "../revocation/revocations-store.ts";
 import type { Recorder } from "./recorder.ts";
@@ -12,9 +12,9 @@ const tag = "revocations";
 
 export const revocationView = z.strictObject({
   kind: z.enum(REVOCATION_KINDS),
-  /** A grant's id, a client id, `<client id> <kid>`, or the kid of a signing key. */
+  /** A grant's id, a client id, `<client id> <kid>`, the kid of a signing key, or `urn:daykey:issuer`. */
   subject: z.string(),
-  /** Of a client: tokens with a lower one are dead. */
+  /** Of a client, or of the issuer for all clients: tokens with a lower one are dead. */
   epoch: z.int().min(0).nullable(),
   /** Null: never dropped. */
   expires_at: instant.nullable(),
@@ -57,7 +57,8 @@ export function createRevocationRoutes({
       status: 200,
       answer: revocationList,
       async handle() {
-        const live = await revocations.live();
+        const live: Revocation[] = [];
+        for await (const page of revocations.live()) live.push(...page);
         const items = live.map(({ kind, subject, epoch, expiresAt }) => ({
           kind,
           subject,

@@ -13,6 +13,7 @@ import type { Client, VerifiedClient } from "../clients/client.ts";
 import type { ClientCache, ClientEntry } from "../clients/client-cache.ts";
 import { type Credential, readCredential, type SecretCredential } from "./credential.ts";
 import type { LastUsed } from "./last-used.ts";
+import type { WriteLimit } from "../clients/write-limits.ts";
 import type { ReplayStore } from "./replay-store.ts";
 
 export interface AuthenticationRequest {
@@ -69,6 +70,7 @@ export function createClientAuthenticator({
   cache,
   assertions,
   replays,
+  limitNonces,
   lastUsed,
   attempts,
   issuer,
@@ -78,6 +80,7 @@ export function createClientAuthenticator({
   cache: ClientCache;
   assertions: AssertionChecker;
   replays: ReplayStore;
+  limitNonces: WriteLimit;
   lastUsed: Pick<LastUsed, "used">;
   attempts: Attempts;
   issuer: string;
@@ -105,6 +108,7 @@ export function createClientAuthenticator({
     if (proven.once) {
       const { nonce, isFresh, notFresh } = proven.once;
       if (!isFresh) throw clockSkew(notFresh, now);
+      await limitNonces(clientId);
       const isFirst = await replays.use({ clientId, ...nonce });
       if (!isFirst) throw failure("replayed");
     }

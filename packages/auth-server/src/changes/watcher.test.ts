@@ -129,7 +129,8 @@ test("a failed read loses nothing: what it did not finish is read again", async 
   forgotten.length = 0;
   await rows.query(
     `insert into daykey.clients (client_id, name, auth_methods, grant_types, scopes, resources)
-     values ('a', 'a', '{}', '{}', '{}', '{}')`,
+     values ('a', 'a', '{}', '{}', '{}', '{}');
+     update daykey.resources set name = 'other'`,
   );
   failures = 1;
   const age = watcher.ageSeconds();
@@ -169,4 +170,36 @@ test("calls while a read is under way share the one that follows it", async () =
   reads = 0;
   await Promise.all(Array.from({ length: 20 }, () => watcher.look()));
   expect(reads).toBeLessThanOrEqual(2);
+});
+
+test.each([
+  ["clients", "update daykey.clients set name = name || ' changed'"],
+  ["secrets", "update daykey.secrets set expires_at = expires_at + interval '1 day'"],
+  ["revocations", "update daykey.revocations set expires_at = expires_at + interval '1 day'"],
+])("a change of many %s takes one number, and everyone sees all of it", async (_table, bulk) => {
+  const server = await start();
+  const client = await cachedClient(server);
+  await server.database.query(
+    `insert into daykey.clients (client_id, name, auth_methods, grant_types, scopes, resources)
+     select 'many-' || i, 'many', '{}', '{}', '{}', '{}' from generate_series(1, 2000) i;
+     insert into daykey.secrets (client_id, kid, kind, salt, first_day, verifiers, expires_at)
+     select 'many-' || i, 'abcdefgh', 'verifiers', repeat('0', 32), current_date, '', now() + interval '1 day'
+     from generate_series(1, 2000) i;
+     insert into daykey.revocations (kind, subject, expires_at)
+     select 'grant', 'many-' || i, now() + interval '1 day' from generate_series(1, 2000) i`,
+  );
+  await server.look();
+  const last = async (): Promise<number> => {
+    const [row] = await server.database.query<{ last: number }>(
+      "select last::int as last from daykey.change_counter",
+    );
+    return row?.last ?? 0;
+  };
+  const before = await last();
+  await server.database.query(
+    `begin; ${bulk}; update daykey.clients set enabled = false where client_id = '${client.clientId}'; commit`,
+  );
+  expect((await last()) - before).toBe(1);
+  await server.look();
+  expect(await statusOf(server, client)).toBe(401);
 });

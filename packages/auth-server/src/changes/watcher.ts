@@ -5,7 +5,7 @@
  */
 import type { Clock } from "@daykey/common/clock";
 import type { Log } from "@daykey/service/observe/log";
-import type { ChangesStore } from "./changes-store.ts";
+import type { Changes, ChangesStore } from "./changes-store.ts";
 
 const POLL_SECONDS = 2;
 
@@ -15,11 +15,11 @@ const CLOCK_TOLERANCE_SECONDS = 5;
 export interface ChangeHandlers {
   /** Some clients, or their secrets, changed. */
   clientsChanged(clientIds: readonly string[]): void;
-  /** The order of changes is not the one seen before, as after a restore: nothing cached can be trusted. */
+  /** Many clients changed, or the order of changes is not the one seen before, as after a restore. */
   everythingChanged(): void;
-  /** At every look, whether anything changed or not: the live revocations, read whole. */
-  everyLook(): Promise<void>;
-  /** Something changed; resources and keys are few and read whole. */
+  /** At every look, whether anything changed or not. @param look.isSameOrder false: read everything anew */
+  everyLook(look: Changes & { isSameOrder: boolean }): Promise<void>;
+  /** A resource, a key or a setting changed; they are few and read whole. */
   reload(): Promise<void>;
 }
 
@@ -56,7 +56,7 @@ export async function startChangeWatcher({
   /** From this age on the caches are not to be served from. */
   staleAfterSeconds: number;
 }): Promise<ChangeWatcher> {
-  let seen: { last: number; source: string };
+  let seen: Pick<Changes, "last" | "lastShared" | "source">;
   let readAt = -Infinity;
   let clockOffset = 0;
   let reading: Promise<void> = Promise.resolve();
@@ -65,15 +65,16 @@ export async function startChangeWatcher({
 
   async function read(): Promise<void> {
     const startedAt = seconds();
-    const { last, source, clientIds, databaseNow } = await store.since(seen.last);
+    const changes = await store.since(seen.last);
+    const { last, lastShared, source, clientIds, databaseNow } = changes;
     clockOffset = clock() - databaseNow;
     // A restored counter may have overtaken what was seen by now, so its source counts as well.
     const isSameOrder = source === seen.source && last >= seen.last;
-    if (isSameOrder) handlers.clientsChanged(clientIds);
+    if (isSameOrder && clientIds !== "many") handlers.clientsChanged(clientIds);
     else handlers.everythingChanged();
-    await handlers.everyLook();
-    if (!isSameOrder || last !== seen.last) await handlers.reload();
-    seen = { last, source };
+    await handlers.everyLook({ ...changes, isSameOrder });
+    if (!isSameOrder || lastShared !== seen.lastShared) await handlers.reload();
+    seen = { last, lastShared, source };
     readAt = startedAt;
     for (const tell of subscribers) tell();
   }

@@ -30,12 +30,15 @@ export interface ClientCache {
    * @throws {DatabaseUnavailable} when the entry is not here and cannot be read
    */
   find(clientId: string): Promise<ClientEntry>;
-  /** Forgets these clients; those that were here are read again in the background. */
+  /** Forgets these clients; of a few, those that were here are read again in the background. */
   forget(clientIds: readonly string[]): void;
   forgetAll(): void;
 }
 
 const DAYS_HELD = 3;
+
+/** More changed clients than this are read again when they are asked for, not all at once. */
+const READ_AHEAD = 50;
 
 export function createClientCache({
   store,
@@ -144,11 +147,13 @@ export function createClientCache({
     },
 
     forget(clientIds) {
+      const isFew = clientIds.length <= READ_AHEAD;
       for (const id of clientIds) {
         const wasHere = present.delete(id);
         absent.delete(id);
         // A read that began before the change may miss it: let it go and start another.
         const wasLoading = loading.delete(id);
+        if (!isFew) continue;
         if (wasHere || wasLoading) load(id).catch(() => undefined);
       }
     },

@@ -113,7 +113,16 @@ export async function hasClient(
 
 export function createClientsStore(
   database: Database,
-  { issuer, longestGrantSeconds }: { issuer: string; longestGrantSeconds: number },
+  {
+    issuer,
+    longestGrantSeconds,
+    epochFloor = () => 0,
+  }: {
+    issuer: string;
+    longestGrantSeconds: number;
+    /** No client's epoch is below this, as known now: `restored` raises it. */
+    epochFloor?: () => number;
+  },
 ): ClientsStore {
   return {
     async find(clientId, { now, firstDay }) {
@@ -159,6 +168,10 @@ export function createClientsStore(
       return {
         client: {
           ...fromRegistrationRow(first, issuer),
+          // Asked for at each use: a raised floor holds for clients in memory at once.
+          get epoch() {
+            return Math.max(first.epoch, epochFloor());
+          },
           credentials: {
             has: (kid) => live.has(kid) || (isPublishing && !takenKids.has(kid)),
           },

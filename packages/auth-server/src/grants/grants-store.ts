@@ -80,14 +80,14 @@ on conflict (id) do update set
       when g.seq = excluded.seq
         and excluded.rotated_at > g.rotated_at + interval '${RETRY_WINDOW_SECONDS} s' then 'late_retry'
     end as reason) as verdict)
-returning new.id,
+returning new.id, new.client_id,
   old.seq as seq_before, extract(epoch from old.rotated_at)::float8 as rotated_before,
   old.revoke_reason as reason_before,
   new.seq as seq_after, extract(epoch from new.rotated_at)::float8 as rotated_after,
   new.revoke_reason as reason_after
 ), news as (
-  insert into daykey.revocations (kind, subject, expires_at)
-  select 'grant', id, now() + make_interval(secs => $5) from touched
+  insert into daykey.revocations (kind, subject, client_id, expires_at)
+  select 'grant', id, client_id, now() + make_interval(secs => $5) from touched
   where reason_before is null and reason_after is not null
   order by id
   on conflict (kind, subject) do update set expires_at = excluded.expires_at

@@ -3,6 +3,7 @@
  * writes about it, and `record` comes last. Ending what a client holds raises its epoch and leaves the
  * news for local validators (docs/protocol.md §3).
  */
+import { tellClientEnded } from "../clients/client-ended-store.ts";
 import type { Quota } from "@daykey/common/quota";
 import type { Database, Queryable } from "@daykey/service/database/database";
 import { changeAlone } from "../changes/changes-store.ts";
@@ -104,7 +105,8 @@ interface Row extends RegistrationRow {
   updated_at: number;
 }
 
-const COLUMNS = `client_id, name, enabled, epoch, version, auth_methods, grant_types, scopes, resources,
+const COLUMNS = `client_id, name, enabled,
+  greatest(epoch, (select epoch_floor from daykey.change_counter)) as epoch, version, auth_methods, grant_types, scopes, resources,
   access_token_seconds, refresh_idle_seconds, refresh_absolute_seconds, access_token_format, jwks_uri,
   quotas, require_assertion_typ,
   extract(epoch from created_at)::float8 as created_at,
@@ -178,17 +180,6 @@ export function createRegistrationsStore(
     return toClient(row);
   }
 
-  async function tell({ query }: Queryable, { clientId, epoch }: RegisteredClient): Promise<void> {
-    await query({
-      text: `insert into daykey.revocations as r (kind, subject, epoch, expires_at)
-             values ('client', $1, $2, now() + make_interval(secs => $3))
-             on conflict (kind, subject) do update set
-               epoch = greatest(r.epoch, excluded.epoch),
-               expires_at = greatest(r.expires_at, excluded.expires_at)`,
-      values: [clientId, epoch, newsSeconds],
-    });
-  }
-
   return {
     async list({ limit, order, after, filter }) {
       const { rows } = await database.query<Row & { created_at_exact: string }>({
@@ -250,7 +241,7 @@ export function createRegistrationsStore(
         const after = await keepAnAdmin(tx, { issuer, clientId }, async () =>
           update(tx, "enabled = $2, epoch = epoch + $3", [clientId, enabled, raise]),
         );
-        if (raise > 0) await tell(tx, after);
+        if (raise > 0) await tellClientEnded(tx, { clientId, newsSeconds });
         await record(tx, before, after);
         return after;
       });
@@ -261,10 +252,10 @@ export function createRegistrationsStore(
         const before = await read(tx, clientId, "for update");
         if (!before) return "unknown";
         check(before);
-        const after = await keepAnAdmin(tx, { issuer, clientId }, async () =>
+        await keepAnAdmin(tx, { issuer, clientId }, async () =>
           update(tx, "enabled = false, epoch = epoch + 1, deleted_at = now()", [clientId]),
         );
-        await tell(tx, after);
+        await tellClientEnded(tx, { clientId, newsSeconds });
         for (const text of [
           `update daykey.secrets set verifiers = '', seed_verifiers = null,
              revoked_at = coalesce(revoked_at, now())

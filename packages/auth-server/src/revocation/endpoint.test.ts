@@ -103,14 +103,68 @@ test("T9: 200 only after the commit: a failing statement is no 200, and the gran
   expect((await server.refresh(client, grant.refresh)).status).toBe(200);
 });
 
-test("a client's own revocations are limited, and another client's are not touched by it", async () => {
+/** The live entries that a client caused, or that are about it, and stay. */
+async function entriesOf({ clientId }: TestClient): Promise<unknown[]> {
+  return server.database.query(
+    `select kind, epoch from daykey.revocations
+     where (client_id = $1 or subject = $1) and expires_at > now() + interval '60 s'`,
+    [clientId],
+  );
+}
+
+test("past the limit, whatever a client ends itself becomes one entry that ends all its tokens", async () => {
   client = await server.createClient();
-  const answers: Answer[] = [];
-  for (let i = 0; i < 6; i++) answers.push(await revoke((await openGrant(server, client)).token));
-  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200, 429]);
-  expect(answers[5]?.headers.get("retry-after")).toBe("60");
-  const { access } = await newGrant();
-  expect((await revoke(access)).status).toBe(200);
+  const other = await server.createClient();
+  const kept = await openGrant(server, client);
+  const others = await openGrant(server, other);
+  for (let i = 0; i < 3; i++) {
+    expect((await revoke((await openGrant(server, client)).token)).status).toBe(200);
+    const { token } = await openGrant(server, client);
+    await rotate(server, client, await rotate(server, client, token));
+    expectRefused(await server.refresh(client, token));
+  }
+  await server.look();
+  expect(await entriesOf(client)).toEqual([{ kind: "client", epoch: 1 }]);
+  expectRefused(await server.refresh(client, kept.token));
+  expect((await server.refresh(other, others.token)).status).toBe(200);
+  await rotate(server, client, (await openGrant(server, client)).token);
+});
+
+test("a client that makes too many rows of grants or nonces waits, and no other one does", async () => {
+  const small = await startAuthServer({
+    database: server.database,
+    config: { grantsPerClient: 2, noncesPerClient: 2 },
+  });
+  const greedy = await server.createClient();
+  const other = await server.createClient();
+  const grants = [];
+  for (let i = 0; i < 4; i++) grants.push(await openGrant(small, greedy));
+  const byHash = async (by: TestClient): Promise<Answer> =>
+    small.token({
+      grant_type: "client_credentials",
+      client_id: by.clientId,
+      client_secret_hash: await small.oneTime(by),
+    });
+  const answers = [
+    await small.refresh(greedy, grants[0]?.token),
+    await small.postAs(greedy, "/oauth2/revoke", { token: grants[1]?.token ?? "" }),
+    await small.refresh(greedy, grants[2]?.token),
+    await small.postAs(greedy, "/oauth2/revoke", { token: grants[3]?.token ?? "" }),
+    await byHash(greedy),
+    await byHash(greedy),
+    await byHash(greedy),
+  ];
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 429, 429, 200, 200, 429]);
+  for (const refused of answers.filter(({ status }) => status === 429)) {
+    expect(refused.body["error"]).toBe("slow_down");
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+  }
+  // What has its row already goes on.
+  const next = answers[0]?.body["refresh_token"];
+  expect((await small.refresh(greedy, next)).status).toBe(200);
+  expect((await small.refresh(other, (await openGrant(small, other)).token)).status).toBe(200);
+  expect((await byHash(other)).status).toBe(200);
+  await small.stop();
 });
 
 test("news of a revocation lives as long as its tokens may, and 5 minutes", async () => {

@@ -5,13 +5,13 @@
 import { OAuthError } from "@daykey/common/oauth-error";
 import { PATHS } from "@daykey/common/protocol";
 import { type AppRouter, createRouter } from "@daykey/service/http/router";
-import type { VerifiedClient } from "../clients/client.ts";
 import type { ChangeWatcher } from "../changes/watcher.ts";
+import type { WriteLimit } from "../clients/write-limits.ts";
 import type { GrantsStore } from "../grants/grants-store.ts";
+import type { AfterOwnEnd } from "../grants/own-ends.ts";
 import type { AccessTokenReader } from "../issuer-access/access-token-reader.ts";
 import type { ReadAuthenticated } from "../authentication/client-endpoint.ts";
 import type { RefreshTokenReader } from "../token/refresh-token-reader.ts";
-import type { RevocationsStore } from "./revocations-store.ts";
 
 /** A grant named by one of its tokens. */
 interface NamedGrant {
@@ -26,43 +26,33 @@ export function createRevocationEndpoint({
   readAccessToken,
   readRefreshToken,
   grants,
-  revocations,
+  afterOwnEnd,
+  limitGrants,
+  longestGrantSeconds,
   watcher,
-  limits,
 }: {
   readAuthenticated: ReadAuthenticated;
   readAccessToken: AccessTokenReader;
   readRefreshToken: RefreshTokenReader;
   grants: GrantsStore;
-  revocations: RevocationsStore;
   watcher: Pick<ChangeWatcher, "look">;
-  limits: {
-    /** The longest life of any grant: an access token does not say its grant's end. */
-    refreshAbsoluteMaxSeconds: number;
-    /** Live revocations that one client may cause. */
-    revocationsPerClient: number;
-  };
+  afterOwnEnd: AfterOwnEnd;
+  /** An unused grant gets its row by being revoked. */
+  limitGrants: WriteLimit;
+  /** The longest life of any grant: an access token does not say its grant's end. */
+  longestGrantSeconds: number;
 }): AppRouter {
   async function grantOf(token: string): Promise<NamedGrant | undefined> {
     const access = readAccessToken(token);
     if (access) {
       const { gid, client_id, iat } = access.claims;
-      const expiresAt = iat + limits.refreshAbsoluteMaxSeconds;
+      const expiresAt = iat + longestGrantSeconds;
       return { grantId: gid, clientId: client_id, expiresAt };
     }
     const refresh = await readRefreshToken(token);
     if ("fault" in refresh) return undefined;
     const { id, clientId, expiresAt } = refresh.grant;
     return { grantId: id, clientId, expiresAt };
-  }
-
-  async function requireRoom(client: VerifiedClient): Promise<void> {
-    const live = await revocations.countOfClient(client.clientId);
-    if (live < limits.revocationsPerClient) return;
-    throw new OAuthError("slow_down", "The client has revoked too much at once. Try again later.", {
-      detail: "too_many_revocations",
-      headers: { "Retry-After": "60" },
-    });
   }
 
   const router = createRouter();
@@ -78,8 +68,9 @@ export function createRevocationEndpoint({
       if (grant.clientId !== client.clientId) {
         throw new OAuthError("unauthorized_client", "The token is another client's.");
       }
-      await requireRoom(client);
+      await limitGrants(client.clientId);
       await grants.revoke(grant);
+      await afterOwnEnd(client.clientId);
       // From here on this server itself says that the token is dead.
       await watcher.look();
     }

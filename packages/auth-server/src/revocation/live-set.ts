@@ -1,20 +1,30 @@
 /**
- * The live revocations in memory, read whole at every look of the change watcher: never "since last",
- * for neither ids nor now() are in the order of commits. Whoever subscribes is told what is new.
+ * The live revocations in memory. Each look reads what was written since the last one: changes have one
+ * counter, and its numbers are in commit order, so nothing up to a number is missing. Count and sum of
+ * the changes are compared with the database's now and then; a difference, or another order of changes,
+ * means the whole set. Whoever subscribes is told what is new.
  */
 import {
   createRevocationSet,
   type Revocation,
   type RevocationSet,
 } from "@daykey/common/revocation";
-import type { RevocationsStore } from "./revocations-store.ts";
+import type { Clock } from "@daykey/common/clock";
+import type { Log } from "@daykey/service/observe/log";
+import type { NumberedRevocation, RevocationsStore } from "./revocations-store.ts";
 
 export interface LiveSet {
   current(): RevocationSet;
-  entries(): readonly Revocation[];
-  /** Reads the set from the primary. */
-  reload(): Promise<void>;
-  /** Seconds since the set was read. */
+  /** Reads what is new, from the primary. */
+  look(look: {
+    /** The number of the last change. */
+    last: number;
+    /** The database's clock, epoch seconds. */
+    databaseNow: number;
+    /** False when numbers from before mean nothing. */
+    isSameOrder: boolean;
+  }): Promise<void>;
+  /** Seconds since the database was read. */
   ageSeconds(): number;
   /** How many are told what is new. */
   subscribers(): number;
@@ -22,27 +32,91 @@ export interface LiveSet {
   subscribe(onAdded: (added: readonly Revocation[]) => void): () => void;
 }
 
-export function createLiveSet(store: RevocationsStore): LiveSet {
-  let entries: readonly Revocation[] = [];
+/** How often the set is compared with the database's. */
+const COMPARE_SECONDS = 60;
+
+/** Entries that end so soon are not compared: clean-up may have met them. */
+const ENDING_SECONDS = 60;
+
+export function createLiveSet(
+  store: RevocationsStore,
+  {
+    log,
+    elapsed = () => performance.now() / 1000,
+  }: {
+    log: Log;
+    /** Seconds of a clock that nobody sets. */
+    elapsed?: Clock;
+  },
+): LiveSet {
   let set = createRevocationSet();
+  /** Every change up to this one was read; undefined before the first whole read. */
+  let readTo: number | undefined;
   let readAt = -Infinity;
+  let comparedAt = -Infinity;
   const subscribers = new Set<(added: readonly Revocation[]) => void>();
-  const identity = ({ kind, subject, epoch, expiresAt }: Revocation): string =>
-    `${kind} ${subject} ${epoch ?? ""} ${expiresAt ?? ""}`;
+
+  function tell(added: readonly Revocation[]): void {
+    if (added.length > 0) for (const onAdded of subscribers) onAdded(added);
+  }
+
+  /** Pages are not of one moment; what was written after `last` is read once more by its number. */
+  async function readWhole(last: number, databaseNow: number): Promise<number> {
+    const whole = createRevocationSet();
+    for await (const page of store.live(databaseNow)) for (const entry of page) whole.add(entry);
+    const before = set;
+    whole.prune(databaseNow);
+    set = whole;
+    const added: Revocation[] = [];
+    for (const entry of whole.entries()) if (before.add(entry)) added.push(entry);
+    tell(added);
+    return last;
+  }
+
+  async function readNews(from: number): Promise<number> {
+    for (let readFrom = from; ;) {
+      const { entries, readTo: to, hasMore } = await store.since(readFrom);
+      tell(entries.filter((entry) => set.add(entry)));
+      if (!hasMore) return to;
+      readFrom = to;
+    }
+  }
+
+  async function isWhole(upTo: number, databaseNow: number): Promise<boolean> {
+    const after = Math.floor(databaseNow) + ENDING_SECONDS;
+    const stored = await store.summary(upTo, after);
+    let entries = 0;
+    let changes = 0;
+    for (const entry of set.entries() as Iterable<NumberedRevocation>) {
+      if (entry.expiresAt !== undefined && entry.expiresAt <= after) continue;
+      entries++;
+      changes += entry.change;
+    }
+    return entries === stored.entries && changes === stored.changes;
+  }
 
   return {
     current: () => set,
-    entries: () => entries,
-    ageSeconds: () => performance.now() / 1000 - readAt,
+    ageSeconds: () => elapsed() - readAt,
     subscribers: () => subscribers.size,
-    async reload() {
-      const startedAt = performance.now() / 1000;
-      const known = new Set(entries.map(identity));
-      entries = await store.live();
-      set = createRevocationSet(entries);
+    async look({ last, databaseNow, isSameOrder }) {
+      const startedAt = elapsed();
+      let isAnew = !isSameOrder || readTo === undefined;
+      if (!isAnew && startedAt - comparedAt > COMPARE_SECONDS) {
+        readTo = await readNews(readTo ?? 0);
+        isAnew = !(await isWhole(readTo, databaseNow));
+        if (isAnew) log.warn({ event: "revocations_gap" }, "revocations were missing in memory");
+        comparedAt = startedAt;
+      }
+      if (isAnew) {
+        readTo = undefined;
+        readTo = await readNews(await readWhole(last, databaseNow));
+        comparedAt = startedAt;
+      } else if (readTo === undefined || last > readTo) {
+        readTo = Math.max(last, await readNews(readTo ?? 0));
+      }
+      set.prune(databaseNow);
       readAt = startedAt;
-      const added = entries.filter((entry) => !known.has(identity(entry)));
-      if (added.length > 0) for (const tell of subscribers) tell(added);
     },
     subscribe(onAdded) {
       subscribers.add(onAdded);

@@ -1,3 +1,4 @@
+import { ISSUER_SUBJECT } from "@daykey/common/revocation";
 import type { Database, Queryable } from "@daykey/service/database/database";
 import { changeAlone } from "../changes/changes-store.ts";
 
@@ -13,16 +14,21 @@ export interface RestoreStore {
   restoredAt(): Promise<number>;
   /**
    * Ends everything from before: a restored backup has forgotten revocations, rotations and used
-   * nonces. Every client's epoch is raised past any it can have had, which kills its tokens, and
-   * one-time hashes and assertions made before now are refused. `record` comes last.
+   * nonces. The floor under all clients' epochs is raised past any epoch there can have been, which
+   * kills every token, and one-time hashes and assertions made before now are refused. No client's row
+   * is written, and there is one entry of news. `record` comes last.
    */
   markRestored(
     record: (tx: Queryable, restoration: Restoration) => Promise<void>,
   ): Promise<Restoration>;
 }
 
-/** More than any client's epoch can have been raised by since the backup. */
-const EPOCH_LEAP = 1_000_000;
+/**
+ * The floor is seconds since then, or more: below 2^31, as epochs in tokens have to be, until 2093. A
+ * client's epoch stays below it unless it is raised more than once a second, so the floor is above what a
+ * backup has forgotten too: raised epochs, and the floor of a restore from the same backup.
+ */
+const CLOCK_ORIGIN = "2025-01-01T00:00:00Z";
 
 export function createRestoreStore(
   database: Database,
@@ -38,18 +44,26 @@ export function createRestoreStore(
 
     async markRestored(record) {
       return changeAlone(database, async (tx) => {
-        // One statement touches every client: who changes one meanwhile waits here, not in a deadlock.
-        await tx.query({ text: "lock table daykey.clients in share row exclusive mode" });
-        const { rowCount } = await tx.query({
-          text: `with leapt as (
-                   update daykey.clients
-                   set epoch = epoch + ${EPOCH_LEAP}, version = version + 1, updated_at = now()
-                   where deleted_at is null returning client_id, epoch)
-                 insert into daykey.revocations (kind, subject, epoch, expires_at)
-                 select 'client', client_id, epoch, now() + make_interval(secs => $1) from leapt
+        // From here on no client's epoch changes.
+        await tx.query({ text: "select daykey.next_change()" });
+        const { rows: counted } = await tx.query<{ clients: number; highest: number }>({
+          text: `select count(*) filter (where deleted_at is null)::int as clients,
+                   coalesce(max(epoch), 0) as highest from daykey.clients`,
+        });
+        const { clients = 0, highest = 0 } = counted[0] ?? {};
+        await tx.query({
+          text: `update daykey.change_counter set last_shared = last,
+                   epoch_floor = greatest(epoch_floor + 1, $1::int + 1,
+                     extract(epoch from clock_timestamp() - timestamptz '${CLOCK_ORIGIN}')::int)`,
+          values: [highest],
+        });
+        await tx.query({
+          text: `insert into daykey.revocations (kind, subject, epoch, expires_at)
+                 select 'issuer', $2, epoch_floor, now() + make_interval(secs => $1)
+                 from daykey.change_counter
                  on conflict (kind, subject) do update
                    set epoch = excluded.epoch, expires_at = excluded.expires_at`,
-          values: [newsSeconds],
+          values: [newsSeconds, ISSUER_SUBJECT],
         });
         const { rows } = await tx.query<{ restored_at: number }>({
           text: `insert into daykey.settings (name, value)
@@ -57,7 +71,7 @@ export function createRestoreStore(
                  on conflict (name) do update set value = excluded.value
                  returning value::float8 as restored_at`,
         });
-        const restoration = { clients: rowCount, restoredAt: rows[0]?.restored_at ?? 0 };
+        const restoration = { clients, restoredAt: rows[0]?.restored_at ?? 0 };
         await record(tx, restoration);
         return restoration;
       });

@@ -1,48 +1,157 @@
 import type { Revocation, RevocationKind } from "@daykey/common/revocation";
-import type { Database } from "@daykey/service/database/database";
+import type { Database, Queryable } from "@daykey/service/database/database";
 import { deleteExpired } from "@daykey/service/database/delete-expired";
+import { changeAlone } from "../changes/changes-store.ts";
+import { tellClientEnded } from "../clients/client-ended-store.ts";
+
+/** Which live entries there are up to a change: by their count, and the sum of their changes. */
+export interface StoredSummary {
+  entries: number;
+  changes: number;
+}
+
+/** An entry and the number of the change that wrote it; 0 for one from before such numbers. */
+export type NumberedRevocation = Revocation & { change: number };
 
 export interface RevocationsStore {
-  /** Every entry that is live by the database's clock: the whole set, never "since last". */
-  live(): Promise<Revocation[]>;
-  /** How many live grant revocations this client has caused. */
-  countOfClient(clientId: string): Promise<number>;
+  /**
+   * Every entry that ends after this, by default the database's now, in pages: each is a statement of
+   * its own.
+   */
+  live(expiresAfter?: number): AsyncIterable<NumberedRevocation[]>;
+  /**
+   * Entries written after this change, those that ended by it too. Numbers are in commit order, so
+   * none is missing up to `readTo`. One page: ask again from there while there is more.
+   */
+  since(
+    change: number,
+  ): Promise<{ entries: NumberedRevocation[]; readTo: number; hasMore: boolean }>;
+  /** What is stored up to this change and ends after `expiresAfter`, epoch seconds. */
+  summary(upTo: number, expiresAfter: number): Promise<StoredSummary>;
+  /**
+   * When this client has caused more than `limit` live entries: raises its epoch, which is one entry and
+   * ends all its tokens, and lets the others go.
+   * @returns whether that was done
+   */
+  foldIntoClient(clientId: string, limit: number): Promise<boolean>;
   /** Deletes what has expired, by the database's clock. */
   clean(): Promise<void>;
 }
 
-export function createRevocationsStore(database: Database): RevocationsStore {
+interface Row {
+  kind: RevocationKind;
+  subject: string;
+  epoch: number | null;
+  expires_at: number | null;
+  change: number;
+}
+
+const COLUMNS = `kind, subject, epoch, coalesce(change, 0)::float8 as change,
+  case when expires_at < 'infinity' then extract(epoch from expires_at)::float8 end as expires_at`;
+
+/** Rows a page: a few milliseconds of the event loop. */
+const PAGE = 2000;
+
+/** Entries that are let go end so soon, and are not counted from then on: every reader hears it before. */
+const ENDING_SECONDS = 60;
+
+export function createRevocationsStore(
+  database: Database,
+  {
+    newsSeconds,
+  }: {
+    /** How long an entry lives: until the last access token it hits has ended. */
+    newsSeconds: number;
+  },
+): RevocationsStore {
+  async function isPast({ query }: Queryable, clientId: string, limit: number): Promise<boolean> {
+    const { rowCount } = await query({
+      name: "own-revocations",
+      text: `select from daykey.revocations
+             where client_id = $1 and expires_at > now() + interval '${ENDING_SECONDS} s'
+             limit $2`,
+      values: [clientId, limit + 1],
+    });
+    return rowCount > limit;
+  }
+
   return {
-    async live() {
-      const { rows } = await database.query<{
-        kind: RevocationKind;
-        subject: string;
-        epoch: number | null;
-        expires_at: number | null;
-      }>({
-        name: "live-revocations",
-        text: `select kind, subject, epoch,
-                 case when expires_at < 'infinity' then extract(epoch from expires_at)::float8 end
-                   as expires_at
-               from daykey.revocations where expires_at > now()`,
-      });
-      return rows.map(({ kind, subject, epoch, expires_at }) => ({
-        kind,
-        subject,
-        epoch: epoch ?? undefined,
-        expiresAt: expires_at ?? undefined,
-      }));
+    async *live(expiresAfter) {
+      let after = { kind: "", subject: "" };
+      for (;;) {
+        const { rows } = await database.query<Row>({
+          name: "live-revocations-page",
+          text: `select ${COLUMNS} from daykey.revocations
+                 where (kind, subject) > ($1, $2)
+                   and expires_at > coalesce(to_timestamp($3), now())
+                 order by kind, subject limit ${PAGE}`,
+          values: [after.kind, after.subject, expiresAfter ?? null],
+        });
+        yield rows.map(fromRow);
+        const last = rows.at(-1);
+        if (!last || rows.length < PAGE) return;
+        after = last;
+      }
     },
 
-    async countOfClient(clientId) {
-      const { rows } = await database.query<{ live: number }>({
-        text: `select count(*)::int as live from daykey.revocations
-               where client_id = $1 and expires_at > now()`,
-        values: [clientId],
+    async since(change) {
+      // All rows of one change belong together: a page ends between two.
+      const { rows } = await database.query<Row>({
+        name: "revocations-since",
+        text: `select ${COLUMNS} from daykey.revocations where change > $1
+               order by revocations.change fetch first ${PAGE} rows with ties`,
+        values: [change],
       });
-      return rows[0]?.live ?? 0;
+      const readTo = rows.at(-1)?.change ?? change;
+      return { entries: rows.map(fromRow), readTo, hasMore: rows.length >= PAGE };
+    },
+
+    async summary(upTo, expiresAfter) {
+      const { rows } = await database.query<StoredSummary>({
+        name: "revocations-summary",
+        text: `select count(*)::int as entries, coalesce(sum(change), 0)::float8 as changes
+               from daykey.revocations
+               where expires_at > to_timestamp($2) and coalesce(change, 0) <= $1`,
+        values: [upTo, expiresAfter],
+      });
+      return rows[0] ?? { entries: 0, changes: 0 };
+    },
+
+    async foldIntoClient(clientId, limit) {
+      if (!(await isPast(database, clientId, limit))) return false;
+      return changeAlone(database, async (tx) => {
+        // Of several at once, one folds.
+        await tx.query({
+          text: "select from daykey.clients where client_id = $1 for update",
+          values: [clientId],
+        });
+        if (!(await isPast(tx, clientId, limit))) return false;
+        await tx.query({
+          text: `update daykey.clients
+                 set epoch = epoch + 1, version = version + 1, updated_at = now()
+                 where client_id = $1`,
+          values: [clientId],
+        });
+        await tellClientEnded(tx, { clientId, newsSeconds });
+        await tx.query({
+          text: `update daykey.revocations set expires_at = now() + interval '${ENDING_SECONDS} s'
+                 where client_id = $1 and expires_at > now() + interval '${ENDING_SECONDS} s'`,
+          values: [clientId],
+        });
+        return true;
+      });
     },
 
     clean: () => deleteExpired(database, "daykey.revocations", "now()"),
+  };
+}
+
+function fromRow({ kind, subject, epoch, expires_at, change }: Row): NumberedRevocation {
+  return {
+    kind,
+    subject,
+    epoch: epoch ?? undefined,
+    expiresAt: expires_at ?? undefined,
+    change,
   };
 }

@@ -8,7 +8,9 @@ import { OAuthError } from "@daykey/common/oauth-error";
 import type { Log } from "@daykey/service/observe/log";
 import type { Client } from "../clients/client.ts";
 import type { ChangeWatcher } from "../changes/watcher.ts";
+import type { WriteLimit } from "../clients/write-limits.ts";
 import type { GrantsStore } from "../grants/grants-store.ts";
+import type { AfterOwnEnd } from "../grants/own-ends.ts";
 import type { ResourceDirectory } from "../resources/resource-directory.ts";
 import type { Authorize } from "./grant-type.ts";
 import type { RefreshToken } from "./refresh-token-format.ts";
@@ -42,10 +44,15 @@ export function createRefreshTokenGrant({
   read,
   faultOf,
   directory,
+  afterOwnEnd,
+  limitGrants,
   watcher,
   log,
 }: {
   grants: GrantsStore;
+  afterOwnEnd: AfterOwnEnd;
+  /** The first refresh of a grant makes its row. */
+  limitGrants: WriteLimit;
   read: RefreshTokenReader;
   faultOf: RefreshFault;
   directory: ResourceDirectory;
@@ -74,11 +81,13 @@ export function createRefreshTokenGrant({
     const { resource, scope } = chooseResourceAndScope(form, client, grant, directory);
 
     const { id: grantId, clientId, expiresAt } = grant;
+    if (seq === 0) await limitGrants(clientId);
     const outcome = await grants.rotate({ grantId, clientId, seq, expiresAt });
     note({ refresh: outcome.kind });
     if (outcome.kind !== "rotated" && outcome.kind !== "retried") {
       if (outcome.kind !== "revoked") {
         securityEvent(`refresh_${outcome.kind}`);
+        if (outcome.kind !== "unknown_number") await afterOwnEnd(clientId);
         // It may have ended the grant: from here on this server says so of its access tokens too.
         await watcher.look();
       }

@@ -4,16 +4,16 @@
  * that matters, and silence has a policy.
  */
 import { PATHS } from "@daykey/common/protocol";
-import { type Revocation, REVOCATION_KINDS } from "@daykey/common/revocation";
+import { type Revocation, REVOCATION_KINDS, type SetSummary } from "@daykey/common/revocation";
 import { OWN_MESSAGE } from "@daykey/service/observe/own-message";
 import { createEventStreamParser, type ServerSentEvent } from "./sse.ts";
 
 export type FeedEvent =
   | { kind: "revocation"; revocation: Revocation }
   /** The whole live set has been told. */
-  | { kind: "live" }
+  | { kind: "live"; summary: SetSummary | undefined }
   /** The auth-server reads its database, and there is nothing new. */
-  | { kind: "heartbeat" };
+  | { kind: "heartbeat"; summary: SetSummary | undefined };
 
 /** The feed's answer, or something in it, is not what the protocol says. */
 export class FeedError extends Error {
@@ -71,11 +71,21 @@ export async function* readFeedEvents({
 
 /** Undefined for an event of another name: a later protocol may have more. */
 function toFeedEvent({ name, data }: ServerSentEvent): FeedEvent | undefined {
-  if (name === "live" || name === "heartbeat") return { kind: name };
+  if (name === "live" || name === "heartbeat") return { kind: name, summary: readSummary(data) };
   if (name !== "revocation") return undefined;
   const revocation = readRevocation(data);
   if (!revocation) throw new FeedError("the feed told a revocation that is not understood");
   return { kind: "revocation", revocation };
+}
+
+/** Undefined from an auth-server of before summaries. */
+function readSummary(data: string): SetSummary | undefined {
+  const { entries, digest, at } = readObject(data);
+  if (entries === undefined && digest === undefined) return undefined;
+  if (!isWhole(entries) || !isWhole(digest) || typeof at !== "number") {
+    throw new FeedError("the feed's summary of the set is not understood");
+  }
+  return { entries, digest, prunedAt: at };
 }
 
 function readRevocation(data: string): Revocation | undefined {
@@ -84,7 +94,8 @@ function readRevocation(data: string): Revocation | undefined {
   const { subject, epoch, expires_at: expiresAt } = members;
   if (!kind || typeof subject !== "string") return undefined;
   if (subject === "" || subject.length > MAX_SUBJECT_LENGTH) return undefined;
-  if (kind === "client" ? !isEpoch(epoch) : epoch !== undefined) return undefined;
+  if (kind === "client" || kind === "issuer" ? !isWhole(epoch) : epoch !== undefined)
+    return undefined;
   if (expiresAt !== null && typeof expiresAt !== "number") return undefined;
   return {
     kind,
@@ -94,7 +105,7 @@ function readRevocation(data: string): Revocation | undefined {
   };
 }
 
-function isEpoch(value: unknown): boolean {
+function isWhole(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 

@@ -11,6 +11,7 @@ import {
   type Revocable,
   type Revocation,
   type RevocationSet,
+  type SetSummary,
 } from "@daykey/common/revocation";
 import type { Log } from "@daykey/service/observe/log";
 import { FeedError, readFeedEvents } from "./feed-events.ts";
@@ -62,7 +63,12 @@ const RENEW_UNTIL = 0.9;
 const INSTANCE_LAG_SECONDS = 10;
 
 interface Connection {
+  /** What it told. */
   set: RevocationSet;
+  /** What the one before told in its last seconds, and this one may not know yet. */
+  carried: RevocationSet;
+  /** Whether its heartbeats say what the set has to hold; they then say what has expired, too. */
+  isSummed: boolean;
   /** What it told in the last seconds. */
   news: News[];
   openedAt: number;
@@ -112,6 +118,8 @@ export function createRevocationFeed({
     const part = RENEW_FROM + (RENEW_UNTIL - RENEW_FROM) * Math.random();
     const opened: Connection = {
       set: createRevocationSet(),
+      carried: createRevocationSet(),
+      isSummed: false,
       news: [],
       openedAt,
       heardAt: openedAt,
@@ -138,8 +146,11 @@ export function createRevocationFeed({
     const signal = AbortSignal.any([stop.signal, opened.abort.signal]);
     for await (const event of readFeedEvents({ authServerUrl, token, signal })) {
       opened.heardAt = elapsed();
-      if (event.kind === "live") onLive();
-      if (event.kind !== "revocation") continue;
+      if (event.kind !== "revocation") {
+        compare(opened, event.summary);
+        if (event.kind === "live") onLive();
+        continue;
+      }
       opened.set.add(event.revocation);
       if (event.revocation.kind === "signing_key") onSigningKey(event.revocation.subject);
       opened.news.push({ revocation: event.revocation, heardAt: opened.heardAt });
@@ -150,11 +161,21 @@ export function createRevocationFeed({
     }
   }
 
+  /** Anything that got lost between the two is a reason to begin anew. */
+  function compare(opened: Connection, told: SetSummary | undefined): void {
+    if (!told) return;
+    opened.isSummed = true;
+    opened.set.prune(told.prunedAt);
+    const { entries, digest } = opened.set.summary();
+    if (entries === told.entries && digest === told.digest) return;
+    throw new FeedError("the feed has told other revocations than the auth-server holds");
+  }
+
   function replaceBy(opened: Connection): void {
     // Another instance of the auth-server may learn a little later than the one before.
     for (const news of current?.news ?? []) {
       if (news.heardAt < opened.openedAt - INSTANCE_LAG_SECONDS) continue;
-      opened.set.add(news.revocation);
+      opened.carried.add(news.revocation);
       opened.news.push(news);
     }
     current?.abort.abort();
@@ -198,7 +219,8 @@ export function createRevocationFeed({
     if (current) {
       const oldest = now - INSTANCE_LAG_SECONDS - limits.liveWithinSeconds;
       current.news = current.news.filter(({ heardAt }) => heardAt >= oldest);
-      current.set.prune(clock());
+      current.carried.prune(clock());
+      if (!current.isSummed) current.set.prune(clock());
     }
     const isSilent = current !== undefined && !isFresh();
     if (isSilent && !wasSilent) {
@@ -211,7 +233,10 @@ export function createRevocationFeed({
   const ended = keepConnected();
 
   return {
-    isRevoked: (claims, kid) => current?.set.isRevoked(claims, kid) ?? false,
+    isRevoked(claims, kid) {
+      if (!current) return false;
+      return current.set.isRevoked(claims, kid) || current.carried.isRevoked(claims, kid);
+    },
     isFresh,
     ageSeconds,
     size: () => current?.set.size ?? 0,

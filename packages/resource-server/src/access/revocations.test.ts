@@ -19,6 +19,7 @@ import {
   type TestResourceServer,
 } from "../../test/resource-server.ts";
 import { until } from "../../test/until.ts";
+import { createRevocationSet } from "@daykey/common/revocation";
 import { pauseSeconds } from "@daykey/guard/revocation/revocations";
 
 const running: TestResourceServer[] = [];
@@ -50,6 +51,11 @@ describe("the right tokens", () => {
       "a signing key",
       (kid) => ({ kind: "signing_key", subject: kid, expires_at: null }),
       ["ours", "otherGrant", "olderEpoch", "newerEpoch", "otherCredential", "otherClient"],
+    ],
+    [
+      "the epoch of all clients",
+      () => ({ kind: "issuer", subject: "urn:daykey:issuer", epoch: 4, expires_at: null }),
+      ["ours", "otherGrant", "olderEpoch", "otherCredential", "otherClient", "otherKey"],
     ],
     ["a name of another kind", () => grant(CLIENT), []],
     ["a part of a name", () => ({ kind: "credential", subject: CLIENT, expires_at: null }), []],
@@ -113,6 +119,54 @@ test("T11: the highest epoch wins, whatever the order of events", async () => {
     await reconnect(api);
     expect(await statuses(api, tokens), `told as a set ${order.join()}`).toEqual([401, 200]);
   }
+});
+
+describe("the auth-server's summary of its set", () => {
+  const known = grant("grant-1");
+  const summaryOf = (...entries: Entry[]): object => {
+    const set = createRevocationSet(
+      entries.map(({ kind, subject }) => ({
+        kind: kind as "grant",
+        subject,
+        epoch: undefined,
+        expiresAt: undefined,
+      })),
+    );
+    const { entries: count, digest } = set.summary();
+    return { entries: count, digest, at: 0 };
+  };
+
+  test("is that of docs/protocol.md: the sum of FNV-1a hashes", () => {
+    expect(summaryOf(known)).toEqual({ entries: 1, digest: 1816053439, at: 0 });
+  });
+
+  test.each([
+    ["is missing here", summaryOf(known, grant("grant-2"))],
+    ["is there no more", summaryOf()],
+    ["is another", summaryOf(grant("grant-2"))],
+    ["cannot be read", { entries: 1, digest: "x", at: 0 }],
+  ])(
+    "an entry that %s: the whole set is read again, and until then nothing is forgotten",
+    async (_what, summary) => {
+      const api = await start({ before: (_issuer, { entries }) => entries.push(known) });
+      api.authServer.entries = [known, grant("grant-2")];
+      const token = api.token({ claims: { gid: "grant-1" } });
+      expect((await api.time(token)).status).toBe(401);
+      api.authServer.feed().send("heartbeat", summary);
+      await until("live again", async () => {
+        expect((await api.time(token)).status).toBe(401);
+        return timesLive(api) > 1;
+      });
+      expect((await api.time(api.token({ claims: { gid: "grant-2" } }))).status).toBe(401);
+    },
+  );
+
+  test("an equal one changes nothing", async () => {
+    const api = await start({ before: (_issuer, { entries }) => entries.push(known) });
+    api.authServer.feed().send("heartbeat", summaryOf(known));
+    await tell(api, grant("grant-2"));
+    expect(timesLive(api)).toBe(1);
+  });
 });
 
 describe("a new connection", () => {

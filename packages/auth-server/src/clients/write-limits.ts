@@ -1,0 +1,32 @@
+/**
+ * How many rows one client may make a minute, in this process's memory: what all clients share, one
+ * cannot fill. Each client is counted alone and only once it has proved itself, so no client and no
+ * stranger can use up another's.
+ */
+import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
+import { OAuthError } from "@daykey/common/oauth-error";
+
+/** @throws {OAuthError} slow_down (429, Retry-After) when the client has made its rows of this minute */
+export type WriteLimit = (clientId: string) => Promise<void>;
+
+const WINDOW_SECONDS = 60;
+
+export function createWriteLimit({
+  rowsPerMinute,
+  detail,
+}: {
+  rowsPerMinute: number;
+  /** The reason in the log. */
+  detail: string;
+}): WriteLimit {
+  const limiter = new RateLimiterMemory({ points: rowsPerMinute, duration: WINDOW_SECONDS });
+  return async (clientId) => {
+    await limiter.consume(clientId).catch((refused: unknown) => {
+      if (!(refused instanceof RateLimiterRes)) throw refused;
+      throw new OAuthError("slow_down", "The client does this too often. Try again later.", {
+        detail,
+        headers: { "Retry-After": String(Math.max(1, Math.ceil(refused.msBeforeNext / 1000))) },
+      });
+    });
+  };
+}

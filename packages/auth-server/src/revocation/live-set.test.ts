@@ -1,0 +1,133 @@
+/** The set in memory is the one in the database, though it is not read whole. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createDatabase, type Database } from "@daykey/service/database/database";
+import { createTestDatabase, type TestDatabase } from "@daykey/service/test/database";
+import { createTestLog } from "@daykey/service/test/log";
+import { createChangesStore } from "../changes/changes-store.ts";
+import { createLiveSet, type LiveSet } from "./live-set.ts";
+import { createRevocationsStore, type RevocationsStore } from "./revocations-store.ts";
+
+const { log, lines } = createTestLog();
+let rows: TestDatabase;
+let database: Database;
+beforeAll(async () => {
+  rows = await createTestDatabase();
+  database = createDatabase({ connectionString: rows.appUrl, log });
+});
+afterAll(async () => {
+  await database.close();
+  await rows.drop();
+});
+
+/** A live set that has looked once, and how many rows each of its reads got. */
+async function startLiveSet() {
+  const store = createRevocationsStore(database, { newsSeconds: 60 });
+  const reads: string[] = [];
+  const counting: RevocationsStore = {
+    ...store,
+    async *live(after) {
+      for await (const page of store.live(after)) {
+        reads.push(`whole ${page.length}`);
+        yield page;
+      }
+    },
+    async since(change) {
+      const page = await store.since(change);
+      reads.push(`since ${page.entries.length}`);
+      return page;
+    },
+  };
+  let now = 0;
+  const liveSet = createLiveSet(counting, { log, elapsed: () => now });
+  const changes = createChangesStore(database);
+  const look = async ({ later = 0, isSameOrder = true } = {}): Promise<string[]> => {
+    now += later;
+    reads.length = 0;
+    const { last, databaseNow } = await changes.since(Number.MAX_SAFE_INTEGER);
+    await liveSet.look({ last, databaseNow, isSameOrder });
+    return [...reads];
+  };
+  await look();
+  return { liveSet, look };
+}
+
+const insert = (subject: string, count = 1, life = "1 hour"): Promise<unknown> =>
+  rows.query(
+    `insert into daykey.revocations (kind, subject, expires_at)
+     select 'grant', $1 || i, now() + $3::interval from generate_series(1, $2::int) i on conflict do nothing`,
+    [subject, count, life],
+  );
+
+const isKnown = ({ current }: LiveSet, gid: string): boolean =>
+  current().isRevoked({ client_id: "a", cred: "b", ep: 0, gid }, undefined);
+
+test("only what is new is read and told, and nothing when there is nothing", async () => {
+  await insert("old-", 3000);
+  const { liveSet, look } = await startLiveSet();
+  const told: string[] = [];
+  liveSet.subscribe((added) => told.push(...added.map(({ subject }) => subject)));
+  expect(liveSet.current().size).toBe(3000);
+  expect(await look()).toEqual([]);
+  await insert("new-", 2);
+  expect(await look()).toEqual(["since 2"]);
+  expect(told.toSorted()).toEqual(["new-1", "new-2"]);
+  expect(isKnown(liveSet, "new-1")).toBe(true);
+});
+
+test("one that a slower transaction commits after a faster one is not missed", async () => {
+  const { liveSet, look } = await startLiveSet();
+  const isOpen = Promise.withResolvers<void>();
+  const mayEnd = Promise.withResolvers<void>();
+  const slow = database.transaction(async (tx) => {
+    await tx.query({
+      text: `insert into daykey.revocations (kind, subject, expires_at)
+             values ('grant', 'slow', now() + interval '1 hour')`,
+    });
+    isOpen.resolve();
+    await mayEnd.promise;
+  });
+  await isOpen.promise;
+  const fast = insert("fast-");
+  await look();
+  mayEnd.resolve();
+  await Promise.all([slow, fast]);
+  await look();
+  expect([isKnown(liveSet, "slow"), isKnown(liveSet, "fast-1")]).toEqual([true, true]);
+});
+
+test.each([
+  [
+    "added",
+    "lost-added",
+    `insert into daykey.revocations (kind, subject, expires_at, change)
+     values ('grant', 'lost-added', now() + interval '1 hour', 0)`,
+    true,
+  ],
+  ["deleted", "gone-1", "delete from daykey.revocations where subject = 'gone-1'", false],
+])(
+  "a row %s without a number is noticed, and the whole set read",
+  async (_how, gid, sql, known) => {
+    await insert("gone-");
+    const { liveSet, look } = await startLiveSet();
+    await rows.query(`begin; set local session_replication_role = replica; ${sql}; commit`);
+    await look();
+    expect(isKnown(liveSet, gid)).toBe(!known);
+    await look({ later: 61 });
+    expect(isKnown(liveSet, gid)).toBe(known);
+    expect(lines.at(-1)).toMatchObject({ event: "revocations_gap", level: "warn" });
+  },
+);
+
+test("numbers of another order mean the whole set", async () => {
+  const { look } = await startLiveSet();
+  expect(await look({ isSameOrder: false })).toContain("whole 2000");
+});
+
+test("what has expired leaves without a read", async () => {
+  const { liveSet, look } = await startLiveSet();
+  await insert("short-", 1, "0.3 seconds");
+  await look();
+  await rows.query("select pg_sleep_for('0.3 s')");
+  expect(await look()).toEqual([]);
+  expect(isKnown(liveSet, "short-1")).toBe(false);
+});
