@@ -18,7 +18,7 @@ interface Grant {
 
 const TESTS = "packages/*/{test/**,src/**/*.test.ts}";
 /** They start processes and talk to a person; anything may be used there, and nothing uses them. */
-const AROUND = "packages/{local,e2e,bench}/**";
+const AROUND = "packages/{local,e2e,bench,interop}/**";
 
 const SERVER = { packages: ["common", "service"] } as const;
 /** What protects a resource is a client of the auth-server too. */
