@@ -110,6 +110,24 @@ describe("C14: bad credentials are limited", () => {
     expect((await server.clientCredentials(client)).status).toBe(200);
   });
 
+  test("guesses that come at once are no more than those that come one after another", async () => {
+    for (const id of [(await server.createClient()).clientId, "nobody-at-once"]) {
+      const answers = await Promise.all(Array.from({ length: 80 }, () => guess(server, id)));
+      const statuses = answers.map(({ status }) => status).toSorted((a, b) => a - b);
+      expect(statuses).toEqual([...Array(FAILURES).fill(401), ...Array(80 - FAILURES).fill(429)]);
+    }
+  });
+
+  test("right credentials that come at once are all served, beside guesses within the limit", async () => {
+    const client = await server.createClient();
+    const client_secret_hash = await server.dayForm(client);
+    const form = { grant_type: "client_credentials", client_id: client.clientId };
+    const right = Array.from({ length: 80 }, () => server.token({ ...form, client_secret_hash }));
+    const wrong = Array.from({ length: FAILURES - 1 }, () => guess(server, client.clientId));
+    expect(new Set((await Promise.all(right)).map(({ status }) => status))).toEqual(new Set([200]));
+    expect(new Set((await Promise.all(wrong)).map(({ status }) => status))).toEqual(new Set([401]));
+  });
+
   test("only failures count", async () => {
     const client = await server.createClient();
     const statuses = [];
@@ -184,17 +202,37 @@ describe("the window", () => {
 
   test("begins with the first failure, is not lengthened by later ones, and ends", async () => {
     const attempts = createAttempts({ failures: 2, windowSeconds: 60 });
-    await attempts.failed("client", "address");
+    const begin = async () => attempts.begin("client", "address");
+    await (await begin()).failed();
     vi.advanceTimersByTime(40_000);
-    await attempts.check("client", "address");
-    await attempts.failed("client", "address");
+    await (await begin()).failed();
     vi.advanceTimersByTime(10_500);
-    await expect(attempts.check("client", "address")).rejects.toMatchObject({
+    await expect(begin()).rejects.toMatchObject({
       code: "slow_down",
       status: 429,
       headers: { "Retry-After": "10" },
     });
     vi.advanceTimersByTime(9_500);
-    await expect(attempts.check("client", "address")).resolves.toBeUndefined();
+    await expect(begin()).resolves.toBeDefined();
+  });
+
+  test("no more are looked at than failures are left, and those that wait have their turn", async () => {
+    const attempts = createAttempts({ failures: 3, windowSeconds: 60 });
+    const begun: Awaited<ReturnType<typeof attempts.begin>>[] = [];
+    const refused: unknown[] = [];
+    const all = Array.from({ length: 10 }, async () =>
+      attempts.begin("client", "address").then(
+        (attempt) => void begun.push(attempt),
+        (error: unknown) => void refused.push(error),
+      ),
+    );
+    await vi.advanceTimersByTimeAsync(1);
+    expect([begun.length, refused.length]).toEqual([3, 0]);
+    begun[0]?.passed();
+    await vi.advanceTimersByTimeAsync(1);
+    expect([begun.length, refused.length]).toEqual([4, 0]);
+    for (const attempt of begun.slice(1)) await attempt.failed();
+    await Promise.all(all);
+    expect([begun.length, refused.length]).toEqual([4, 6]);
   });
 });

@@ -6,7 +6,7 @@
 import { type Clock, formatInstant } from "@daykey/common/clock";
 import { OAuthError } from "@daykey/common/oauth-error";
 import { type AuthMethod, CLIENT_ID } from "@daykey/common/protocol";
-import type { Attempts } from "./attempts.ts";
+import type { Attempt, Attempts } from "./attempts.ts";
 import type { AssertionChecker, AssertionProof } from "./authenticate-private-key-jwt.ts";
 import { checkCredential, type Proof } from "./authenticate-secret-hash.ts";
 import type { Client, VerifiedClient } from "../clients/client.ts";
@@ -91,6 +91,7 @@ export function createClientAuthenticator({
   async function verify(
     credential: Credential,
     { note, isForTokens }: AuthenticationRequest,
+    attempt: Attempt,
   ): Promise<VerifiedClient> {
     const { clientId } = credential;
     const entry = await cache.find(clientId);
@@ -105,6 +106,8 @@ export function createClientAuthenticator({
     if (fault !== undefined || !client || typeof proven === "string") {
       throw failure(fault ?? "unknown_client");
     }
+    // Nothing was guessed: whoever waits need not wait for the store too.
+    attempt.passed();
     if (proven.once) {
       const { nonce, isFresh, notFresh } = proven.once;
       if (!isFresh) throw clockSkew(notFresh, now);
@@ -137,12 +140,14 @@ export function createClientAuthenticator({
       try {
         const credential = withPossibleId(readCredential(form, authorization));
         note({ authMethod: credential.via });
-        await attempts.check(credential.clientId, addressKey);
+        const attempt = await attempts.begin(credential.clientId, addressKey);
         try {
-          return await verify(credential, request);
+          return await verify(credential, request, attempt);
         } catch (error) {
-          if (isBadCredential(error)) await attempts.failed(credential.clientId, addressKey);
+          if (isBadCredential(error)) await attempt.failed();
           throw error;
+        } finally {
+          attempt.passed();
         }
       } catch (error) {
         throw authorization === undefined ? error : withChallenge(error, issuer);

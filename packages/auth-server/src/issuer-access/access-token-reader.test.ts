@@ -1,3 +1,4 @@
+import { sign } from "node:crypto";
 import type { AccessTokenClaims } from "@daykey/common/access-token";
 import { beforeEach, expect, test } from "vitest";
 import { createSigningKey, generateSigningKey, type SigningKey } from "../keys/signer.ts";
@@ -69,4 +70,44 @@ test("what is not genuine is looked at each time, also beside a token that is", 
   ];
   for (const text of [...forged, ...forged]) expect(read(text)).toBeUndefined();
   expect(verifications).toBe(1 + 2 * forged.length);
+});
+
+test("a payload that is signed and no token of ours is not read: no JSON, twice a name, other types, bytes", async () => {
+  const { kid, privateKey } = await generateSigningKey("ES256");
+  key = await createSigningKey(kid, "ES256", privateKey);
+  published = [key];
+  const header = Buffer.from(JSON.stringify({ alg: "ES256", typ: "at+jwt", kid })).toString(
+    "base64url",
+  );
+  const signed = (payload: Buffer | string): string => {
+    const input = `${header}.${Buffer.from(payload).toString("base64url")}`;
+    const options = { key: privateKey, dsaEncoding: "ieee-p1363" as const };
+    return `${input}.${sign("sha256", Buffer.from(input), options).toString("base64url")}`;
+  };
+  const good = JSON.stringify(CLAIMS);
+  expect(read(signed(good))?.claims).toEqual(CLAIMS);
+  const hostile: (Buffer | string)[] = [
+    "",
+    "no JSON",
+    "null",
+    "[]",
+    '"text"',
+    "1",
+    good.slice(1),
+    `${good} x`,
+    `${good.slice(0, -1)},"scope":"daykey:admin"}`,
+    `${good.slice(0, -1)},"sc\\u006fpe":"daykey:admin"}`,
+    Buffer.concat([
+      Buffer.from(good.slice(0, -1)),
+      Buffer.from(',"x":"'),
+      Buffer.from([0xff, 0x22, 0x7d]),
+    ]),
+    `${good.slice(0, -1)},"x":${"[".repeat(5000)}${"]".repeat(5000)}}`,
+    ...["nbf", "exp", "iat", "ep"].flatMap((name) =>
+      ["x", -1, 1.5, null, [1]].map((value) => JSON.stringify({ ...CLAIMS, [name]: value })),
+    ),
+    JSON.stringify({ ...CLAIMS, aud: [CLAIMS.aud] }),
+    JSON.stringify({ ...CLAIMS, cred: undefined }),
+  ];
+  for (const payload of hostile) expect(read(signed(payload)), String(payload)).toBeUndefined();
 });

@@ -27,6 +27,8 @@ const REASONS: Readonly<Record<string, string>> = {
   "28000": "refuses the role",
   "28P01": "refuses the role's password",
   "3D000": "has no database of this name",
+  "40001": "undid the change each time: others changed the same",
+  "40P01": "undid the change each time: others changed the same",
   "53100": "has no disk space left",
   "53200": "has no memory left",
   "53300": "has no connection left for us",
@@ -115,8 +117,8 @@ export function isConnectionLost(error: unknown): boolean {
 export function isPoolExhausted(error: unknown): boolean {
   return error instanceof Error && error.message === POOL_EXHAUSTED;
 }
-
-function codeOf(error: unknown): string | undefined {
+/** The SQLSTATE, or the code of a system error. */
+export function codeOf(error: unknown): string | undefined {
   const code: unknown = error instanceof Error && "code" in error ? error.code : undefined;
   return typeof code === "string" ? code : undefined;
 }

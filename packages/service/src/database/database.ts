@@ -18,6 +18,8 @@ import {
   requirePrimary,
   serverName,
 } from "./primary.ts";
+import { BEGIN, SET_SESSION } from "./session.ts";
+import { tryAgain } from "./try-again.ts";
 import type { Log } from "../observe/log.ts";
 import type { Tracing } from "../observe/tracing.ts";
 
@@ -34,7 +36,10 @@ export interface Queryable {
 }
 
 export interface Database extends Queryable {
-  /** Commits what `work` did once it resolves, and rolls it back when it throws. READ COMMITTED. */
+  /**
+   * Commits what `work` did once it resolves, and rolls it back when it throws. READ COMMITTED. Where it
+   * met another transaction (40001, 40P01) it is run again from its beginning, a few times.
+   */
   transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
   pool(): PoolState;
   close(): Promise<void>;
@@ -117,26 +122,35 @@ export function createDatabase(options: {
     }
   }
 
+  function transact<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
+    return withConnection(async (connection) => {
+      await connection.query({ text: BEGIN });
+      let result;
+      let command;
+      try {
+        result = await work(connection);
+        ({ command } = await connection.query({ text: "commit" }));
+      } catch (error) {
+        // A failed rollback has marked the connection as lost, which ends the transaction too.
+        await connection.query({ text: "rollback" }).catch(() => {});
+        throw error;
+      }
+      // PostgreSQL answers the COMMIT of a failed transaction with a ROLLBACK and no error.
+      if (command !== "COMMIT") throw new Error("the transaction was rolled back");
+      return result;
+    });
+  }
+
   return {
-    query: (query) => withConnection((connection) => connection.query(query)),
+    // In a transaction of its own when it met another: behind a pooler a session can have any isolation.
+    query: (query) =>
+      tryAgain((attempt) =>
+        attempt === 1
+          ? withConnection((connection) => connection.query(query))
+          : transact((tx) => tx.query(query)),
+      ),
 
-    transaction: (work) =>
-      withConnection(async (connection) => {
-        await connection.query({ text: "begin" });
-        let result;
-        try {
-          result = await work(connection);
-        } catch (error) {
-          // A failed rollback has marked the connection as lost, which ends the transaction too.
-          await connection.query({ text: "rollback" }).catch(() => {});
-          throw error;
-        }
-        const { command } = await connection.query({ text: "commit" });
-        // PostgreSQL answers the COMMIT of a failed transaction with a ROLLBACK and no error.
-        if (command !== "COMMIT") throw new Error("the transaction was rolled back");
-        return result;
-      }),
-
+    transaction: (work) => tryAgain(() => transact(work)),
     pool: () => ({
       max: pool.options.max,
       busy: pool.totalCount - pool.idleCount,
@@ -170,10 +184,14 @@ function createPool(options: Parameters<typeof createDatabase>[0], primary: Prim
       super({ ...settings, connectionString: primary.current() });
     }
   }
+  async function prepare(client: pg.ClientBase): Promise<void> {
+    if (primary.isOneOfMany) await requirePrimary(client);
+    await client.query(SET_SESSION);
+  }
   const pool = new pg.Pool({
     Client: ClientOfPrimary,
     // oxlint-disable-next-line typescript/no-misused-promises -- its types are behind: pg's pool waits for it
-    ...(primary.isOneOfMany && { onConnect: requirePrimary }),
+    onConnect: prepare,
     max,
     keepAlive: true,
     connectionTimeoutMillis: timeouts.connectSeconds * 1000,
