@@ -22,7 +22,7 @@ import {
 import { hasBody } from "@daykey/service/http/body";
 import { readContent } from "@daykey/service/http/json-body";
 import { DIGESTS } from "../digests.ts";
-import { messageOf } from "../request-message.ts";
+import { signedMessageOf } from "../request-message.ts";
 import { type Authenticate, InvalidCredential } from "../access.ts";
 import { type FindKey, isSignatureOf } from "./signature-keys.ts";
 
@@ -65,7 +65,7 @@ export function createSignatureVerifier({
     const covered = coveredBy(only.input);
     if (!covers(covered, hasBody(req))) throw refused("not_covered", HINTS.cover);
     checkTimes(only, clock());
-    const bytes = bytesOf(() => bytesToSign(messageOf(req, resource), only.input));
+    const bytes = bytesOf(() => bytesToSign(signedMessageOf(req, resource), only.input));
 
     const found = await findKey(keyid, "http_signature");
     const isGenuine = isSignatureOf(found?.key, only.signature, bytes);

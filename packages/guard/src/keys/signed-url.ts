@@ -6,7 +6,7 @@ import { type Clock, CLOCK_SKEW_SECONDS } from "@daykey/common/clock";
 import { bytesToSign } from "@daykey/common/http-signature";
 import { MAX_URL_LIFE_SECONDS, readSignedUrl, urlInput } from "@daykey/common/signed-url";
 import { hasBody } from "@daykey/service/http/body";
-import { messageOf } from "../request-message.ts";
+import { signedMessageOf } from "../request-message.ts";
 import { type Authenticate, InvalidCredential } from "../access.ts";
 import { bytesOf } from "./http-signature.ts";
 import { type FindKey, isSignatureOf } from "./signature-keys.ts";
@@ -35,7 +35,7 @@ export function createSignedUrlVerifier({
     if (leftSeconds <= 0 || leftSeconds > MAX_URL_LIFE_SECONDS + CLOCK_SKEW_SECONDS) {
       throw new InvalidCredential("wrong_time", undefined, HINTS.time);
     }
-    const message = { ...messageOf(req, resource), target: signed.unsigned };
+    const message = { ...signedMessageOf(req, resource), target: signed.unsigned };
     const bytes = bytesOf(() => bytesToSign(message, urlInput(signed)));
     const found = await findKey(signed.keyId, "signed_url");
     const isGenuine = isSignatureOf(found?.key, signed.signature, bytes);

@@ -129,12 +129,17 @@ export function createRevocationFeed({
     };
     candidate = opened;
     const live = Promise.withResolvers<void>();
-    void follow(opened, token.value, live.resolve)
-      .catch((error: unknown) => error as Error)
-      .then((error) => {
-        opened.over.resolve(error ?? undefined);
-        live.reject(error ?? new FeedError("the feed ended before it had told everything"));
-      });
+    const end = (error: Error | undefined): void => {
+      opened.over.resolve(error);
+      live.reject(error ?? new FeedError("the feed ended before it had told everything"));
+    };
+    const signal = AbortSignal.any([stop.signal, opened.abort.signal]);
+    // Here, since what is followed may hear no signal: a connection handed to another protocol, say.
+    signal.addEventListener("abort", () => end(signal.reason as Error), { once: true });
+    void follow(opened, { token: token.value, signal, onLive: live.resolve }).then(
+      () => end(undefined),
+      (error: unknown) => end(error as Error),
+    );
     await live.promise.finally(() => (candidate = undefined));
     replaceBy(opened);
     const error = await opened.over.promise;
@@ -142,8 +147,10 @@ export function createRevocationFeed({
   }
 
   /** Until the stream ends. */
-  async function follow(opened: Connection, token: string, onLive: () => void): Promise<void> {
-    const signal = AbortSignal.any([stop.signal, opened.abort.signal]);
+  async function follow(
+    opened: Connection,
+    { token, signal, onLive }: { token: string; signal: AbortSignal; onLive: () => void },
+  ): Promise<void> {
     for await (const event of readFeedEvents({ authServerUrl, token, signal })) {
       opened.heardAt = elapsed();
       if (event.kind !== "revocation") {

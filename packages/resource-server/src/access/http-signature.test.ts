@@ -154,17 +154,26 @@ test("the authority is the resource's own, whatever Host says", async () => {
 
 test.each([
   ["http://api.example.test/time", 200],
+  ["HTTPS://API.example.test:443/time", 200],
   ["http://api.example.test/primes/97", 401],
+  ["http://other.example/time", 421],
+  ["http://api.example.test:8080/time", 421],
+  ["http://api.example.test:443/time", 421],
+  ["http://api.example.test.other.example/time", 421],
+  ["http://api.example.test@other.example/time", 400],
   ["/time#x", 400],
-])("of a request for %s the path is signed, when it is one", async (target, status) => {
+])("of a request for %s the authority and the path are signed", async (target, status) => {
   const signed = await signedHeaders({ key: hmac, created: Math.floor(api.now()) });
   const fields = Object.entries(signed)
     .map(([name, value]) => `${name}: ${value}`)
     .join("\r\n");
-  const raw = await api.exchange(
-    `GET ${target} HTTP/1.1\r\nHost: api.example.test\r\n${fields}\r\nConnection: close\r\n\r\n`,
-  );
-  expect(raw).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  const ask = (to: string) =>
+    api.exchange(
+      `GET ${to} HTTP/1.1\r\nHost: api.example.test\r\n${fields}\r\nConnection: close\r\n\r\n`,
+    );
+  expect(await ask(target)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  // What was refused has used up no nonce.
+  expect(await ask("/time")).toMatch(status === 200 ? /^HTTP\/1\.1 401 / : /^HTTP\/1\.1 200 /);
 });
 
 test("V8: beside another credential it is 400", async () => {

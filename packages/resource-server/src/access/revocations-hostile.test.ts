@@ -138,6 +138,36 @@ test("a set that does not become whole in time", async () => {
   expect(await statuses(api, tokens())).toEqual([401, 200]);
 });
 
+test("an answer after which fetch hears no signal", async () => {
+  const { authServer } = api;
+  const live = timesLive(api);
+  authServer.answerFeed((req) => {
+    req.socket.write(
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    );
+  });
+  authServer.feed().end();
+  for (let round = 0; round < 2; round++) {
+    const connections = authServer.feeds.length;
+    await until("another connection", () => authServer.feeds.length > connections);
+    api.pass(20.5);
+  }
+  authServer.answerFeed(undefined);
+  await until("live again", () => timesLive(api) > live);
+  expect(await statuses(api, tokens())).toEqual([401, 200]);
+});
+
+test("a server that waits for such an answer stops all the same", async () => {
+  const waiting = await startListening();
+  waiting.authServer.answerFeed((req) => {
+    req.socket.write("HTTP/1.1 101 Switching Protocols\r\n\r\n");
+  });
+  waiting.authServer.feed().end();
+  await until("it asked again", () => waiting.authServer.feeds.length > 1);
+  await waiting.stop();
+  expect(timesLive(waiting)).toBe(1);
+});
+
 test("garbage on a live feed ends it, and another is opened", async () => {
   for (const garbage of ["event: revocation\ndata: x\n\n", Buffer.from([0xff]), "x".repeat(5000)]) {
     const [feed, live] = [api.authServer.feed(), timesLive(api)];

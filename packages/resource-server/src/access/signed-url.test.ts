@@ -46,6 +46,19 @@ async function expectRefused(target: string, reason: string, hint?: string): Pro
   expect(lastRequest(), target).toMatchObject({ via: "signed_url", reason });
 }
 
+test("as the target of the request itself it is of this resource, or 421", async () => {
+  const path = await signed();
+  for (const [origin, status] of [
+    [RESOURCE, 200],
+    ["http://other.example", 421],
+  ]) {
+    const raw = await api.exchange(
+      `GET ${origin}${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+    );
+    expect(raw).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  }
+});
+
 describe.each([hmac, ed25519])("$file.algorithm", (key) => {
   test("it is good as often as it is asked for, until it ends", async () => {
     const target = await signed(undefined, { key, lifeSeconds: 60 });

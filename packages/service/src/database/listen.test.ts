@@ -85,14 +85,84 @@ test("a connection that falls silent is noticed and replaced", async () => {
   proxy.close();
 });
 
-/** A way to the database whose present connections can be made to pass nothing on. */
-async function startProxy() {
+/** Valid in PostgreSQL's protocol at any time, and no answer to anything. */
+const NOTICE = Buffer.from([0x4e, 0, 0, 0, 5, 0]);
+
+const HOSTILE: [title: string, answer: (socket: Socket) => void][] = [
+  ["nothing", () => {}],
+  [
+    "notices for ever",
+    (socket) => {
+      const timer = setInterval(() => socket.write(NOTICE), 20);
+      socket.once("close", () => clearInterval(timer));
+    },
+  ],
+  ["what is no PostgreSQL", (socket) => socket.write("HTTP/1.1 101 Switching Protocols\r\n\r\n")],
+];
+
+/** A server that answers this to whoever connects, and never ends a connection by itself. */
+async function startHostile(answer: (socket: Socket) => void) {
+  const sockets: Socket[] = [];
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.push(socket.on("error", () => {}).resume());
+    answer(socket);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    url: `postgresql://a@127.0.0.1:${(server.address() as AddressInfo).port}/a`,
+    sockets,
+    close() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+test.each(HOSTILE)("a database that says %s keeps nobody from closing", async (_, answer) => {
+  const hostile = await startHostile(answer);
+  listener = listen({ connectionString: hostile.url });
+  await expect.poll(() => hostile.sockets.length).toBeGreaterThan(0);
+  // The time limit of the connection itself is longer than a test may take.
+  await listener.close();
+  expect(events).toEqual([]);
+  hostile.close();
+});
+
+test.each(HOSTILE)("a database that says %s is left, connection and all", async (_, answer) => {
+  const hostile = await startHostile(answer);
+  listener = listen({ connectionString: hostile.url, heartbeatSeconds: 0.1 });
+  await expect.poll(() => hostile.sockets.length).toBeGreaterThan(2);
+  // Only to a connection that is closed on the other side nothing can be written.
+  const [first] = hostile.sockets;
+  const writing = setInterval(() => first?.write(NOTICE), 20);
+  await expect.poll(() => first?.closed).toBe(true);
+  clearInterval(writing);
+  hostile.close();
+});
+
+test("a database that does not answer LISTEN is left, and tried again", async () => {
+  const proxy = await startProxy({ deafTo: "listen", times: 2 });
+  listener = listen({ connectionString: proxy.url, heartbeatSeconds: 0.3 });
+  await expect.poll(() => events).toEqual(["(connected)"]);
+  expect(proxy.wasDeaf()).toBe(2);
+  await listener.close();
+  proxy.close();
+});
+
+/** A way to the database whose present connections can be made to pass nothing on, or from a word on. */
+async function startProxy({ deafTo = "", times = 0 } = {}) {
   const target = new URL(home.appUrl);
   const directory = target.searchParams.get("host");
   const { hostname } = target;
   const port = target.port || "5432";
   const sockets = new Set<Socket>();
+  let wasDeaf = 0;
   const server = createServer((near) => {
+    near.on("data", (bytes) => {
+      if (wasDeaf >= times || !bytes.includes(deafTo)) return;
+      wasDeaf += 1;
+      far.unpipe().pause();
+    });
     const far =
       directory === null
         ? connect(Number(port), hostname)
@@ -105,6 +175,7 @@ async function startProxy() {
   target.host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
     url: target.href,
+    wasDeaf: () => wasDeaf,
     freeze: () => sockets.forEach((socket) => socket.unpipe().pause()),
     close() {
       server.close();

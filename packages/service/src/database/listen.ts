@@ -2,8 +2,10 @@
  * One connection of its own that LISTENs, and comes back by itself. Notifications sent while it is
  * away are lost, so `onConnect` runs after every connect: the caller then reads everything anew.
  */
+import { Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
 
+import { withDeadline } from "@daykey/common/deadline";
 import pg from "pg";
 
 import type { Log } from "../observe/log.ts";
@@ -17,6 +19,8 @@ export interface Listener {
 
 const FIRST_DELAY_MS = 100;
 const LAST_DELAY_MS = 2000;
+/** How long the server may take to hear that the connection ends. */
+const GOODBYE_SECONDS = 0.5;
 
 /**
  * @param options.connectionString of the server itself, or of several (`primary.ts`): a transaction
@@ -33,7 +37,8 @@ export function createListener(options: {
   heartbeatSeconds?: number;
 }): Listener {
   const { connectionString, channel, onNotify, onConnect, log } = options;
-  const heartbeatMs = (options.heartbeatSeconds ?? 5) * 1000;
+  const { heartbeatSeconds = 5 } = options;
+  const heartbeatMs = heartbeatSeconds * 1000;
   const primary = createPrimary(connectionString);
   const closed = new AbortController();
   let isConnected = false;
@@ -41,8 +46,10 @@ export function createListener(options: {
   /** One connection, from connect until it is lost or closed. */
   async function listen(): Promise<void> {
     const server = primary.current();
+    const socket = new Socket();
     const client = new pg.Client({
       connectionString: server,
+      stream: () => socket,
       keepAlive: true,
       connectionTimeoutMillis: heartbeatMs,
       query_timeout: heartbeatMs,
@@ -53,10 +60,13 @@ export function createListener(options: {
     closed.signal.addEventListener("abort", lose);
     client.on("notification", ({ payload }) => onNotify(payload ?? ""));
     let heartbeat: NodeJS.Timeout | undefined;
-    try {
+    async function begin(): Promise<void> {
       await client.connect();
       if (primary.isOneOfMany) await requirePrimary(client);
       await client.query(`listen ${client.escapeIdentifier(channel)}`);
+    }
+    try {
+      await withDeadline(begin, { seconds: 2 * heartbeatSeconds, signal: closed.signal });
       isConnected = true;
       onConnect();
       heartbeat = setInterval(() => void client.query("select 1").catch(lose), heartbeatMs);
@@ -66,7 +76,9 @@ export function createListener(options: {
       isConnected = false;
       clearInterval(heartbeat);
       closed.signal.removeEventListener("abort", lose);
-      await end(client, heartbeatMs);
+      await withDeadline(() => client.end(), { seconds: GOODBYE_SECONDS }).catch(() => {});
+      // Of a server that does not say goodbye the connection would be kept.
+      socket.destroy();
     }
   }
 
@@ -78,6 +90,7 @@ export function createListener(options: {
         delayMs = FIRST_DELAY_MS;
         if (!closed.signal.aborted) log.warn({ channel }, "the listening connection was lost");
       } catch (error) {
+        if (closed.signal.aborted) return;
         log.warn({ channel, err: error }, "cannot listen to the database");
       }
       await pause(delayMs * (0.5 + Math.random()), closed.signal);
@@ -93,13 +106,6 @@ export function createListener(options: {
       await running;
     },
   };
-}
-
-/** Says goodbye; a server that does not answer is left after the same time as any other silence. */
-async function end(client: pg.Client, waitMs: number): Promise<void> {
-  const patience = new AbortController();
-  await Promise.race([client.end().catch(() => {}), pause(waitMs, patience.signal)]);
-  patience.abort();
 }
 
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {

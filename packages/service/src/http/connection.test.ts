@@ -52,8 +52,11 @@ afterEach(() => server.stop());
 
 const reasons = () => server.lines.map(({ reason }) => reason).filter((reason) => reason);
 
+/** Whatever the system has taken, nobody reads for 0.3 s. */
+const IMPATIENT = { writeSeconds: 0.3, checkSeconds: 0.05, slowestBytesPerSecond: Infinity };
+
 test("D3: an answer that nobody reads has an end", async () => {
-  await start({ writeSeconds: 0.3, checkSeconds: 0.05 });
+  await start(IMPATIENT);
   const socket = await server.open();
   socket.pause();
   socket.write(get("/big"));
@@ -61,8 +64,19 @@ test("D3: an answer that nobody reads has an end", async () => {
   socket.destroy();
 });
 
+test("D3: many small answers that nobody reads, too, on the private listener", async () => {
+  await start(IMPATIENT);
+  const socket = connect(server.privatePort, "127.0.0.1").on("error", () => {});
+  socket.pause();
+  const more = setInterval(() => socket.write(get("/metrics").repeat(500)), 10);
+  await expect.poll(reasons).toContain("answer_not_read");
+  clearInterval(more);
+  socket.destroy();
+});
+
 test("D3: a reader that is slow but reads is served", async () => {
-  await start({ writeSeconds: 1, checkSeconds: 0.05 });
+  // The system takes nothing more for longer than this, while a third of its buffer is read.
+  await start({ writeSeconds: 0.1, checkSeconds: 0.02 });
   const socket = await server.open();
   socket.write(get("/big").replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"));
   let received = 0;
@@ -73,6 +87,7 @@ test("D3: a reader that is slow but reads is served", async () => {
   });
   await once(socket, "close");
   expect(received).toBeGreaterThan(BIG.length);
+  expect(reasons()).toEqual([]);
 });
 
 test("D3: requests sent ahead wait until the answer before is read", async () => {

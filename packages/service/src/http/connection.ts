@@ -30,6 +30,13 @@ const LINGER_IDLE_SECONDS = 2;
 const LINGER_BYTES = 128 * 1024 * 1024;
 const LINGER_LOOK_SECONDS = 0.1;
 
+/**
+ * The system takes more only when a third of its send buffer is free again, and that buffer grows to
+ * 4 MiB (Linux, `tcp_wmem`): a reader who reads all the time seems to stand still for so many bytes.
+ */
+const SEND_BUFFER_PART = 1 / 3;
+const MAX_SEND_STEP_BYTES = 1.5 * 1024 * 1024;
+
 export interface Connection {
   readonly socket: Socket;
   /** Takes a request that Node has read the head of. */
@@ -38,8 +45,16 @@ export interface Connection {
   refuse(status: number, reason: string): void;
   /** The answer that is being made or sent. */
   answerInProgress(): ServerResponse | undefined;
-  /** Ends the connection when the client has taken nothing of what is written for `seconds`. */
-  look(nowSeconds: number, seconds: number): void;
+  /** Ends the connection when its client does not read what is written. */
+  look(nowSeconds: number, limits: ReadingLimits): void;
+}
+
+/** What a reader of answers has to keep. */
+export interface ReadingLimits {
+  /** An answer of which nothing is read. */
+  readonly writeSeconds: number;
+  /** A reader that takes less, where the system has taken much to send, counts as one that reads nothing. */
+  readonly slowestBytesPerSecond: number;
 }
 
 export function createConnection(socket: Socket, app: App, log: Log): Connection {
@@ -157,10 +172,12 @@ export function createConnection(socket: Socket, app: App, log: Log): Connection
         else end();
       }
     },
-    look(nowSeconds, seconds) {
+    look(nowSeconds, { writeSeconds, slowestBytesPerSecond }) {
       const { _handle: handle } = internals;
       const { bytesWritten = 0, writeQueueSize = 0 } = handle ?? {};
       const taken = bytesWritten - writeQueueSize;
+      const stepBytes = Math.min(taken * SEND_BUFFER_PART, MAX_SEND_STEP_BYTES);
+      const seconds = writeSeconds + stepBytes / slowestBytesPerSecond;
       if (writeQueueSize === 0 || taken !== written.taken) {
         written = { taken, sinceSeconds: nowSeconds };
       } else if (nowSeconds - written.sinceSeconds > seconds) {

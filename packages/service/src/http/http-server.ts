@@ -9,18 +9,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { addressKey, isTrusted } from "./address.ts";
 import type { App } from "./app.ts";
 import { awaitContinue } from "./body.ts";
-import { type Connection, createConnection } from "./connection.ts";
+import { type Connection, createConnection, type ReadingLimits } from "./connection.ts";
 import type { Log } from "../observe/log.ts";
 
-export interface Limits {
+export interface Limits extends ReadingLimits {
   /** From the connection, or the end of the last request's answer, to the end of the headers. */
   readonly headersSeconds: number;
   /** From a request's first byte to its last. */
   readonly requestSeconds: number;
   /** A connection without a request in progress; longer than any proxy keeps one, or it meets the end. */
   readonly idleSeconds: number;
-  /** An answer of which nothing is read. */
-  readonly writeSeconds: number;
   /** How often the above are looked at. */
   readonly checkSeconds: number;
   readonly connectionsPerAddress: number;
@@ -33,6 +31,7 @@ export const LIMITS: Limits = {
   requestSeconds: 10,
   idleSeconds: 75,
   writeSeconds: 20,
+  slowestBytesPerSecond: 16 * 1024,
   checkSeconds: 1,
   connectionsPerAddress: 512,
   drainSeconds: 4,
@@ -99,7 +98,7 @@ export function createHttpServer(
   server.on("listening", () => {
     const looking = setInterval(() => {
       const now = performance.now() / 1000;
-      for (const connection of connections.values()) connection.look(now, limits.writeSeconds);
+      for (const connection of connections.values()) connection.look(now, limits);
     }, limits.checkSeconds * 1000).unref();
     server.once("close", () => clearInterval(looking));
   });

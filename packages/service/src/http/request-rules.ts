@@ -19,6 +19,9 @@ const ORIGIN_FORM = /^\/[!-"$-~]*$/;
 /** The same after a scheme and an authority (RFC 9112 §3.2.2), which `HOST` and `URL` judge. */
 const ABSOLUTE_FORM = /^https?:\/\/([^/?#]+)((?:\/[!-"$-~]*)?(?:\?[!-"$-~]*)?)$/i;
 
+/** The URLs that were the targets of requests, for as long as those live. */
+const targets = new WeakMap<IncomingMessage, URL>();
+
 /** How much of a body nobody asked for is read, so that the connection can be used again. */
 const IGNORED_BODY_BYTES = 65_536;
 
@@ -60,11 +63,21 @@ function readTarget(req: IncomingMessage): string | undefined {
   // RFC 9110 §9.3.7: about the server as a whole, which says nothing of itself.
   if (url === "*" && method === "OPTIONS") throw new ProblemError({ status: 404 });
   const [, authority = "", rest = ""] = ABSOLUTE_FORM.exec(url) ?? [];
-  if (!HOST.test(authority) || !URL.canParse(`http://${authority}`)) {
+  const target = HOST.test(authority) ? URL.parse(url) : null;
+  if (!target) {
     throw refusal(400, "bad_target", "The request target is neither a path nor a URL.");
   }
+  targets.set(req, target);
   req.url = rest.startsWith("/") ? rest : `/${rest}`;
   return authority;
+}
+
+/**
+ * The authority that the request's target itself names, in lower case and without the scheme's own port;
+ * undefined when the target is a path, as nearly always. `Host` is not read: a proxy may have changed it.
+ */
+export function targetAuthority(req: IncomingMessage): string | undefined {
+  return targets.get(req)?.host;
 }
 
 function repeatedSingle(rawHeaders: readonly string[]): string | undefined {

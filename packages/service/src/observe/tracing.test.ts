@@ -1,4 +1,7 @@
 /** The way to the collector; what spans hold is tested at the servers. */
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+
 import { afterEach, expect, test, vi } from "vitest";
 import { startCollector } from "../../test/collector.ts";
 import { createTestLog } from "../../test/log.ts";
@@ -45,6 +48,31 @@ test("what cannot be sent is said, without headers, and keeps nobody from ending
     expect(lines).toMatchObject([{ event: "traces_unsent" }]);
     expect(text()).not.toContain("canary");
   }
+});
+
+test.each([
+  ["nothing", ""],
+  [
+    "a change of protocol",
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+  ],
+  ["headers without end", "HTTP/1.1 200 OK\r\nA: b\r\n"],
+  ["a body without end", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"],
+])("a collector that answers with %s keeps nobody from ending", async (_, answer) => {
+  const sockets: Socket[] = [];
+  const collector = createServer({ allowHalfOpen: true }, (socket) => {
+    sockets.push(socket.on("error", () => {}));
+    socket.on("data", () => socket.write(answer));
+  }).listen(0, "127.0.0.1");
+  await once(collector, "listening");
+  const { log, lines } = createTestLog();
+  const endpoint = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`;
+  const tracing = createTracing({ endpoint, ratio: 1, service: "s", log });
+  await request(tracing);
+  await tracing.stop();
+  expect(lines).toMatchObject([{ event: "traces_unsent" }]);
+  collector.close();
+  for (const socket of sockets) socket.destroy();
 });
 
 test("a tracestate goes on as far as it is one, and into no span", async () => {

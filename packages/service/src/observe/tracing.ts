@@ -5,8 +5,8 @@
  */
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { IncomingHttpHeaders } from "node:http";
-import { setTimeout as sleep } from "node:timers/promises";
 
+import { withDeadline } from "@daykey/common/deadline";
 import {
   type Context,
   createContextKey,
@@ -137,10 +137,7 @@ export function createTracing({
       return context ? { traceId: context.traceId } : {};
     },
     async stop() {
-      const late = sleep(LAST_SECONDS * 1000, undefined, { ref: false }).then(() => {
-        throw new Error("the collector took too long");
-      });
-      await Promise.race([provider.shutdown(), late]).catch(unsent);
+      await withDeadline(() => provider.shutdown(), { seconds: LAST_SECONDS }).catch(unsent);
     },
   };
 }
