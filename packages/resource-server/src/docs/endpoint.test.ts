@@ -80,6 +80,10 @@ describe("/openapi.json", () => {
     });
   });
 
+  test("its server is where it was fetched, as tools want to be told", () => {
+    expect(document.servers).toEqual([{ url: "/" }]);
+  });
+
   test("every reference leads to a schema", () => {
     const refs = [...JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)];
     expect(refs.length).toBeGreaterThan(20);

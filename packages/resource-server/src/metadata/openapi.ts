@@ -49,6 +49,8 @@ export function createOpenApiDocument({ issuer }: { issuer: string }): Json {
       version: "1",
       description: DESCRIPTION,
     },
+    // Relative to where the document was fetched.
+    servers: [{ url: "/" }],
     tags: [
       { name: "time", description: "What time it is, anywhere" },
       { name: "primes", description: "Is it prime, and how is that known" },
