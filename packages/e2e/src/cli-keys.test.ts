@@ -63,7 +63,7 @@ test("an API key is printed once, opens its resource, is rotated into its file a
   expect(await result("api-keys create billing --name file --save key.txt --no-end")).toBe("");
   const saved = await read("key.txt");
   expect([saved.length, (await stat(join(line.folder, "key.txt"))).mode & 0o777]).toEqual([
-    91, 0o600,
+    68, 0o600,
   ]);
   expect((await daykey("api-keys create billing --name other --save key.txt")).code).toBe(5);
   expect(await read("key.txt")).toBe(saved);

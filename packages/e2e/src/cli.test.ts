@@ -321,7 +321,10 @@ test("audit tail ends at Ctrl-C without a word", async () => {
 
 test("A1: audit verify finds a row that a superuser altered, with exit code 4", async () => {
   expect(await result("audit verify")).toMatch(/^valid {2}\d+ changes\nhead {3}[0-9a-f]{64}\n$/);
-  const cluster = await startEmbeddedPostgres({ directory: join(line.place.home, "postgres") });
+  const cluster = await startEmbeddedPostgres({
+    directory: join(line.place.home, "postgres"),
+    passwordFile: join(line.place.home, "postgres-password"),
+  });
   const client = new pg.Client({ connectionString: cluster.url("daykey", "postgres") });
   await client.connect();
   await client.query("update daykey.audit_log set actor = 'nobody' where seq = 2");
