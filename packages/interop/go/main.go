@@ -134,7 +134,7 @@ func tryZitadel(ctx context.Context, world World) {
 	attempt(zitadelRP, "client_secret_post", "", bySecret(oauth2.AuthStyleInParams))
 	for _, algorithm := range []string{"ES256", "RS256", "Ed25519"} {
 		key := world.KeyClient.Keys[algorithm]
-		attempt(zitadelRP, "private_key_jwt", "", func() error {
+		attempt(zitadelRP, "private_key_jwt", "the assertion, which `rp.ClientCredentials` does not send by itself, as its parameters", func() error {
 			token, err := zitadelToken(ctx, world.Issuer, world.KeyClient.ClientID, key.Kid, []byte(key.Pem))
 			if err != nil {
 				return err
@@ -199,7 +199,7 @@ func tryGolangJWT(ctx context.Context, world World) {
 				return err
 			})
 		})
-		attempt(zitadelRP, algorithm, "", func() error {
+		attempt(zitadelRP, algorithm, "the audience compared by the caller: the library's check of access tokens has none", func() error {
 			verifier := &rp.IDTokenVerifier{
 				Issuer:            samples.Issuer,
 				SupportedSignAlgs: []string{algorithm},
@@ -211,6 +211,8 @@ func tryGolangJWT(ctx context.Context, world World) {
 		})
 	}
 }
+
+// recipe: zitadel/oidc as a validator
 
 // zitadelValidate is the library's own check of an access token, and of its audience, which that lacks.
 func zitadelValidate(ctx context.Context, verifier *zitadeloidc.Verifier, audience, token string) error {
@@ -230,3 +232,5 @@ func zitadelValidate(ctx context.Context, verifier *zitadeloidc.Verifier, audien
 	}
 	return zitadeloidc.CheckExpiration(claims, 0)
 }
+
+// end of recipe
