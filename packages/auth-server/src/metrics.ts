@@ -41,6 +41,20 @@ export function measureAuthServer(
   measureStates(metrics, sources);
 }
 
+/** Counts changes that met a damaged audit log. */
+export function countAuditDamage(
+  metrics: Metrics,
+): (facts: { outcome: "refused" | "recorded" }) => void {
+  const outcomes = ["refused", "recorded"] as const;
+  const count = metrics.counter({
+    name: "audit_damage_total",
+    help: "Changes that met a damaged audit log: refused, or recorded past the damage",
+    labels: ["outcome"],
+    from: outcomes.map((outcome) => ({ outcome })),
+  });
+  return ({ outcome }) => count({ outcome });
+}
+
 function countTokens(metrics: Metrics): void {
   const tokens = metrics.counter({
     name: "token_requests_total",

@@ -38,7 +38,7 @@ import type { AuthServerConfig } from "./config.ts";
 import { createGrantsStore } from "./grants/grants-store.ts";
 import { createKeysStore } from "./keys/keys-store.ts";
 import { openKeyRing } from "./keys/open-key-ring.ts";
-import { measureAuthServer } from "./metrics.ts";
+import { countAuditDamage, measureAuthServer } from "./metrics.ts";
 import { requireMigrated } from "./migrate.ts";
 import { createPublicEndpoints } from "./public-endpoints.ts";
 import { createResourceDirectory } from "./resources/resource-directory.ts";
@@ -197,7 +197,12 @@ async function composeAuthServer(
   const secrets = createSecretsStore(database, { issuer, newsSeconds });
   const endingSecrets = createEndingSecrets({ store: secrets, clock });
   const usage = createUsageStore(database, { issuer });
-  const audit = createAuditStore(database, sealer);
+  const metrics = createMetrics({ name: "auth-server", peers });
+  const countDamage = countAuditDamage(metrics);
+  const audit = createAuditStore(database, sealer, (facts) => {
+    countDamage(facts);
+    log.error({ event: "audit_log_damaged", ...facts }, "a change met a damaged audit log");
+  });
   await audit.reseal();
   const registrations = createRegistrationsStore(database, { issuer, newsSeconds });
   const stores = { accessKeys, registrations, resources };
@@ -221,7 +226,6 @@ async function composeAuthServer(
   const health = createHealth({ peers });
   health.addCheck("database", watcher.fault);
   health.addCheck("keys", keys.fault);
-  const metrics = createMetrics({ name: "auth-server", peers });
   if (replays.fault) {
     health.addPartCheck("redis", replays.fault);
     measureRedis(metrics, replays.fault);

@@ -20,7 +20,13 @@ export const auditEntry = z.strictObject({
   actor: z.string(),
   action: z.enum(AUDIT_ACTIONS),
   target: z.string(),
-  detail: z.strictObject({ before: facts, after: facts }),
+  detail: z.strictObject({
+    before: facts,
+    after: facts,
+    /** Of an end of access that was recorded on a damaged log: how, and the entry its hash follows. */
+    damage: z.enum(["unknown", "head"]).optional(),
+    follows: z.int().min(0).optional(),
+  }),
   /** SHA-256 over the hash of the entry before and the canonical JSON (RFC 8785) of this one. */
   hash: digest,
 });

@@ -11,7 +11,7 @@
 import type { Database, Queryable } from "@daykey/service/database/database";
 import { ProblemError } from "@daykey/service/http/problem-error";
 import { type ChainedRow, GENESIS, hashOf } from "./chain.ts";
-import type { AuditEvent, AuditFact } from "./events.ts";
+import { type AuditAction, type AuditEvent, type AuditFact, ENDING_ACTIONS } from "./events.ts";
 
 export interface AuditEntry extends ChainedRow {
   /** 64 lowercase hex. */
@@ -31,8 +31,11 @@ export type Fault = "changed" | "missing" | "unknown" | "rewritten" | "head";
 
 export interface AuditStore {
   /**
-   * Adds a row; nothing may be written after it in its transaction, as it holds the log's lock.
-   * @throws {ProblemError} 503 when the head is gone or altered: what cannot be recorded is not done
+   * Adds a row; nothing may be written after it in its transaction, as it holds the log's lock. Where
+   * the log is damaged an end of access is recorded past the damage, which its row names: `verify` tells
+   * of it from then on.
+   * @throws {ProblemError} 503 when the head is gone or altered or its next number taken: what cannot be
+   *   recorded is not done
    */
   append(tx: Queryable, event: AuditEvent): Promise<void>;
   /** Newest first; `before` is a row's number. */
@@ -47,6 +50,24 @@ export interface HeadSealer {
   seal(plaintext: Buffer, place: { table: string; row: string }): Buffer;
   open(sealed: Buffer, place: { table: string; row: string }): Buffer;
   isCurrent(sealed: Buffer): boolean;
+  knows(sealed: Buffer): boolean;
+}
+
+/** `unknown`: a row that this server did not write has the next number. `head`: gone or altered. */
+type Damage = "unknown" | "head";
+
+/** Told of each change that met a damaged log. */
+export type OnDamage = (facts: {
+  damage: Damage;
+  action: AuditAction;
+  outcome: "refused" | "recorded";
+}) => void;
+
+/** What a row is added to. */
+interface Base extends Head {
+  /** Of the new row. */
+  next: number;
+  damage: Damage | undefined;
 }
 
 interface Head {
@@ -68,7 +89,11 @@ const UTC = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
 const COLUMNS = `seq::float8 as seq, to_char(at at time zone 'UTC', ${UTC}) as at,
   actor, action, target, detail, hash`;
 
-export function createAuditStore(database: Database, sealer: HeadSealer): AuditStore {
+export function createAuditStore(
+  database: Database,
+  sealer: HeadSealer,
+  onDamage: OnDamage = () => undefined,
+): AuditStore {
   /** @throws {CannotUnseal} when it was altered */
   function openHead(sealed: Buffer): Head {
     const bytes = sealer.open(sealed, PLACE);
@@ -79,6 +104,43 @@ export function createAuditStore(database: Database, sealer: HeadSealer): AuditS
     const bytes = Buffer.alloc(8);
     bytes.writeBigUInt64BE(BigInt(seq));
     return sealer.seal(Buffer.concat([bytes, hash]), PLACE);
+  }
+
+  /** The head, never the last row there: rows that were deleted so leave a gap for good. */
+  async function baseOf(tx: Queryable): Promise<Base> {
+    const { rows } = await tx.query<{ sealed: Buffer | null; is_empty: boolean }>({
+      text: `select (select sealed from daykey.audit_head) as sealed,
+               not exists (select from daykey.audit_log) as is_empty`,
+    });
+    const { sealed = null, is_empty: isEmpty = true } = rows[0] ?? {};
+    const isFirst = sealed === null && isEmpty;
+    const head = isFirst ? { seq: 0, hash: GENESIS } : sealed && tryTo(() => openHead(sealed));
+    if (head) {
+      const next = await firstFree(tx, head.seq);
+      return { ...head, next, damage: next === head.seq + 1 ? undefined : "unknown" };
+    }
+    // Another master key's: this instance has the old one alone, and must not seal over the new one.
+    if (sealed && !sealer.knows(sealed)) throw damaged("head");
+    const { rows: last } = await tx.query<Head>({
+      text: `select seq::float8 as seq, hash from daykey.audit_log
+             where seq < ${Number.MAX_SAFE_INTEGER / 2} order by audit_log.seq desc limit 1`,
+    });
+    const base = last[0] ?? { seq: 0, hash: GENESIS };
+    return { ...base, next: await firstFree(tx, base.seq), damage: "head" };
+  }
+
+  /** The first number after `seq` that no row has. */
+  async function firstFree(tx: Queryable, seq: number): Promise<number> {
+    const { rows } = await tx.query<{ seq: number }>({
+      text: `select (a.seq + 1)::float8 as seq from (
+               select $1::bigint as seq union all select seq from daykey.audit_log
+               where seq > $1 and seq < ${Number.MAX_SAFE_INTEGER}
+             ) a
+             where not exists (select from daykey.audit_log b where b.seq = a.seq + 1)
+             order by a.seq limit 1`,
+      values: [seq],
+    });
+    return rows[0]?.seq ?? seq + 1;
   }
 
   async function rowsAfter(seq: number): Promise<AuditRow[]> {
@@ -97,10 +159,14 @@ export function createAuditStore(database: Database, sealer: HeadSealer): AuditS
       if (rows.length === 0) return { firstBadSeq: seen.seq + 1, reason: "missing" };
       for (const row of rows) {
         if (row.seq > last) break;
-        if (row.seq !== seen.seq + 1) return { firstBadSeq: seen.seq + 1, reason: "missing" };
+        const { follows, damage } = row.detail as Record<string, AuditFact>;
+        // Past what had taken its number, and was removed since.
+        const isNext = row.seq === seen.seq + 1 || follows === seen.seq;
+        if (!isNext) return { firstBadSeq: seen.seq + 1, reason: "missing" };
         if (!hashOf(seen.hash, row).equals(row.hash)) {
           return { firstBadSeq: row.seq, reason: "changed" };
         }
+        if (damage === "head") return { firstBadSeq: row.seq, reason: "head" };
         seen = { seq: row.seq, hash: row.hash };
       }
     }
@@ -110,17 +176,20 @@ export function createAuditStore(database: Database, sealer: HeadSealer): AuditS
   return {
     async append(tx, { actor, action, target, before, after }) {
       await tx.query({ text: "select pg_advisory_xact_lock($1)", values: [AUDIT_LOCK] });
-      const { rows } = await tx.query<{ sealed: Buffer | null; is_empty: boolean; at: string }>({
-        text: `select (select sealed from daykey.audit_head) as sealed,
-                 not exists (select from daykey.audit_log) as is_empty,
-                 to_char(clock_timestamp() at time zone 'UTC', ${UTC}) as at`,
+      const base = await baseOf(tx);
+      const { damage, seq: follows } = base;
+      if (damage !== undefined) {
+        const isRecorded = ENDING_ACTIONS.has(action);
+        onDamage({ damage, action, outcome: isRecorded ? "recorded" : "refused" });
+        if (!isRecorded) throw damaged(damage);
+      }
+      const { rows } = await tx.query<{ at: string }>({
+        text: `select to_char(clock_timestamp() at time zone 'UTC', ${UTC}) as at`,
       });
-      const [state] = rows;
-      if (!state) throw new Error("a select without from has a row");
-      const head = headToExtend(state, openHead);
-      const detail: AuditFact = { before, after };
-      const row: ChainedRow = { seq: head.seq + 1, at: state.at, actor, action, target, detail };
-      const hash = hashOf(head.hash, row);
+      const detail: AuditFact = { before, after, ...(damage && { damage, follows }) };
+      const at = rows[0]?.at ?? "";
+      const row: ChainedRow = { seq: base.next, at, actor, action, target, detail };
+      const hash = hashOf(base.hash, row);
       await tx.query({
         text: `with added as (
                  insert into daykey.audit_log (seq, at, actor, action, target, detail, hash)
@@ -189,20 +258,16 @@ export function createAuditStore(database: Database, sealer: HeadSealer): AuditS
   };
 }
 
-/** The head, never the last row there: rows that were deleted so leave a gap for good. */
-function headToExtend(
-  { sealed, is_empty }: { sealed: Buffer | null; is_empty: boolean },
-  open: (sealed: Buffer) => Head,
-): Head {
-  if (sealed === null && is_empty) return { seq: 0, hash: GENESIS };
-  const head = sealed === null ? undefined : tryTo(() => open(sealed));
-  if (head) return head;
-  throw new ProblemError({
+function damaged(damage: Damage): ProblemError {
+  return new ProblemError({
     status: 503,
     code: "audit-log-damaged",
-    title: "The audit log's head is missing or altered",
-    detail: "Nothing is changed that cannot be recorded.",
-    reason: "audit_head",
+    title:
+      damage === "head"
+        ? "The audit log's head is missing or altered"
+        : "The audit log holds an entry that this server did not write",
+    detail: "Nothing is changed that cannot be recorded. What ends access still works.",
+    reason: `audit_${damage}`,
   });
 }
 

@@ -28,6 +28,19 @@ export const AUDIT_ACTIONS = [
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
+/** Those that end access: they are carried out and recorded on a damaged log too. */
+export const ENDING_ACTIONS: ReadonlySet<AuditAction> = new Set([
+  "client.disable",
+  "client.revoke_tokens",
+  "client.delete",
+  "secret.revoke",
+  "client_key.revoke",
+  "api_key.revoke",
+  "signature_key.revoke",
+  "signing_key.revoke",
+  "grant.revoke",
+  "database.restored",
+]);
 /** A JSON value of text, whole numbers, booleans and null. */
 export type AuditFact =
   | string
