@@ -17,7 +17,12 @@ let sealer: Sealer;
 let audit: AuditStore;
 beforeAll(async () => {
   admin = await createTestDatabase();
-  database = createDatabase({ connectionString: admin.appUrl, log: createTestLog().log });
+  database = createDatabase({
+    connectionString: admin.appUrl,
+    log: createTestLog().log,
+    // Fifty wait for one lock: nobody gives up.
+    timeouts: { connectSeconds: 60, lockSeconds: 60, statementSeconds: 60, silenceSeconds: 60 },
+  });
 });
 beforeEach(async () => {
   await admin.query("truncate daykey.audit_log, daykey.audit_head");
@@ -73,7 +78,12 @@ test("is read newest first, in pages", async () => {
 });
 
 test("fifty at once make one chain without forks or gaps, from two instances", async () => {
-  const other = createDatabase({ connectionString: admin.appUrl, log: createTestLog().log });
+  const other = createDatabase({
+    connectionString: admin.appUrl,
+    log: createTestLog().log,
+    // Fifty wait for one lock: nobody gives up.
+    timeouts: { connectSeconds: 60, lockSeconds: 60, statementSeconds: 60, silenceSeconds: 60 },
+  });
   const second = createAuditStore(other, sealer);
   await Promise.all(
     Array.from({ length: 50 }, (_, i) =>

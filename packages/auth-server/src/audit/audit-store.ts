@@ -65,7 +65,8 @@ export type OnDamage = (facts: {
 
 /** What a row is added to. */
 interface Base extends Head {
-  /** Of the new row. */
+  /** Of the new row: its time and its number. */
+  at: string;
   next: number;
   damage: Damage | undefined;
 }
@@ -108,16 +109,19 @@ export function createAuditStore(
 
   /** The head, never the last row there: rows that were deleted so leave a gap for good. */
   async function baseOf(tx: Queryable): Promise<Base> {
-    const { rows } = await tx.query<{ sealed: Buffer | null; is_empty: boolean }>({
+    const { rows } = await tx.query<{ sealed: Buffer | null; is_empty: boolean; at: string }>({
       text: `select (select sealed from daykey.audit_head) as sealed,
-               not exists (select from daykey.audit_log) as is_empty`,
+               not exists (select from daykey.audit_log) as is_empty,
+               to_char(clock_timestamp() at time zone 'UTC', ${UTC}) as at`,
     });
-    const { sealed = null, is_empty: isEmpty = true } = rows[0] ?? {};
+    const [state] = rows;
+    if (!state) throw new Error("a select without from has a row");
+    const { sealed, is_empty: isEmpty, at } = state;
     const isFirst = sealed === null && isEmpty;
     const head = isFirst ? { seq: 0, hash: GENESIS } : sealed && tryTo(() => openHead(sealed));
     if (head) {
       const next = await firstFree(tx, head.seq);
-      return { ...head, next, damage: next === head.seq + 1 ? undefined : "unknown" };
+      return { ...head, at, next, damage: next === head.seq + 1 ? undefined : "unknown" };
     }
     // Another master key's: this instance has the old one alone, and must not seal over the new one.
     if (sealed && !sealer.knows(sealed)) throw damaged("head");
@@ -126,7 +130,7 @@ export function createAuditStore(
              where seq < ${Number.MAX_SAFE_INTEGER / 2} order by audit_log.seq desc limit 1`,
     });
     const base = last[0] ?? { seq: 0, hash: GENESIS };
-    return { ...base, next: await firstFree(tx, base.seq), damage: "head" };
+    return { ...base, at, next: await firstFree(tx, base.seq), damage: "head" };
   }
 
   /** The first number after `seq` that no row has. */
@@ -183,12 +187,8 @@ export function createAuditStore(
         onDamage({ damage, action, outcome: isRecorded ? "recorded" : "refused" });
         if (!isRecorded) throw damaged(damage);
       }
-      const { rows } = await tx.query<{ at: string }>({
-        text: `select to_char(clock_timestamp() at time zone 'UTC', ${UTC}) as at`,
-      });
       const detail: AuditFact = { before, after, ...(damage && { damage, follows }) };
-      const at = rows[0]?.at ?? "";
-      const row: ChainedRow = { seq: base.next, at, actor, action, target, detail };
+      const row: ChainedRow = { seq: base.next, at: base.at, actor, action, target, detail };
       const hash = hashOf(base.hash, row);
       await tx.query({
         text: `with added as (
