@@ -60,7 +60,7 @@ describe.skipIf(process.env["DAYKEY_TEST_DOCKER"] !== "1")(
       token = (JSON.parse(body) as { access_token: string }).access_token;
     }, 10 * MINUTES);
 
-    afterAll(() => compose("--profile demo --profile cli down -v"), MINUTES);
+    afterAll(() => compose("--profile demo down -v"), MINUTES);
 
     const time = (): Promise<{ status: number }> =>
       browser.ask(`${RESOURCE}/time`, { headers: { authorization: `Bearer ${token}` } });

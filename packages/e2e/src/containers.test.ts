@@ -23,6 +23,9 @@ interface Service {
   cap_drop?: string[];
   security_opt?: string[];
   healthcheck?: object;
+  mem_limit?: string;
+  pids_limit?: number;
+  scale?: number;
   restart?: string;
   profiles?: string[];
 }
@@ -124,9 +127,9 @@ test("every file, volume and image target that the compose file names is there",
 
 test("every setting is one of the program's", () => {
   const programs: [RegExp, string][] = [
-    [/^daykey-auth-server$/, describeAuthServer()],
-    [/^daykey-resource-server$/, describeResourceServer()],
-    [/^daykey-setup$/, describeSetup()],
+    [/-auth-server:/, describeAuthServer()],
+    [/-resource-server:/, describeResourceServer()],
+    [/-setup:/, describeSetup()],
   ];
   for (const [name, { image, environment = {} }] of each) {
     const help = programs.find(([pattern]) => pattern.test(image))?.[1];
@@ -218,6 +221,61 @@ test("H3: the servers trust the proxy's network, and the proxy says who asked, w
   expect(proxy).toMatch(/^ +http-request set-header X-Forwarded-For %\[src\]$/m);
 });
 
+test("an image is named by project and version, and every image is built by a bare `build`", () => {
+  const { version } = JSON.parse(read("package.json")) as { version: string };
+  for (const [name, { image, build, profiles = [] }] of each) {
+    if (!build) continue;
+    expect(image, name).toBe(
+      `\${COMPOSE_PROJECT_NAME:-daykey}-${build.target}:\${DAYKEY_VERSION:-${version}}`,
+    );
+    const isBuilt = each.some(
+      ([, other]) => other.image === image && (other.profiles ?? []).length === 0,
+    );
+    expect(isBuilt, `${name} ${profiles.join()}`).toBe(true);
+  }
+});
+
+test("every service has its bounds of memory and processes", () => {
+  for (const [name, { mem_limit, pids_limit }] of each) {
+    expect(mem_limit, name).toMatch(/^\d+[mg]$/);
+    expect(pids_limit, name).toBeGreaterThan(0);
+  }
+});
+
+test("the database takes the connections of as many servers as the proxy has room for", () => {
+  const max = Number(
+    /max_connections=(\d+)/.exec(services["postgres"]?.command?.join() ?? "")?.[1],
+  );
+  const pool = (help: string): number => Number(/DATABASE_POOL.*?(\d+)/.exec(help)?.[1]);
+  // One more of an auth-server listens.
+  const needed = 20 * (pool(describeAuthServer()) + 1) + 20 * pool(describeResourceServer());
+  expect(needed).toBeGreaterThan(100);
+  expect(max).toBeGreaterThanOrEqual(needed + 20);
+});
+
+test("what a person runs, the command line, waits for nothing that starts", () => {
+  expect(services["cli"]).toMatchObject({ network_mode: "service:proxy", scale: 0 });
+  for (const name of ["cli", "proxy"]) expect(services[name]?.depends_on, name).toBe(undefined);
+});
+
+test("each wait is longer than what it waits for: statement, request, server, proxy", () => {
+  const proxy = read("deploy/haproxy/haproxy.cfg");
+  const seconds = (text: string, pattern: RegExp): number => Number(pattern.exec(text)?.[1]);
+  const statement = seconds(
+    read("packages/service/src/database/database.ts"),
+    /silenceSeconds: (\d+)/,
+  );
+  const check = seconds(
+    read("packages/resource-server/src/primes/prime-pool.ts"),
+    /timeLimitSeconds = (\d+)/,
+  );
+  const server = seconds(proxy, /timeout server (\d+)s/);
+  expect(statement).toBeLessThan(check);
+  expect(check + statement).toBeLessThan(server);
+  // That of other proxies: nginx waits 60 s, Google's load balancer 30 s.
+  expect(check).toBeLessThan(30);
+});
+
 test("a service starts when what it needs is there", () => {
   const conditions = each.flatMap(([name, { depends_on: needs = {} }]) =>
     Array.isArray(needs)
@@ -229,7 +287,6 @@ test("a service starts when what it needs is there", () => {
     "migrate postgres service_healthy",
     "auth-server migrate service_completed_successfully",
     "resource-server auth-server service_healthy",
-    "proxy auth-server service_healthy",
     "demo proxy service_started",
     "demo resource-server service_healthy",
     "grafana init service_completed_successfully",

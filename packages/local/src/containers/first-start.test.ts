@@ -79,6 +79,37 @@ test("init makes every secret once; another run changes none", async () => {
   expect(await contents()).toEqual(first);
 });
 
+test.each([
+  [{ AUTH_PORT: "14443" }, "DAYKEY_ISSUER=https://localhost:14443"],
+  [{ RESOURCE_PORT: "15443" }, "DAYKEY_RESOURCE=https://localhost:15443"],
+  [{ ISSUER: "https://127.0.0.1" }, "DAYKEY_ISSUER=https://127.0.0.1:4443"],
+])(
+  "an address of this machine that the proxy does not publish is refused: %o",
+  (changed, advice) => {
+    const env = {
+      ISSUER,
+      RESOURCE: "https://localhost:5443",
+      AUTH_PORT: "4443",
+      RESOURCE_PORT: "5443",
+    };
+    expect(() => readConfig({ ...env, ...changed })).toThrow(advice);
+  },
+);
+
+test.each([
+  [{ ISSUER: "https://localhost:5443" }],
+  [{ ISSUER: "https://auth.example.com", AUTH_PORT: "8443" }],
+  [{ ISSUER: "https://localhost", AUTH_PORT: "443" }],
+])("an address that may lead to the proxy is taken: %o", (changed) => {
+  const env = {
+    ISSUER,
+    RESOURCE: "https://localhost:5443",
+    AUTH_PORT: "4443",
+    RESOURCE_PORT: "5443",
+  };
+  expect(() => readConfig({ ...env, ...changed })).not.toThrow();
+});
+
 test("A2: its secrets are for their owner alone, but Grafana's and the certificate", async () => {
   await init();
   const open: string[] = [];

@@ -61,12 +61,13 @@ const NO_EVIDENCE = { evidence: false };
 
 /**
  * `threads` start when they are first needed, and stay. `maxQueue` is how many numbers may wait for
- * one. `timeLimitSeconds` is for waiting and computing together.
+ * one. `timeLimitSeconds` is for waiting and computing together; it ends before a proxy's, many of which
+ * wait 30 s, so that who asked hears from here what took so long.
  */
 export function createPrimeChecker({
   threads,
   maxQueue,
-  timeLimitSeconds = 30,
+  timeLimitSeconds = 25,
 }: {
   threads: number;
   maxQueue: number;
