@@ -239,3 +239,11 @@ test("a passphrase as the master key: two servers share it, another one does not
     startAuthServer({ database: first.database, config: { masterKey: `${masterKey}r` } }),
   ).rejects.toThrow(/^MASTER_KEY is not the key/);
 });
+
+test("both listeners keep idle connections for KEEP_ALIVE_SECONDS, and say so", async () => {
+  const server = await start({ config: { keepAliveSeconds: 7 } });
+  for (const origin of [server.url, server.privateUrl]) {
+    const { headers } = await fetch(`${origin}/livez`);
+    expect(headers.get("keep-alive")).toBe("timeout=7");
+  }
+});

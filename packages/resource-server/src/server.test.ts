@@ -2,6 +2,7 @@ import { SIGNING_ALGORITHMS } from "@daykey/common/protocol";
 import { createServer } from "node:http";
 import { once } from "node:events";
 import { type AddressInfo, connect } from "node:net";
+import { text } from "node:stream/consumers";
 import { ListenError } from "@daykey/service/process/lifecycle";
 import { type AppRouter, createRouter } from "@daykey/service/http/router";
 import { SignJWT } from "jose";
@@ -257,3 +258,34 @@ test("a stopped server listens nowhere", async () => {
     expect(error.code).toBe("ECONNREFUSED");
   }
 });
+
+test("both listeners keep idle connections for KEEP_ALIVE_SECONDS, and say so", async () => {
+  const api = await start({ config: { keepAliveSeconds: 7 } });
+  for (const origin of [api.url, api.privateUrl]) {
+    const { headers } = await fetch(`${origin}/livez`);
+    expect(headers.get("keep-alive")).toBe("timeout=7");
+  }
+});
+
+/** A composite of 1,200 digits without small factors: some time for one thread. */
+const LONG = (2n ** 2203n - 1n) * (2n ** 1279n - 1n);
+
+test.each(["GET /time", "POST /primes"])(
+  "a client that closes its sending side gets its answer: %s",
+  async (route) => {
+    const api = await start();
+    const token = await signed(api);
+    const body = route === "POST /primes" ? JSON.stringify({ number: String(LONG) }) : "";
+    const head =
+      `Host: a\r\nAuthorization: Bearer ${token}\r\n` +
+      `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n`;
+    for (const version of ["1.1", "1.0"]) {
+      const socket = connect({ port: Number(new URL(api.url).port), allowHalfOpen: true });
+      socket.end(`${route} HTTP/${version}\r\n${head}${body}`);
+      const answer = await text(socket);
+      const interim = version === "1.1" ? "(?:HTTP/1\\.1 102 Processing\r\n\r\n)*" : "";
+      expect(answer).toMatch(new RegExp(`^${interim}HTTP/1\\.1 200 [^]*\\}$`));
+      socket.destroy();
+    }
+  },
+);

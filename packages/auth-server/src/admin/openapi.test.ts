@@ -29,6 +29,20 @@ test("is OpenAPI 3.1, served without a token, and says nothing of the installati
   }
 });
 
+test("a PATCH takes a merge patch, and says so when it gets something else", async () => {
+  const answer = await fetch(`${server.privateUrl}/admin/v1/openapi.json`);
+  const document: Json = await answer.json();
+  const types = (method: string): string[] => {
+    const operation = document.paths["/admin/v1/clients/{client_id}"]?.[method];
+    return Object.keys(operation.requestBody.content);
+  };
+  expect(types("put")).toEqual(["application/json"]);
+  expect(types("patch")).toEqual(["application/json", "application/merge-patch+json"]);
+  const { patch } = document.paths["/admin/v1/clients/{client_id}"];
+  expect(Object.keys(patch.responses[415].headers)).toEqual(["Accept-Patch"]);
+  expect(patch.responses[413].headers).toBe(undefined);
+});
+
 test("each operation succeeds, and its answer is as described", async () => {
   const uri = "https://new.example.test/v1";
   const path = `/resources/${encodeURIComponent(uri)}`;

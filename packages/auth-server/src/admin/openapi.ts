@@ -1,6 +1,7 @@
 /** The OpenAPI 3.1 document of the admin API, made from the routes and schemas that serve it. */
 import type { z } from "zod";
 import { PROBLEM_MEDIA_TYPE, JSON_MEDIA_TYPE } from "@daykey/common/protocol";
+import { MERGE_PATCH_MEDIA_TYPE } from "@daykey/service/http/json-body";
 import {
   createSchemas,
   type Json,
@@ -78,6 +79,7 @@ export function createOpenApiDocument({
 
 function operationOf(route: Route, schemaOf: SchemaOf): Json {
   const { operationId, tag, summary, body } = route;
+  const mediaTypes = isPatch(route) ? [JSON_MEDIA_TYPE, MERGE_PATCH_MEDIA_TYPE] : [JSON_MEDIA_TYPE];
   return {
     operationId,
     tags: [tag],
@@ -86,7 +88,7 @@ function operationOf(route: Route, schemaOf: SchemaOf): Json {
     ...(body && {
       requestBody: {
         required: route.bodyOptional !== true,
-        content: { [JSON_MEDIA_TYPE]: { schema: schemaOf(body) } },
+        content: Object.fromEntries(mediaTypes.map((type) => [type, { schema: schemaOf(body) }])),
       },
     }),
     responses: {
@@ -96,7 +98,7 @@ function operationOf(route: Route, schemaOf: SchemaOf): Json {
           status,
           {
             description: PROBLEMS[status],
-            ...headersOf(status),
+            ...headersOf(status, route),
             content: { [PROBLEM_MEDIA_TYPE]: { schema: { $ref: refOf("Problem") } } },
           },
         ]),
@@ -135,8 +137,17 @@ function answerOf(route: Route, schemaOf: SchemaOf): Json {
 }
 
 /** RFC 9110 §11.6.1 and §10.2.3. */
-function headersOf(status: number): Json {
-  const name = { 401: "WWW-Authenticate", 403: "WWW-Authenticate", 503: "Retry-After" }[status];
+function isPatch({ method }: Route): boolean {
+  return method.toUpperCase() === "PATCH";
+}
+
+function headersOf(status: number, route: Route): Json {
+  const name = {
+    401: "WWW-Authenticate",
+    403: "WWW-Authenticate",
+    415: isPatch(route) ? "Accept-Patch" : undefined,
+    503: "Retry-After",
+  }[status];
   if (name === undefined) return {};
   const schema = name === "Retry-After" ? { type: "integer", minimum: 0 } : { type: "string" };
   return { headers: { [name]: { schema } } };

@@ -48,8 +48,8 @@ function reasonOf(cause: unknown): string {
   }
   const message = cause instanceof Error ? cause.message : "";
   if (message === POOL_EXHAUSTED) return "has no connection free in this process's pool";
-  if (/support SSL/.test(message)) return "does not speak TLS";
-  if (/password must be a string/.test(message)) return "wants a password, and none is set";
+  if (message.includes(PG_PARTS.noTls)) return "does not speak TLS";
+  if (message.includes(PG_PARTS.noPassword)) return "wants a password, and none is set";
   return "cannot be reached, or does not answer in time";
 }
 
@@ -87,8 +87,11 @@ const CONNECTION_SQLSTATES = new Set([
 /** What pg's pool says when all its connections stay busy. */
 const POOL_EXHAUSTED = "timeout exceeded when trying to connect";
 
-/** pg gives these no code. */
-const MESSAGES = [
+/** Parts of what pg says when it cannot begin. */
+export const PG_PARTS = { noTls: "support SSL", noPassword: "password must be a string" };
+
+/** pg gives these no code. That it still says them is a test (`internals.test.ts`). */
+export const PG_MESSAGES = [
   POOL_EXHAUSTED,
   "timeout expired",
   "Connection terminated",
@@ -108,7 +111,7 @@ export function isDatabaseUnavailable(error: unknown): boolean {
 export function isConnectionLost(error: unknown): boolean {
   const code = codeOf(error);
   if (code === undefined) {
-    return error instanceof Error && MESSAGES.some((start) => error.message.startsWith(start));
+    return error instanceof Error && PG_MESSAGES.some((start) => error.message.startsWith(start));
   }
   return SYSTEM_CODES.has(code) || CONNECTION_SQLSTATES.has(code) || code.startsWith("08");
 }

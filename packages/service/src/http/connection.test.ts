@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { request } from "node:http";
+import { type IncomingMessage, request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { buffer } from "node:stream/consumers";
 
@@ -181,6 +181,23 @@ test.each(["/waits", "/gone"])(
     );
   },
 );
+
+test("interim answers are for HTTP/1.1, and Node's client passes over them", async () => {
+  await start();
+  const old = await openHalf();
+  old.end("GET /gone HTTP/1.0\r\n\r\n");
+  const sent = request(`${server.url}/gone`, { agent: false });
+  const interim = once(sent, "information");
+  sent.end(() => sent.socket?.end());
+  const answered = once(sent, "response") as Promise<[IncomingMessage]>;
+  // Half-closed a little later than the other.
+  expect(await interim).toMatchObject([{ statusCode: 102 }]);
+  letGo.resolve();
+  const [answer] = await answered;
+  expect(answer.statusCode).toBe(200);
+  answer.resume();
+  expect(await readAll(old.on("end", () => old.destroy()))).toMatch(/^HTTP\/1\.1 200 /);
+});
 
 test.each(["destroy", "resetAndDestroy"] as const)(
   "work whose client has gone ends (%s)",

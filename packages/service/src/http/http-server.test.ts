@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { afterEach, expect, test } from "vitest";
 
 import { type AppServer, readAll, startAppServer } from "../../test/app-server.ts";
+import { LIMITS } from "./http-server.ts";
 import type { AppRouter } from "./router.ts";
 
 let server: AppServer;
@@ -50,6 +51,22 @@ test("D3: one byte now and then does not keep a connection", async () => {
 test("D3: an idle connection is closed after its answer", async () => {
   server = await startAppServer({ limits: FAST });
   expect(await server.exchange(`${HEAD}\r\n`)).toMatch(/^HTTP\/1.1 200 .*[^]*\{"id":"1"\}$/);
+});
+
+test("an idle connection is kept for its whole time, whatever the other limits", async () => {
+  // A proxy counts on it: a request that meets the end of its connection is lost.
+  const idleSeconds = 1;
+  const others = { headersSeconds: 0.5, requestSeconds: 0.5, checkSeconds: 0.02 };
+  server = await startAppServer({ limits: { ...others, idleSeconds } });
+  const socket = await server.open();
+  let sentAt = 0;
+  for (let count = 0; count < 2; count += 1) {
+    sentAt = performance.now();
+    expect(await isServed(socket)).toBe(true);
+  }
+  await once(socket, "close");
+  expect((performance.now() - sentAt) / 1000).toBeGreaterThanOrEqual(idleSeconds);
+  expect(LIMITS.idleSeconds).toBeGreaterThanOrEqual(75);
 });
 
 test("D3: an answer may take longer than its request had", async () => {

@@ -10,7 +10,7 @@ import { charsetOf, isReadAs } from "./media-type.ts";
 import { ProblemError } from "./problem-error.ts";
 
 /** RFC 7396. */
-const MERGE_PATCH_MEDIA_TYPE = "application/merge-patch+json";
+export const MERGE_PATCH_MEDIA_TYPE = "application/merge-patch+json";
 
 /** What a PATCH may be (RFC 5789 §3.1). */
 const ACCEPT_PATCH = `${MERGE_PATCH_MEDIA_TYPE}, ${JSON_MEDIA_TYPE}`;

@@ -11,6 +11,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { scrape } from "../../test/metrics.ts";
 
+/** Makes a process that hears SIGUSR2 warn as the runtime does of a URL; the word is not in its frame. */
+const WARNING = `data:text/javascript,process.on("SIGUSR2",()=>process.emitWarning("http:can"+"ary",{type:"DeprecationWarning",code:"DEP0170"}))`;
 const PROGRAM = fileURLToPath(new URL("../../test/workers-process.ts", import.meta.url));
 
 let folder: string;
@@ -33,7 +35,7 @@ afterAll(async () => {
 });
 
 function run(): void {
-  child = spawn(process.execPath, [PROGRAM], {
+  child = spawn(process.execPath, ["--import", WARNING, PROGRAM], {
     env: { ...process.env, WITH_FAULT: fault },
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
@@ -116,6 +118,23 @@ test("two workers share a port, and any of them answers for both", async () => {
   expect(new Set(heads).size).toBe(heads.length);
   expect(await getPrivate("/readyz")).toEqual([200, { status: "ready" }]);
   expect(await getPrivate("/livez")).toEqual([200, { status: "alive" }]);
+});
+
+test("what the runtime warns of is a line of the log, without its text, and nothing else", async () => {
+  const [warned = 0] = await pids();
+  process.kill(warned, "SIGUSR2");
+  await expect.poll(() => output, SLOW).toContain("runtime_warning");
+  const line = output.split("\n").find((text) => text.includes("runtime_warning")) ?? "";
+  expect(JSON.parse(line)).toMatchObject({
+    level: "warn",
+    event: "runtime_warning",
+    pid: warned,
+    warning: "DeprecationWarning",
+    err: { code: "DEP0170" },
+  });
+  expect(line).not.toContain("canary");
+  // Nor was anything printed at the start.
+  expect(errors).toBe("");
 });
 
 test("a worker that is killed takes its own requests with it and no other, and is replaced", async () => {
