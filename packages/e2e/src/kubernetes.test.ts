@@ -67,6 +67,8 @@ test("the manifests are read", () => {
     "Service resource-server",
     "HorizontalPodAutoscaler resource-server",
     "PodDisruptionBudget resource-server",
+    "Ingress auth-server",
+    "Ingress resource-server",
     ...["deny", "names", "public", "private", "to-database", "to-auth-server", "to-key-sets"].map(
       (name) => `NetworkPolicy ${name}`,
     ),
@@ -151,13 +153,80 @@ test("every setting is one of the server's", () => {
 test("every secret, and every file in it, is one that README.md tells to make", async () => {
   const readme = await read("README.md");
   const secrets = pods.flatMap(({ spec }) => spec.volumes.flatMap(({ secret }) => secret ?? []));
-  const commands = secrets.map(({ secretName }) => `create secret generic ${secretName} `);
+  // That one is the operator's.
+  const own = secrets.filter(({ secretName }) => secretName !== "database-ca");
+  const commands = own.map(({ secretName }) => `create secret generic ${secretName} `);
   const files = pods
     .flatMap(({ spec }) => spec.containers.flatMap(({ env }) => env))
     .filter(({ value }) => value.startsWith("/secrets/"))
     .map(({ value }) => value.slice("/secrets/".length));
   expect(files.length).toBeGreaterThan(5);
   expect([...commands, ...files].filter((text) => !readme.includes(text))).toEqual([]);
+});
+
+test("a caller cannot choose its address: no network of pods or nodes is believed", async () => {
+  const { configMapGenerator: maps } = kustomization as unknown as {
+    configMapGenerator: { literals: string[] }[];
+  };
+  // Documentation's network (RFC 5737): set to the ingress' own, or nobody is believed.
+  expect(maps.flatMap(({ literals }) => literals)).toContain("TRUSTED_PROXIES=192.0.2.0/24");
+  const set = pods.flatMap(({ spec }) => spec.containers.flatMap(({ env }) => env));
+  expect(set.map(({ name }) => name)).not.toContain("TRUSTED_PROXIES");
+});
+
+test("the database is spoken to by TLS that is verified, its passwords follow their secrets, and its metrics are reached", async () => {
+  const readme = await read("README.md");
+  const urls = [...readme.matchAll(/postgresql:\/\/\S+/g)].map(([url]) => url);
+  expect(urls.length).toBe(4);
+  for (const url of urls) expect(url).toMatch(/\?\$tls"|\?sslmode=verify-full&/);
+  expect(readme).toContain("cnpg.io/reload=true");
+  const mounted = pods.filter(({ spec }) =>
+    spec.volumes.some(({ secret }) => secret?.secretName === "database-ca"),
+  );
+  expect(mounted.map((pod) => pod.title)).toEqual(pods.map((pod) => pod.title));
+  expect(await read("network-policies.yaml")).toMatch(/ports: \[\{ port: 9187 \}\]/);
+});
+
+test("no policy lets pods out to anywhere at once: each names whom", () => {
+  const rules = manifests.flatMap(({ kind, metadata, spec }) =>
+    kind === "NetworkPolicy"
+      ? ((spec as { egress?: { to?: object[] }[] }).egress ?? []).map((rule) => ({
+          metadata,
+          rule,
+        }))
+      : [],
+  );
+  expect(rules.length).toBeGreaterThan(4);
+  expect(rules.filter(({ rule }) => rule.to === undefined)).toEqual([]);
+});
+
+test("a disruption takes a part of the pods, however many there are", () => {
+  const budgets = manifests.filter(({ kind }) => kind === "PodDisruptionBudget");
+  for (const { spec } of budgets) expect(spec).toMatchObject({ maxUnavailable: "25%" });
+});
+
+test("the components' files are read, and choose pods that are there", async () => {
+  const monitors = parseAllDocuments(await read("monitoring/pod-monitors.yaml")).map(
+    (document) => document.toJS() as { spec: { selector: { matchLabels: object } } },
+  );
+  const chosen = monitors.map(({ spec }) =>
+    pods.filter(({ metadata }) =>
+      Object.entries(spec.selector.matchLabels).every(([k, v]) => metadata.labels[k] === v),
+    ),
+  );
+  // The third is for the database, whose pods the operator makes.
+  expect(chosen.map((some) => some.length)).toEqual([1, 1, 0]);
+  const [store, schedule, policy] = parseAllDocuments(await read("backup/backup.yaml")).map(
+    (document) => document.toJS() as Manifest,
+  );
+  expect([store?.kind, policy?.kind]).toEqual(["ObjectStore", "NetworkPolicy"]);
+  const models = (await import(moduleOf(schedule as Manifest))) as Record<
+    string,
+    new (data: unknown) => { validate(): void }
+  >;
+  const ScheduledBackup = models["ScheduledBackup"];
+  if (!ScheduledBackup) throw new Error("there is no ScheduledBackup");
+  expect(() => new ScheduledBackup(schedule).validate()).not.toThrow();
 });
 
 test("services, budgets and policies choose pods that are there", () => {
