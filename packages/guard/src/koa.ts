@@ -62,6 +62,7 @@ export function createRequireScope({
         throw refusals.because(error, kind, scope);
       });
       note(access);
+      ctx.state.clientId = access.clientId;
 
       // 3. What it may.
       if (!access.scope.includes(scope)) throw refusals.insufficientScope(scope, kind);

@@ -150,7 +150,8 @@ const DEFINITIONS = {
     default: 100,
     min: 0,
     max: 10_000,
-    description: "Requests about large numbers that may wait for a thread, before 503",
+    description:
+      "Requests about large numbers that may wait for a thread; when it is full, the client with the most gets 503",
   }),
   SEED_DAILY_LIMIT: integer({
     default: 5,

@@ -33,10 +33,13 @@ export async function serveRouters(...routers: AppRouter[]): Promise<RouterServe
   };
 }
 
-/** A guard that lets a caller with `Authorization: Bearer <scope>` through, and nobody else. */
+/** A guard that lets a caller with `Authorization: Bearer <scope>` through, as the client "app". */
 export function bearerOfScope(scope: string): AppMiddleware {
   return (ctx, next) => {
-    if (ctx.get("Authorization") === `Bearer ${scope}`) return next();
+    if (ctx.get("Authorization") === `Bearer ${scope}`) {
+      ctx.state.clientId = "app";
+      return next();
+    }
     throw new ProblemError({ status: 401, headers: { "WWW-Authenticate": "Bearer" } });
   };
 }

@@ -228,10 +228,10 @@ describe("D5: what takes long", () => {
     const begun = Promise.withResolvers<void>();
     const checker: PrimeChecker = {
       ...slow,
-      checkAll(numbers, signal, options) {
+      checkAll(numbers, asker, options) {
         const results = slow.checkAll(
           numbers.map((n) => (n === 7n ? ENDLESS : n)),
-          signal,
+          asker,
           options,
         );
         begun.resolve();
@@ -276,7 +276,8 @@ describe("D5: what takes long", () => {
     await begun;
     client.abort();
     await expect(request).rejects.toThrow("aborted");
-    const check = () => slow.check(MERSENNE_127, new AbortController().signal);
+    const check = () =>
+      slow.check(MERSENNE_127, { client: "app", signal: new AbortController().signal });
     await expect.poll(() => check().catch(() => undefined)).toMatchObject({ prime: true });
     expect(lines).toMatchObject([{ level: "info", status: 499, reason: "client_gone" }]);
   });

@@ -11,7 +11,7 @@ const AUTHORIZED = { Authorization: "Bearer primes:check" };
 const JSON_TYPE = { "Content-Type": "application/json" };
 /** Keeps a thread busy for many minutes. */
 const ENDLESS = (1n << 44_497n) - 1n;
-const CALM = new AbortController().signal;
+const CALM = { client: "app", signal: new AbortController().signal };
 
 const pool = createPrimeChecker({ threads: 2, maxQueue: 10 });
 const server = await serveRouters(
@@ -255,8 +255,8 @@ describe("D5: numbers that take long", () => {
     const begun = Promise.withResolvers<void>();
     const checker: PrimeChecker = {
       ...endless,
-      check(_n, signal) {
-        const result = endless.check(ENDLESS, signal);
+      check(_n, asker) {
+        const result = endless.check(ENDLESS, asker);
         begun.resolve();
         return result;
       },

@@ -19,7 +19,7 @@ import {
 import { readQuery } from "../query.ts";
 import { parseDecimalInteger } from "./decimal-integer.ts";
 import { readQuestion } from "./input.ts";
-import type { PrimeChecker } from "./prime-pool.ts";
+import type { Asker, PrimeChecker } from "./prime-pool.ts";
 import { primeQuery } from "./schema.ts";
 import { viewOf, writerLike } from "./view.ts";
 
@@ -40,13 +40,13 @@ export function createPrimesRouter({
 
   router.get("/primes/:n", guard, async (ctx) => {
     const { number, options } = readTarget(ctx.querystring, ctx.params["n"]);
-    answer(ctx, viewOf(await checker.check(number, gone(ctx), options), asNumber));
+    answer(ctx, viewOf(await checker.check(number, askerOf(ctx), options), asNumber));
   });
 
   for (const direction of ["next", "previous"] as const) {
     router.get(`/primes/:n/${direction}`, guard, async (ctx) => {
       const { number, options } = readTarget(ctx.querystring, ctx.params["n"]);
-      const found = await checker.find(direction, number, gone(ctx), options);
+      const found = await checker.find(direction, number, askerOf(ctx), options);
       if (!found) throw noSuchPrime();
       answer(ctx, viewOf(found, asNumber));
     });
@@ -57,12 +57,12 @@ export function createPrimesRouter({
     const options = { evidence: question.certificate === true };
     if ("number" in question) {
       const { number } = question;
-      const found = await checker.check(BigInt(number), gone(ctx), options);
+      const found = await checker.check(BigInt(number), askerOf(ctx), options);
       answer(ctx, viewOf(found, writerLike(number)));
       return;
     }
     const { numbers } = question;
-    const findings = await checker.checkAll(numbers.map(BigInt), gone(ctx), options);
+    const findings = await checker.checkAll(numbers.map(BigInt), askerOf(ctx), options);
     const results: string[] = [];
     for (const [index, number] of numbers.entries()) {
       const found = findings[index];
@@ -74,6 +74,13 @@ export function createPrimesRouter({
     answerJson(ctx, `{"results":[${results.join()}]}`);
   });
   return router;
+}
+
+/** The threads are shared fairly by client. */
+export function askerOf(ctx: AppContext): Asker {
+  const { clientId } = ctx.state;
+  if (clientId === undefined) throw new TypeError("askerOf: the guard has let nobody through");
+  return { client: clientId, signal: gone(ctx) };
 }
 
 const asNumber = (n: bigint): bigint => n;

@@ -7,19 +7,27 @@ import { type Found, isPrime } from "./is-prime.ts";
 
 export type Direction = "next" | "previous";
 
+/** So that a search of many seconds gives its thread to others in between. */
+const CANDIDATES = 16;
+
 /**
  * The least prime above n, or the greatest below it, with what `isPrime` says of it; undefined when
- * there is none of at most 4,096 bits. OpenSSL sorts out the composites, five times as fast as bigint
+ * there is none of at most 4,096 bits. After 16 candidates it says how far it came: there it goes on. OpenSSL sorts out the composites, five times as fast as bigint
  * there; it lets every prime through, and what it lets through is judged anew.
  */
-export function findNeighbour(n: bigint, direction: Direction): Found | undefined {
+export function findNeighbour(
+  n: bigint,
+  direction: Direction,
+): Found | { searchedTo: bigint } | undefined {
   const step = direction === "next" ? 2n : -2n;
-  for (let number = firstCandidate(n, direction); isWithin(number); number += step) {
+  let number = firstCandidate(n, direction);
+  for (let i = 0; i < CANDIDATES; i++, number += step) {
+    if (!isWithin(number)) return undefined;
     if (!checkPrimeSync(number)) continue;
     const result = isPrime(number, randomBytes);
     if (result.prime) return { number, ...result };
   }
-  return undefined;
+  return { searchedTo: number - step };
 }
 
 /** The nearest number that may be prime: 2, or an odd one. */

@@ -1,13 +1,15 @@
 import { createDiffieHellmanGroup } from "node:crypto";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 
 import { createPrimeChecker, type PrimeChecker } from "./prime-pool.ts";
 
 const QUICK = (1n << 127n) - 1n;
+/** A prime that takes some milliseconds. */
+const SLOW = (1n << 521n) - 1n;
 /** A prime that keeps a thread busy for many minutes (2^44497 − 1): only an abort frees it in time. */
 const ENDLESS = (1n << 44_497n) - 1n;
-const CALM = new AbortController().signal;
+const CALM = { client: "app", signal: new AbortController().signal };
 
 const checkers: PrimeChecker[] = [];
 function checker(options: Parameters<typeof createPrimeChecker>[0]): PrimeChecker {
@@ -63,10 +65,72 @@ test("D5: the queue is bounded, and what does not fit is refused at once", async
   }
 });
 
+describe("clients have their turns, whoever asks for more", () => {
+  const by = (client: string) => ({ ...CALM, client });
+
+  test.each([
+    ["checks", (pool: PrimeChecker) => pool.check(SLOW, by("busy"))],
+    ["certificates", (pool: PrimeChecker) => pool.check(SLOW, by("busy"), { evidence: true })],
+    ["searches", (pool: PrimeChecker) => pool.find("next", SLOW, by("busy"))],
+    ["batches", (pool: PrimeChecker) => pool.checkAll(Array(1000).fill(SLOW), by("busy"))],
+  ])("70 %s of one client let another's check come before their third", async (_, ask) => {
+    const pool = checker({ threads: 1, maxQueue: 100 });
+    const answered: string[] = [];
+    const note = (name: string) => () => void answered.push(name);
+    const asked = Array.from({ length: 70 }, () => ask(pool).then(note("busy")));
+    const settled = Promise.allSettled(asked);
+    await pool.check(SLOW, by("other")).then(note("other"));
+    // One was being worked on, and one more may have had its turn.
+    expect(answered.indexOf("other")).toBeLessThanOrEqual(2);
+    await pool.close();
+    await settled;
+  });
+
+  test("who has all threads gives one up, and its work there is done again", async () => {
+    const pool = checker({ threads: 2, maxQueue: 4 });
+    const endless = new AbortController();
+    const first = pool.check(ENDLESS, { client: "busy", signal: endless.signal });
+    const second = pool.check(ENDLESS, { client: "busy", signal: endless.signal });
+    const third = pool.check(QUICK, by("busy"));
+    expect((await pool.check(QUICK, by("other"))).prime).toBe(true);
+    expect((await pool.checkAll([QUICK, QUICK], by("another"))).length).toBe(2);
+    endless.abort(new Error("gone"));
+    await expect(first).rejects.toThrow("gone");
+    await expect(second).rejects.toThrow("gone");
+    expect((await third).prime).toBe(true);
+  });
+
+  test("a full queue refuses the client with the most in it, and no other", async () => {
+    const pool = checker({ threads: 1, maxQueue: 3 });
+    const all = [1, 2, 3, 4].map(() => pool.check(ENDLESS, by("busy")));
+    const outcomes = Promise.allSettled(all);
+    await expect(pool.check(QUICK, by("busy"))).rejects.toMatchObject(busy);
+    const others = Promise.allSettled([
+      pool.check(QUICK, by("other")),
+      pool.check(QUICK, by("another")),
+    ]);
+    for (const crowdedOut of [all[3], all[2]]) {
+      await expect(crowdedOut).rejects.toMatchObject({ ...busy, reason: "prime_queue_full" });
+    }
+    // busy has two, the others one each: nobody has more than one that comes would have.
+    await expect(pool.check(QUICK, by("other"))).rejects.toMatchObject(busy);
+    await pool.close();
+    expect((await others).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    await outcomes;
+  });
+
+  test("a search over a long gap goes on where it was", async () => {
+    const pool = checker({ threads: 2, maxQueue: 4 });
+    const [from, to] = [1_693_182_318_746_371n, 1_693_182_318_747_503n];
+    expect(await pool.find("next", from, by("a"))).toMatchObject({ number: to, prime: true });
+    expect(await pool.find("previous", to, by("b"))).toMatchObject({ number: from, prime: true });
+  });
+});
+
 test("D5: an abort frees the thread for whoever waits", async () => {
   const pool = checker({ threads: 1, maxQueue: 1 });
   const client = new AbortController();
-  const abandoned = pool.check(ENDLESS, client.signal);
+  const abandoned = pool.check(ENDLESS, { client: "app", signal: client.signal });
   const waiting = pool.check(QUICK, CALM);
   client.abort(new Error("gone"));
   await expect(abandoned).rejects.toThrow("gone");
@@ -77,8 +141,8 @@ test("D5: an abort while waiting gives the place in the queue back", async () =>
   const pool = checker({ threads: 1, maxQueue: 1 });
   const [first, second] = [new AbortController(), new AbortController()];
   const outcomes = Promise.allSettled([
-    pool.check(ENDLESS, first.signal),
-    pool.check(QUICK, second.signal),
+    pool.check(ENDLESS, { client: "app", signal: first.signal }),
+    pool.check(QUICK, { client: "app", signal: second.signal }),
   ]);
   second.abort();
   const third = pool.check(QUICK, CALM);
@@ -89,7 +153,8 @@ test("D5: an abort while waiting gives the place in the queue back", async () =>
 
 test("an aborted signal starts nothing", async () => {
   const pool = checker({ threads: 1, maxQueue: 0 });
-  await expect(pool.check(ENDLESS, AbortSignal.abort(new Error("gone")))).rejects.toThrow("gone");
+  const signal = AbortSignal.abort(new Error("gone"));
+  await expect(pool.check(ENDLESS, { client: "app", signal })).rejects.toThrow("gone");
   expect((await pool.check(QUICK, CALM)).prime).toBe(true);
 });
 
@@ -117,7 +182,9 @@ test("D5: the event loop's p99 delay stays under 50 ms beside 50 primes of 4,096
   const n = BigInt(`0x${createDiffieHellmanGroup("modp16").getPrime("hex")}`);
   const rest = new AbortController();
   const delay = monitorEventLoopDelay({ resolution: 1 });
-  const checks = Array.from({ length: 50 }, () => pool.check(n, rest.signal));
+  const checks = Array.from({ length: 50 }, () =>
+    pool.check(n, { client: "app", signal: rest.signal }),
+  );
   delay.enable();
   expect((await Promise.race(checks)).prime).toBe(true);
   delay.disable();

@@ -17,8 +17,7 @@ import {
 } from "@daykey/service/http/router";
 import type { RequireScope } from "@daykey/guard/koa";
 import { boundedInteger, notAnInteger, parseDecimalInteger } from "../primes/decimal-integer.ts";
-import { gone } from "@daykey/service/http/gone";
-import { PRIMES_SCOPE } from "../primes/endpoint.ts";
+import { askerOf, PRIMES_SCOPE } from "../primes/endpoint.ts";
 import type { PrimeChecker } from "../primes/prime-pool.ts";
 import { TIME_SCOPE } from "../time/endpoint.ts";
 import type { RouteQuota } from "@daykey/guard/quota/policy";
@@ -55,7 +54,7 @@ export function createSeedRouter({
     requireScope(PRIMES_SCOPE, { quota: limit }),
     async (ctx) => {
       const number = readNumber(await readJson(ctx.req, { limitBytes: BODY_BYTES }));
-      const { prime } = await checker.check(number, gone(ctx));
+      const { prime } = await checker.check(number, askerOf(ctx));
       answerJson(ctx, stringifyJson({ number, isPrime: prime } satisfies PrimeVerdict));
     },
   );

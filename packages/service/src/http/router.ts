@@ -7,7 +7,7 @@ import type { ProblemError } from "./problem-error.ts";
 /** The JSON body in which a route tells an error, where it is not its listener's form. */
 export type ErrorBody = (error: OAuthError | ProblemError) => object;
 
-/** What every request carries; features add to `logFields` and nothing else. */
+/** What every request carries; features add to `logFields`, and to nothing that is not named here. */
 export interface AppState {
   /** A fresh UUID; also the answer's `X-Request-Id`. */
   requestId: string;
@@ -17,6 +17,8 @@ export interface AppState {
   addressKey: string;
   /** Fields for the request's one log line: reason codes, client, kid. Never a secret. */
   logFields: Record<string, unknown>;
+  /** Of whom a guard has let through. */
+  clientId?: string;
   /**
    * Gives back what `requestsPerAddress` counted, within the same second: for a caller who has proven to
    * be one of those whom the limit is not for.
