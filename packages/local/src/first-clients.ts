@@ -11,8 +11,10 @@ import {
 import { ensureFirstAdmin } from "@daykey/auth-server/registration/first-admin";
 import { createClientRegistrar } from "@daykey/auth-server/registration/register";
 import { createSecretMaker } from "@daykey/auth-server/registration/secrets";
+import { createSecretsStore } from "@daykey/auth-server/registration/secrets-store";
 import { createResourcesStore } from "@daykey/auth-server/resources/resources-store";
 import type { Clock } from "@daykey/common/clock";
+import { kidOfSecret } from "@daykey/common/secret-hash";
 import { createDatabase } from "@daykey/service/database/database";
 import { createLog } from "@daykey/service/observe/log";
 import type { LocalConfig } from "./config.ts";
@@ -20,6 +22,8 @@ import type { Home } from "./home.ts";
 
 const SCOPES = ["time:read", "primes:check"];
 const DAY = 86_400;
+/** A secret of a year gets its successor when so much of it is left. */
+const RENEW_SECONDS = 60 * DAY;
 export const LIMITS = { accessTokenMaxSeconds: 3600, refreshAbsoluteMaxSeconds: 30 * DAY };
 
 /** What `npm start` has. Returns the demo client's credential file. */
@@ -44,8 +48,14 @@ export async function ensureFirstClients({
   }
 }
 
-/** Each is made with its file, or mended. */
+/**
+ * Each is made with its file, or mended. A secret that ends within 60 days, or has ended, gets a
+ * successor in the file, and lives on until its end. One that was revoked stays so, and so does one
+ * whose file is not there.
+ */
 export interface FirstClients {
+  /** Files that got a new secret: who has read one before reads it again. */
+  readonly renewed: readonly string[];
   /** @param adminUrl where the admin API is, if not at its usual place */
   ensureAdmin(path: string, adminUrl?: string): Promise<void>;
   /** With the resource it owns. */
@@ -74,6 +84,25 @@ export function openFirstClients({
   const secrets = createSecretMaker();
   const registrar = createClientRegistrar({ clients, resources, secrets, clock, limits: LIMITS });
 
+  const renewed: string[] = [];
+  const stored = createSecretsStore(database, {
+    issuer,
+    newsSeconds: LIMITS.refreshAbsoluteMaxSeconds,
+  });
+
+  async function renew(path: string): Promise<void> {
+    const file = await readCredentialFile(path);
+    const all = (file && (await stored.list(file.client_id))) ?? [];
+    const own = all.find(({ kid }) => file && kid === kidOfSecret(file.client_secret));
+    if (!file || !own || own.revokedAt !== undefined) return;
+    // Beside two that live there is no room: one was made by hand, or a renewal was cut off.
+    const isFull = all.filter(({ live }) => live).length > 1;
+    if (own.expiresAt - clock() > RENEW_SECONDS || isFull) return;
+    const { clientSecret, salt } = await registrar.addSecret(file.client_id, { kind: "generated" });
+    await writeCredentialFile(path, { ...file, client_secret: clientSecret, salt });
+    renewed.push(path);
+  }
+
   /** The client and its file, made or mended: another port changes both, a lost file gets a new secret. */
   async function ensure(path: string, registration: ClientRegistration): Promise<CredentialFile> {
     const { clientId } = registration;
@@ -86,6 +115,7 @@ export function openFirstClients({
         await clients.changeResources(clientId, registration.resources);
       }
       await mendFile(path, clientId, registration.resources[0] ?? issuer);
+      await renew(path);
     }
     const file = await readCredentialFile(path);
     if (!file) throw new Error(`${path} vanished`);
@@ -119,10 +149,12 @@ export function openFirstClients({
   }
 
   return {
+    renewed,
     async ensureAdmin(path, adminUrl) {
       // An auth-server that ran before may have made it.
       await ensureFirstAdmin({ path, clients, registrar, issuer, log });
       await mendAdminFile(path, adminUrl);
+      await renew(path);
     },
 
     async ensureResourceServer(path) {

@@ -7,14 +7,17 @@ import { openFirstClients } from "../first-clients.ts";
 import { prepareDatabase } from "../prepare-database.ts";
 import type { ContainersConfig } from "./config.ts";
 
-/** Brings it up to date and names the migrations that were applied. Safe when done again. */
+/**
+ * Brings it up to date and names the migrations that were applied, and the credential files that got a
+ * new secret. Safe when done again.
+ */
 export async function migrateDatabase({
   config: { issuer, resource, files },
   clock,
 }: {
   config: ContainersConfig;
   clock: Clock;
-}): Promise<string[]> {
+}): Promise<{ applied: string[]; renewed: readonly string[] }> {
   const [superuserUrl, ownerUrl, databaseUrl, resourceDatabaseUrl] = await Promise.all([
     readSecret(files.superuserUrl),
     readSecret(files.ownerUrl),
@@ -43,7 +46,7 @@ export async function migrateDatabase({
   } finally {
     await clients.close();
   }
-  return applied;
+  return { applied, renewed: clients.renewed };
 }
 
 async function readSecret(path: string): Promise<string> {

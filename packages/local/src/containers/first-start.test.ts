@@ -149,7 +149,8 @@ test.each([
   expect(await init(issuer, now)).toEqual([]);
 });
 
-test("migrate brings the schema, the first admin and the resource-server's client; again nothing", async () => {
+/** As `init` writes them, but of this test's database. */
+async function writeDatabaseUrls(): Promise<void> {
   const { files } = config();
   const withPassword = (url: string): string => {
     const changed = new URL(url);
@@ -160,8 +161,12 @@ test("migrate brings the schema, the first admin and the resource-server's clien
   await writeFile(files.ownerUrl, `${withPassword(database.ownerUrl)}\n`);
   await writeFile(files.databaseUrl, `${withPassword(database.appUrl)}\n`);
   await writeFile(files.resourceDatabaseUrl, `${withPassword(database.resourceUrl)}\n`);
-  const migrate = (issuer?: string): Promise<string[]> =>
-    migrateDatabase({ config: config(issuer), clock: () => NOW });
+}
+
+test("migrate brings the schema, the first admin and the resource-server's client; again nothing", async () => {
+  await writeDatabaseUrls();
+  const migrate = async (issuer?: string): Promise<string[]> =>
+    (await migrateDatabase({ config: config(issuer), clock: () => NOW })).applied;
 
   expect(await migrate()).toEqual(
     expect.arrayContaining(["0001-initial", "0001-quota-and-nonces"]),
@@ -195,3 +200,47 @@ test("migrate brings the schema, the first admin and the resource-server's clien
     });
   }
 });
+
+test.each([
+  ["has a year", "366 days", {}, false],
+  ["ends in 61 days", "61 days", {}, false],
+  ["ends in 31 days", "31 days", {}, true],
+  ["has just ended", "-1 seconds", {}, true],
+  ["ended 434 days ago", "-434 days", {}, true],
+  ["was revoked", "31 days", { isRevoked: true }, false],
+] as const)(
+  "a secret of the set-up that %s: renewed with overlap?",
+  async (_, left, how, isRenewed) => {
+    const fresh = await createTestDatabase({ empty: true });
+    const before = database;
+    database = fresh;
+    try {
+      await writeDatabaseUrls();
+      const clock = (): number => Date.now() / 1000;
+      const migrate = () => migrateDatabase({ config: config(), clock });
+      expect((await migrate()).renewed).toEqual([]);
+      const first = await contents();
+      const revoked = "isRevoked" in how ? "now()" : "null";
+      await fresh.query(
+        `update daykey.secrets set revoked_at = ${revoked}, expires_at = now() + interval '${left}',
+         created_at = now() + interval '${left}' - interval '366 days'`,
+      );
+      const { files } = config();
+      const both = [files.admin, files.resourceServer];
+      expect((await migrate()).renewed).toEqual(isRenewed ? both : []);
+      const second = await contents();
+      for (const name of ["operator/admin.json", "resource-server/credential.json"]) {
+        const [old, now] = [first[name], second[name]].map((text) => JSON.parse(text ?? ""));
+        expect(now.client_id).toBe(old.client_id);
+        expect(now.client_secret === old.client_secret).toBe(!isRenewed);
+      }
+      // Again nothing: what was made has a year.
+      expect((await migrate()).renewed).toEqual([]);
+      const [{ count }] = await fresh.query("select count(*)::int from daykey.secrets");
+      expect(count).toBe(isRenewed ? 4 : 2);
+    } finally {
+      database = before;
+      await fresh.drop();
+    }
+  },
+);
