@@ -236,8 +236,8 @@ test.each([
       }
       // Again nothing: what was made has a year.
       expect((await migrate()).renewed).toEqual([]);
-      const [{ count }] = await fresh.query("select count(*)::int from daykey.secrets");
-      expect(count).toBe(isRenewed ? 4 : 2);
+      const rows = await fresh.query("select kid from daykey.secrets");
+      expect(rows).toHaveLength(isRenewed ? 4 : 2);
     } finally {
       database = before;
       await fresh.drop();
