@@ -166,7 +166,7 @@ function measureStates(
   });
   metrics.gauge({
     name: "client_secrets_ending",
-    help: "Enabled clients whose last secret ends within this time; counted once an hour",
+    help: "Enabled clients whose last secret ends within this time, or has ended; counted once an hour",
     label: "within",
     read: endingSecrets.counts,
   });

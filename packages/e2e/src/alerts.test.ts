@@ -135,6 +135,16 @@ const CASES: Record<string, { fires: Series[]; silent: Series[] }> = {
       },
     ],
   },
+  DaykeySecretEnded: {
+    // An hour before it was one that ends.
+    fires: [one('client_secrets_ending{within="ended"}', "0x100 1x200")],
+    silent: [
+      {
+        'client_secrets_ending{within="ended"}': "0x200",
+        'client_secrets_ending{within="7d"}': "2x200",
+      },
+    ],
+  },
   DaykeyPoolExhausted: {
     fires: [one('database_pool_waiting{service="s",instance="i"}', "2x200")],
     silent: [one('database_pool_waiting{service="s",instance="i"}', "2 0 2 0 2 0x200")],

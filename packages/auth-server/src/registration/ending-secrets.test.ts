@@ -31,7 +31,7 @@ async function clientWith(...days: number[]): Promise<string> {
   return clientId;
 }
 
-test("clients are counted by the end of their last live secret, once an hour", async () => {
+test("clients are counted by the end of their last secret, the ended ones too, once an hour", async () => {
   let now = 0;
   const store = createSecretsStore(database, { issuer: ISSUER, newsSeconds: 3900 });
   const ending = createEndingSecrets({ store, clock: () => now });
@@ -43,6 +43,10 @@ test("clients are counted by the end of their last live secret, once an hour", a
   await clientWith(2, 100);
   await clientWith(40);
   await clientWith(-1);
+  const withKeys = await clientWith(-1);
+  await server.database.query(
+    `update daykey.clients set jwks_uri = 'https://client.example/jwks' where client_id = '${withKeys}'`,
+  );
   const disabled = await clientWith(6);
   await server.database.query(
     `update daykey.clients set enabled = false where client_id = '${disabled}'`,
@@ -53,13 +57,13 @@ test("clients are counted by the end of their last live secret, once an hour", a
      where client_id = '${revoked}' and expires_at > now() + interval '50 days'`,
   );
   await ending.count();
-  expect(ending.counts()).toEqual({ "7d": 3, "30d": 4 });
+  expect(ending.counts()).toEqual({ ended: 1, "7d": 3, "30d": 4 });
 
   await clientWith(6);
   now += 3599;
   await ending.count();
-  expect(ending.counts()).toEqual({ "7d": 3, "30d": 4 });
+  expect(ending.counts()).toEqual({ ended: 1, "7d": 3, "30d": 4 });
   now += 1;
   await ending.count();
-  expect(ending.counts()).toEqual({ "7d": 4, "30d": 5 });
+  expect(ending.counts()).toEqual({ ended: 1, "7d": 4, "30d": 5 });
 });

@@ -1,4 +1,7 @@
-/** How many clients are about to be locked out because their last secret ends, for who watches. */
+/**
+ * How many clients are about to be locked out because their last secret ends, or are since it ended, for
+ * who watches.
+ */
 import type { Clock } from "@daykey/common/clock";
 import type { SecretsStore } from "./secrets-store.ts";
 
@@ -6,7 +9,7 @@ import type { SecretsStore } from "./secrets-store.ts";
 const EVERY_SECONDS = 3600;
 
 export interface EndingSecrets {
-  /** By how soon: "7d", "30d". Empty until first counted. */
+  /** By how soon: "ended", "7d", "30d". Empty until first counted. */
   counts(): Readonly<Record<string, number>>;
   /** Counts, unless that was done within the hour. */
   count(): Promise<void>;
@@ -26,8 +29,8 @@ export function createEndingSecrets({
     async count() {
       const now = clock();
       if (now - countedAt < EVERY_SECONDS) return;
-      const { week, month } = await store.ending();
-      counts = { "7d": week, "30d": month };
+      const { ended, week, month } = await store.ending();
+      counts = { ended, "7d": week, "30d": month };
       countedAt = now;
     },
   };

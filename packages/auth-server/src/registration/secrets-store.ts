@@ -21,8 +21,11 @@ export interface SecretState {
 export interface SecretsStore {
   /** Newest first, the ended ones too; undefined without such a client. */
   list(clientId: string): Promise<SecretState[] | undefined>;
-  /** How many enabled clients have a last secret that ends within 7 days, and within 30. */
-  ending(): Promise<{ week: number; month: number }>;
+  /**
+   * Of how many enabled clients the last secret ends within 7 days, and within 30, and has ended. A
+   * client that has ended so and has a key of its own is not counted: it needs no secret.
+   */
+  ending(): Promise<{ ended: number; week: number; month: number }>;
   /**
    * Ends a secret and every grant it opened, together with what `record` writes last; its verifiers go.
    * One that was revoked before is left alone.
@@ -67,18 +70,24 @@ export function createSecretsStore(
     },
 
     async ending() {
-      const { rows } = await database.query<{ week: number; month: number }>({
-        text: `select count(*)::int as month,
-                 (count(*) filter (where last_end <= now() + interval '7 days'))::int as week
+      const { rows } = await database.query<{ ended: number; week: number; month: number }>({
+        text: `select (count(*) filter (where last_end > now()))::int as month,
+                 (count(*) filter (where last_end > now()
+                    and last_end <= now() + interval '7 days'))::int as week,
+                 (count(*) filter (where last_end <= now() and not exists (
+                    select from daykey.clients c
+                    where c.client_id = ending.client_id and (c.jwks_uri is not null or exists (
+                      select from daykey.client_keys k
+                      where k.client_id = c.client_id and k.revoked_at is null)))))::int as ended
                from (
-                 select max(s.expires_at) as last_end
+                 select client_id, max(s.expires_at) as last_end
                  from daykey.secrets s join daykey.clients c using (client_id)
-                 where c.enabled and s.revoked_at is null and s.expires_at > now()
+                 where c.enabled and c.deleted_at is null and s.revoked_at is null
                  group by client_id
                  having max(s.expires_at) <= now() + interval '30 days'
                ) ending`,
       });
-      return rows[0] ?? { week: 0, month: 0 };
+      return rows[0] ?? { ended: 0, week: 0, month: 0 };
     },
 
     async revoke(clientId, kid, record) {
