@@ -1,103 +1,81 @@
 /**
  * Limits on bad credentials, in this instance's memory (docs/security.md). Counted by client id and
  * address together: a stranger at another address locks nobody out, and an id that does not exist is
- * counted like one that does. Only failures count, but no more credentials of a pair are looked at once
- * than failures are left to it: the others wait for what comes of those, so that guesses that come at
- * once are not more than guesses that come one after another, and a burst of right ones is not refused.
+ * counted like one that does. Only failures count. What is checked at the same time is judged again by
+ * its outcome, so guesses that come at once learn no more than guesses that come one after another, and
+ * nobody waits for anybody.
  */
-import { RateLimiterMemory } from "rate-limiter-flexible";
+import { LRUCache } from "lru-cache";
+import type { Clock } from "@daykey/common/clock";
 import { OAuthError } from "@daykey/common/oauth-error";
 
-/** One credential that is being looked at. */
+/** One credential that is being checked. Every call throws `slow_down` once the pair is at its limit. */
 export interface Attempt {
-  /** It was not a bad one, or nobody can say: another of its pair may be looked at. */
+  /** It was a good one. @throws {OAuthError} slow_down: too many others have failed meanwhile */
   passed(): void;
-  /** It was a bad one; also after it had passed, as for a hash that was used before. */
-  failed(): Promise<void>;
+  /**
+   * It was a bad one; also after it had passed, as for a hash that was used before.
+   * @throws {OAuthError} slow_down: it is one more than may fail
+   */
+  failed(): void;
 }
 
 export interface Attempts {
-  /**
-   * Waits for its turn. The attempt must be told what came of it.
-   * @throws {OAuthError} slow_down (429, Retry-After) after too many failures of this pair
-   */
-  begin(clientId: string, address: string): Promise<Attempt>;
+  /** @throws {OAuthError} slow_down (429, Retry-After) after too many failures of this pair */
+  begin(clientId: string, address: string): Attempt;
 }
 
-/** A pair while anyone of it is looked at or waits. */
-interface Pair {
-  looking: number;
-  waiting: (() => void)[];
-  /** One more whenever an attempt ends. */
-  ended: number;
+/** A pair's failures since the first of them. */
+interface Window {
+  failures: number;
+  endsAt: number;
 }
 
+/** Pairs that are remembered. A flood of others makes room for itself among the least recent. */
+const MAX_PAIRS = 100_000;
+
+/** @param options.elapsed seconds of a clock that nobody sets */
 export function createAttempts({
-  failures,
+  failures: limit,
   windowSeconds,
+  elapsed = () => performance.now() / 1000,
 }: {
   failures: number;
   windowSeconds: number;
+  elapsed?: Clock;
 }): Attempts {
-  const limiter = new RateLimiterMemory({ points: failures, duration: windowSeconds });
-  const pairs = new Map<string, Pair>();
+  const windows = new LRUCache<string, Window>({ max: MAX_PAIRS });
 
-  /** The next one looks for itself whether it is its turn. */
-  function wake(key: string, pair: Pair): void {
-    const next = pair.waiting.shift();
-    if (next) next();
-    else if (pair.looking === 0) pairs.delete(key);
+  function windowOf(key: string): Window | undefined {
+    const window = windows.get(key);
+    return window !== undefined && window.endsAt > elapsed() ? window : undefined;
   }
 
-  function attemptOf(key: string, pair: Pair): Attempt {
-    let isLooking = true;
-    function end(): void {
-      if (!isLooking) return;
-      isLooking = false;
-      pair.looking -= 1;
-      pair.ended += 1;
-      wake(key, pair);
-    }
-    return {
-      passed: end,
-      async failed() {
-        await limiter.penalty(key);
-        end();
-      },
-    };
+  function requireRoom(key: string): void {
+    const window = windowOf(key);
+    if (window !== undefined && window.failures >= limit) throw slowDown(window.endsAt - elapsed());
   }
 
   return {
-    async begin(clientId, address) {
+    begin(clientId, address) {
       const key = `${address} ${clientId}`;
-      for (;;) {
-        let pair = pairs.get(key);
-        if (!pair) pairs.set(key, (pair = { looking: 0, waiting: [], ended: 0 }));
-        const { ended } = pair;
-        const state = await limiter.get(key);
-        // One ended while that was read, or all did: what was read may be older than its failure.
-        if (pair.ended !== ended || pairs.get(key) !== pair) continue;
-        const left = failures - (state?.consumedPoints ?? 0);
-        if (left <= 0) {
-          wake(key, pair);
-          throw slowDown(state?.msBeforeNext ?? 0);
-        }
-        if (pair.looking < left) {
-          pair.looking += 1;
-          if (pair.looking < left) pair.waiting.shift()?.();
-          return attemptOf(key, pair);
-        }
-        const { waiting } = pair;
-        await new Promise<void>((resolve) => void waiting.push(resolve));
-      }
+      requireRoom(key);
+      return {
+        passed: () => requireRoom(key),
+        failed() {
+          requireRoom(key);
+          const window = windowOf(key) ?? { failures: 0, endsAt: elapsed() + windowSeconds };
+          window.failures += 1;
+          windows.set(key, window);
+        },
+      };
     },
   };
 }
 
-function slowDown(milliseconds: number): OAuthError {
-  const seconds = Math.max(1, Math.ceil(milliseconds / 1000));
+function slowDown(seconds: number): OAuthError {
   return new OAuthError("slow_down", "Too many failed attempts. Try again later.", {
     detail: "too_many_failures",
-    headers: { "Retry-After": String(seconds) },
+    headers: { "Retry-After": String(Math.max(1, Math.ceil(seconds))) },
   });
 }

@@ -106,7 +106,6 @@ export function createClientAuthenticator({
     if (fault !== undefined || !client || typeof proven === "string") {
       throw failure(fault ?? "unknown_client");
     }
-    // Nothing was guessed: whoever waits need not wait for the store too.
     attempt.passed();
     if (proven.once) {
       const { nonce, isFresh, notFresh } = proven.once;
@@ -140,14 +139,12 @@ export function createClientAuthenticator({
       try {
         const credential = withPossibleId(readCredential(form, authorization));
         note({ authMethod: credential.via });
-        const attempt = await attempts.begin(credential.clientId, addressKey);
+        const attempt = attempts.begin(credential.clientId, addressKey);
         try {
           return await verify(credential, request, attempt);
         } catch (error) {
-          if (isBadCredential(error)) await attempt.failed();
+          if (isBadCredential(error)) attempt.failed();
           throw error;
-        } finally {
-          attempt.passed();
         }
       } catch (error) {
         throw authorization === undefined ? error : withChallenge(error, issuer);
