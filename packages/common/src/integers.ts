@@ -80,7 +80,7 @@ export function gcd(a: bigint, b: bigint): bigint {
 }
 
 /**
- * An integer in plain decimal digits: no sign but a minus, no leading zero, no space, fraction, exponent
- * or separator, so that each has one spelling.
+ * An integer in plain decimal digits, as JSON writes one: no sign but a minus, no leading zero, no space,
+ * fraction, exponent or separator. `-0` is 0, as it is in JSON.
  */
-export const DECIMAL_INTEGER = /^(?:0|-?[1-9][0-9]*)$/;
+export const DECIMAL_INTEGER = /^-?(?:0|[1-9][0-9]*)$/;

@@ -8,7 +8,10 @@
  * a string, escaped or not.
  */
 
-/** An integer written in plain digits is a bigint; a number with a fraction or exponent a double. */
+/**
+ * A number whose value is an integer is a bigint, however it is written: `30`, `30.0`, `3e1`, `-0`. Any
+ * other is a double, the nearest that is finite.
+ */
 export type JsonValue =
   | null
   | boolean
@@ -39,13 +42,14 @@ interface Reader {
   readonly text: string;
   readonly maxDepth: number;
   readonly maxDigits: number;
+  readonly longIntegers: "refused" | "infinite";
   /** How many values may still begin. */
   valuesLeft: number;
   offset: number;
 }
 
 const WHITESPACE = /[ \t\n\r]*/y;
-const NUMBER = /-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?/y;
+const NUMBER = /(-?)(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?/y;
 const CONTROL = /\p{Cc}/u;
 const LITERALS = [
   ["null", null],
@@ -56,9 +60,10 @@ const LITERALS = [
 /**
  * Reads one JSON text.
  * `maxDepth` bounds nested arrays and objects (8 by default), and with them the recursion here.
- * `maxDigits` bounds the characters of one number, because `BigInt()` takes time quadratic in them
- * (5,000 by default: 0.1 ms, and four times the 1,234 digits of 4,096 bits, so that a caller can tell
- * a number too large from a text that is no JSON).
+ * `maxDigits` bounds the digits of one integer, all that `1e400000` stands for among them, because
+ * `BigInt()` takes time quadratic in them (5,000 by default: 0.1 ms, and four times the 1,234 digits of
+ * 4,096 bits). One beyond it is refused, or where `longIntegers` is "infinite" an infinity, which JSON
+ * cannot express, so that a caller can tell a number too large from a text that is no JSON.
  * `maxValues` bounds the values in the text, each element and member among them (10,000 by default:
  * some milliseconds here, and a bound for whoever walks through them afterwards).
  * The length of the text is the caller's to bound.
@@ -70,9 +75,17 @@ export function parseJson(
     maxDepth = 8,
     maxDigits = 5000,
     maxValues = 10_000,
-  }: { maxDepth?: number; maxDigits?: number; maxValues?: number } = {},
+    longIntegers = "refused",
+  }: Partial<Pick<Reader, "maxDepth" | "maxDigits" | "longIntegers">> & { maxValues?: number } = {},
 ): JsonValue {
-  const reader: Reader = { text, maxDepth, maxDigits, valuesLeft: maxValues, offset: 0 };
+  const reader: Reader = {
+    text,
+    maxDepth,
+    maxDigits,
+    longIntegers,
+    valuesLeft: maxValues,
+    offset: 0,
+  };
   const value = readValue(reader, 0);
   skipWhitespace(reader);
   if (reader.offset !== text.length) throw unexpected(reader);
@@ -212,13 +225,33 @@ function readLiteralOrNumber(reader: Reader): JsonValue {
   NUMBER.lastIndex = start;
   const match = NUMBER.exec(reader.text);
   if (!match) throw unexpected(reader);
-  const [digits, fraction, exponent] = match;
-  if (digits.length > reader.maxDigits) throw new JsonSyntaxError("Number too long", start);
-  reader.offset += digits.length;
-  if (fraction === undefined && exponent === undefined) return BigInt(digits);
-  const value = Number(digits);
-  if (!Number.isFinite(value)) throw new JsonSyntaxError("Number out of range", start);
-  return value;
+  const [literal, sign, whole = "", fraction = "", exponent = "0"] = match;
+  reader.offset += literal.length;
+  const integer = integerOf(whole + fraction, Number(exponent) - fraction.length);
+  if (!integer) return nearestFinite(Number(literal));
+  if (integer.digits.length + integer.zeros <= reader.maxDigits) {
+    return BigInt(sign + integer.digits + "0".repeat(integer.zeros));
+  }
+  if (reader.longIntegers === "infinite") return sign === "-" ? -Infinity : Infinity;
+  throw new JsonSyntaxError("Number too long", start);
+}
+
+/** The digits of digits · 10^exponent and the zeros after them, or undefined when it is no integer. */
+function integerOf(
+  digits: string,
+  exponent: number,
+): { digits: string; zeros: number } | undefined {
+  let start = 0;
+  while (digits[start] === "0") start += 1;
+  if (start === digits.length) return { digits: "0", zeros: 0 };
+  let end = digits.length;
+  while (digits[end - 1] === "0") end -= 1;
+  const zeros = exponent + digits.length - end;
+  return zeros < 0 ? undefined : { digits: digits.slice(start, end), zeros };
+}
+
+function nearestFinite(value: number): number {
+  return Math.max(-Number.MAX_VALUE, Math.min(value, Number.MAX_VALUE));
 }
 
 function skipWhitespace(reader: Reader): void {

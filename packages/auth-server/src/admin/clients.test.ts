@@ -65,6 +65,35 @@ describe("registering", () => {
     expect([read.status, read.etag, read.body]).toEqual([200, '"1"', made.body.client]);
   });
 
+  test.each([
+    ["60.0", "1000.00"],
+    ["6e1", "1e3"],
+    ["0.6E+2", "100000e-2"],
+  ])("takes %s and %s for integers (RFC 8259 §6)", async (life, limit) => {
+    const quota = { limit: JSON.rawJSON(limit), window: "day" };
+    const { body } = await admin.create({
+      access_token_seconds: JSON.rawJSON(life),
+      quotas: [quota],
+    });
+    expect(body.client).toMatchObject({
+      access_token_seconds: 60,
+      quotas: [{ limit: 1000, window: "day" }],
+    });
+  });
+
+  test.each(["60.5", "1e-400000", "1e400", "1e400000", "-1e999999999", "1".repeat(5001)])(
+    "with a life of %s is 400",
+    async (life) => {
+      const part = { access_token_seconds: JSON.rawJSON(life) };
+      const { status, body } = await admin.post("/clients", { ...NEW_CLIENT, ...part });
+      expect([status, body.type, body.detail]).toEqual([
+        400,
+        "urn:daykey:problem:invalid-body",
+        expect.stringMatching(/^access_token_seconds: /),
+      ]);
+    },
+  );
+
   test("keeps every member that was given", async () => {
     const given = {
       access_token_seconds: 60,

@@ -99,7 +99,8 @@ describe.each(BODIES)("%s %s refuses", (method, path, good) => {
       "[{}]",
       "true",
       "1.5",
-      "1e2",
+      "1e-2",
+      "1e400000",
       "-1",
       "99999999999999999999999999",
       '""',
@@ -145,7 +146,8 @@ describe.each(BODIES)("%s %s refuses", (method, path, good) => {
     expect(await send(method, path, `{"a":"${"x".repeat(65_536)}"}`)).toBe(413);
     for (const type of [
       "text/plain",
-      "application/merge-patch+json",
+      // What a PATCH may be called (RFC 5789 §3.1) is no name for anything else.
+      ...(method === "PATCH" ? [] : ["application/merge-patch+json"]),
       "application/x-www-form-urlencoded",
     ]) {
       expect(await send(method, path, JSON.stringify(good), { "content-type": type })).toBe(415);

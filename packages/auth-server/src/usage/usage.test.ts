@@ -178,6 +178,7 @@ test("a report that is none is 400, and leaves no trace", async () => {
       { served: -1 },
       { served: 1e13 },
       { served: 0.5 },
+      { served: JSON.rawJSON("1e400000") },
       { refused: null },
       { extra: 1 },
     ].map((part) => report({ counts: [count(part)] })),

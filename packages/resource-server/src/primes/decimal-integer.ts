@@ -15,12 +15,6 @@ export function parseDecimalInteger(text: string): bigint {
   return BigInt(text);
 }
 
-/** @throws {ProblemError} 400 `number-too-large` past 4,096 bits */
-export function boundedInteger(n: bigint): bigint {
-  if (!isBounded(n)) throw tooLarge();
-  return n;
-}
-
 /** Whether an integer, or one in decimal digits, has at most 4,096 bits. */
 export function isBounded(value: bigint | string): boolean {
   if (typeof value === "string" && value.replace("-", "").length > MAX_DIGITS) return false;

@@ -120,7 +120,6 @@ describe("what is no integer in plain decimal digits", () => {
   const spellings = [
     "",
     "+7",
-    "-0",
     "-",
     "--7",
     "007",
@@ -167,7 +166,7 @@ describe("what is no integer in plain decimal digits", () => {
     expect([response.status, await response.json()]).toEqual([400, notAnInteger]);
   });
 
-  test.each(["1.0", "1e3", "0.5", "null", "true", "[7]", "{}", '{"number":7}'])(
+  test.each(["1.5", "1e-3", "1e-400000", "0.5", "null", "true", "[7]", "{}", '{"number":7}'])(
     'POST {"number": %s}',
     async (json) => {
       const response = await post(`{"number":${json}}`);

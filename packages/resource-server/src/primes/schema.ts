@@ -10,12 +10,13 @@ import { isBounded } from "./decimal-integer.ts";
 
 const MAX_NUMBERS = 1000;
 
-/** The faults of an integer are told by their problems' codes. */
-const integer = z
+/** The faults of an integer are told by their problems' codes. An infinity is one of very many digits. */
+export const integer = z
   .union(
     [z.bigint().meta({ type: "integer" }), z.string().regex(DECIMAL_INTEGER, { abort: true })],
     {
-      error: "invalid-number",
+      error: ({ input }) =>
+        input === Infinity || input === -Infinity ? "number-too-large" : "invalid-number",
     },
   )
   .refine(isBounded, { error: "number-too-large" })

@@ -41,10 +41,12 @@ describe("POST /check-prime", () => {
     ["1", false],
     ["0", false],
     ["-7", false],
+    ['"-0"', false, "0"],
+    ["-0.0", false, "0"],
+    ["9.7e1", true, "97"],
     [`"${MERSENNE_127}"`, true],
-  ])("%s", async (number, isPrime) => {
+  ])("%s", async (number, isPrime, digits = number.replaceAll('"', "")) => {
     const { status, text } = await prime(`{"number": ${number}, "more": [1]}`);
-    const digits = number.replaceAll('"', "");
     expect([status, text]).toEqual([200, `{"number":${digits},"isPrime":${isPrime}}`]);
   });
 
@@ -52,7 +54,8 @@ describe("POST /check-prime", () => {
   const noNumber = 'The body must be an object with the member "number".';
   test.each([
     ['{"number": 1.5}', 400, notAnInteger],
-    ['{"number": 1e400}', 400, "The request body is not acceptable JSON."],
+    ['{"number": 1e400000}', 400, "The number must not be longer than 4096 bits."],
+    [`{"number": "${"1".repeat(3000)}"}`, 400, "The number must not be longer than 4096 bits."],
     ['{"number": null}', 400, notAnInteger],
     ['{"number": "0x10"}', 400, notAnInteger],
     ['{"number": ["7"]}', 400, notAnInteger],

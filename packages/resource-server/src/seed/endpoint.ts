@@ -16,7 +16,7 @@ import {
   type ErrorBody,
 } from "@daykey/service/http/router";
 import type { RequireScope } from "@daykey/guard/koa";
-import { boundedInteger, notAnInteger, parseDecimalInteger } from "../primes/decimal-integer.ts";
+import { notAnInteger, tooLarge } from "../primes/decimal-integer.ts";
 import { askerOf, PRIMES_SCOPE } from "../primes/endpoint.ts";
 import type { PrimeChecker } from "../primes/prime-pool.ts";
 import { TIME_SCOPE } from "../time/endpoint.ts";
@@ -74,11 +74,9 @@ const articleError: ErrorBody = (error) => {
 /** @throws {ProblemError} 400 */
 function readNumber(body: JsonValue): bigint {
   const question = primeQuestion.safeParse(body);
-  if (!question.success) {
-    if (typeof body === "object" && body !== null && "number" in body) throw notAnInteger();
-    const detail = 'The body must be an object with the member "number".';
-    throw new ProblemError({ status: 400, code: "invalid-body", title: "Invalid body", detail });
-  }
-  const { number } = question.data;
-  return typeof number === "bigint" ? boundedInteger(number) : parseDecimalInteger(number);
+  if (question.success) return BigInt(question.data.number);
+  if (question.error.issues.some(({ message }) => message === "number-too-large")) throw tooLarge();
+  if (typeof body === "object" && body !== null && "number" in body) throw notAnInteger();
+  const detail = 'The body must be an object with the member "number".';
+  throw new ProblemError({ status: 400, code: "invalid-body", title: "Invalid body", detail });
 }

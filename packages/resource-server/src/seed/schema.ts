@@ -1,5 +1,6 @@
 /** What the articles' routes take and answer; `metadata/openapi.ts` describes them by the same schemas. */
 import { z } from "zod";
+import { integer } from "../primes/schema.ts";
 
 export const currentTime = z.strictObject({
   currentTime: z
@@ -11,9 +12,7 @@ export type CurrentTime = z.infer<typeof currentTime>;
 
 /** Other members are ignored, as the articles' server does. */
 export const primeQuestion = z.object({
-  number: z
-    .union([z.bigint(), z.string()])
-    .meta({ description: "An exact integer of up to 4,096 bits, as a number or its digits" }),
+  number: integer,
 });
 
 export const primeVerdict = z.strictObject({ number: z.bigint(), isPrime: z.boolean() });

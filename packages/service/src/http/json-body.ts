@@ -16,7 +16,8 @@ export const MERGE_PATCH_MEDIA_TYPE = "application/merge-patch+json";
 const ACCEPT_PATCH = `${MERGE_PATCH_MEDIA_TYPE}, ${JSON_MEDIA_TYPE}`;
 
 /**
- * Integers come as bigint; duplicate keys, depth above 8, more than 10,000 values, control characters
+ * Integers come as bigint, `30.0` and `3e1` too, one of more than 5,000 digits as an infinity, for its
+ * reader to refuse by its place; duplicate keys, depth above 8, more than 10,000 values, control characters
  * and invalid UTF-8 are refused. A PATCH may also be called a merge patch. @throws {ProblemError} 413 past `limitBytes`, 415 for another media type or charset, 400
  * for what is not such JSON.
  */
@@ -32,7 +33,7 @@ export async function readJson(
   if (!isReadAs(charset, bytes)) throw notJson(req);
   const text = decodeUtf8(bytes);
   try {
-    return parseJson(text);
+    return parseJson(text, { longIntegers: "infinite" });
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error;
     throw refusal(400, "invalid-json", "The request body is not acceptable JSON.");
