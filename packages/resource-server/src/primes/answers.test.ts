@@ -143,7 +143,7 @@ describe("many numbers", () => {
     "no leading zero, plus sign, space, fraction or exponent.";
   test.each([
     ['[97,"x"]', problem("invalid-number", "Not an integer", `numbers.1: ${form}`)],
-    ["[97,1.0]", problem("invalid-number", "Not an integer", `numbers.1: ${form}`)],
+    ["[97,1.5]", problem("invalid-number", "Not an integer", `numbers.1: ${form}`)],
     ["[null]", problem("invalid-number", "Not an integer", `numbers.0: ${form}`)],
     ["[[97]]", problem("invalid-number", "Not an integer", `numbers.0: ${form}`)],
     [
