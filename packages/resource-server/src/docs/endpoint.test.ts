@@ -108,6 +108,37 @@ describe("/openapi.json", () => {
     expect(new Set(names).size).toBe(7);
   });
 
+  test("names the headers that answers have, and no alternative without a name", async () => {
+    const headersOf = (status: number) =>
+      Object.keys(document.paths["/primes/{n}"].get.responses[status].headers);
+    const quota = [{ limit: 1, window: "day" as const }];
+    const token = api.token({ claims: { quota } });
+    const answers = [
+      await api.request("GET /primes/97", { token }),
+      await api.request("GET /primes/97", { token }),
+      await api.request("GET /primes/97"),
+      await api.request("GET /primes/97", { headers: { Authorization: "Bearer a b" } }),
+      await api.request("GET /primes/97", { token: api.token({ claims: { scope: "other" } }) }),
+    ];
+    expect(answers.map(({ status }) => status)).toEqual([200, 429, 401, 400, 403]);
+    for (const { status, headers } of answers) {
+      for (const name of headersOf(status)) {
+        expect(headers, `${status}`).toHaveProperty([name.toLowerCase()]);
+      }
+      for (const name of ["www-authenticate", "retry-after", "ratelimit", "ratelimit-policy"]) {
+        const isNamed = headersOf(status).some((one) => one.toLowerCase() === name);
+        expect(name in headers, `${status} ${name}`).toBe(isNamed);
+      }
+    }
+    expect(headersOf(503)).toEqual(["Retry-After"]);
+    const alternatives = [...JSON.stringify(document).matchAll(/"(?:anyOf|oneOf)":\[\{"([^"]+)"/g)];
+    expect(alternatives.length).toBeGreaterThan(3);
+    // Either types with a name, or the two spellings of a plain value.
+    for (const [, first] of alternatives) expect(["$ref", "type"]).toContain(first);
+    expect(JSON.stringify(document)).not.toMatch(/\{"type":"object"[^[\]]*\},\{"type":"object"/);
+    expect(JSON.stringify(document)).not.toContain("\\\\P{");
+  });
+
   test("its examples of answers and failures are of their schemas' members", async () => {
     const token = api.token();
     for (const [path, methods] of Object.entries<Json>(document.paths)) {

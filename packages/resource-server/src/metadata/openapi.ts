@@ -35,6 +35,36 @@ const FAILURES: Record<number, [description: string, code: string, title: string
   503: ["The server cannot answer now", "prime-checks-busy", "Service Unavailable"],
 };
 
+const HEADERS = {
+  "WWW-Authenticate": {
+    description:
+      "What credential is needed, and where tokens are had (RFC 9110 §11.6.1, RFC 9728 §5.1)",
+    schema: { type: "string" },
+  },
+  "Retry-After": {
+    description: "Seconds after which to try again (RFC 9110 §10.2.3)",
+    schema: { type: "integer", minimum: 0 },
+  },
+  RateLimit: {
+    description: "What is left of each quota, if there is one, and for how long",
+    schema: { type: "string" },
+  },
+  "RateLimit-Policy": {
+    description: "The quotas that were counted, if there are any",
+    schema: { type: "string" },
+  },
+};
+
+/** Which of them an answer of a status may have. */
+const HEADERS_OF: Record<number, (keyof typeof HEADERS)[]> = {
+  200: ["RateLimit", "RateLimit-Policy"],
+  400: ["WWW-Authenticate"],
+  401: ["WWW-Authenticate"],
+  403: ["WWW-Authenticate"],
+  429: ["Retry-After", "RateLimit", "RateLimit-Policy"],
+  503: ["Retry-After"],
+};
+
 export function createOpenApiDocument({ issuer }: { issuer: string }): Json {
   const { schemaOf, schemas } = createSchemas({ ...COMPONENTS, Problem: problemView });
   const paths: Record<string, Json> = {};
@@ -48,6 +78,7 @@ export function createOpenApiDocument({ issuer }: { issuer: string }): Json {
       title: "Daykey time and primes",
       version: "1",
       description: DESCRIPTION,
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     // Relative to where the document was fetched.
     servers: [{ url: "/" }],
@@ -72,6 +103,7 @@ export function createOpenApiDocument({ issuer }: { issuer: string }): Json {
           flows: { clientCredentials: { tokenUrl: `${issuer}${PATHS.token}`, scopes: SCOPES } },
         },
       },
+      headers: HEADERS,
       schemas,
     },
   };
@@ -103,6 +135,7 @@ function describe(operation: Operation, schemaOf: SchemaOf): Json {
     responses: {
       200: {
         description: "Done",
+        ...headersOf(200),
         content: {
           [JSON_MEDIA_TYPE]: {
             schema: anyOf(answer.schemas.map(schemaOf)),
@@ -143,6 +176,16 @@ function failuresOf({ body, failures = [], isArticle }: Operation): [number, Jso
               example: { type: `urn:daykey:problem:${code}`, title, status },
             },
           };
-    return [status, { description, content }];
+    return [status, { description, ...headersOf(status), content }];
   });
+}
+
+function headersOf(status: number): Json {
+  const names = HEADERS_OF[status];
+  if (!names) return {};
+  return {
+    headers: Object.fromEntries(
+      names.map((name) => [name, { $ref: `#/components/headers/${name}` }]),
+    ),
+  };
 }

@@ -3,11 +3,16 @@ import { DECIMAL_INTEGER } from "@daykey/common/integers";
 import { z } from "zod";
 import { PRIMES_SCOPE } from "../primes/endpoint.ts";
 import {
+  baseWitness,
+  certificate,
+  factorWitness,
+  notReached,
   primeAnswer,
   primeQuery,
   primeRequest,
   primesAnswer,
   primesRequest,
+  witness,
 } from "../primes/schema.ts";
 import { articleFailure, currentTime, primeQuestion, primeVerdict } from "../seed/schema.ts";
 import { TIME_SCOPE } from "../time/endpoint.ts";
@@ -46,6 +51,11 @@ export const COMPONENTS = {
   PrimesRequest: primesRequest,
   Prime: primeAnswer,
   Primes: primesAnswer,
+  NotReached: notReached,
+  Witness: witness,
+  FactorWitness: factorWitness,
+  BaseWitness: baseWitness,
+  Certificate: certificate,
   CurrentTime: currentTime,
   PrimeQuestion: primeQuestion,
   PrimeVerdict: primeVerdict,

@@ -46,14 +46,17 @@ export const primesRequest = z
   })
   .meta({ description: "Up to 1,000 numbers; each sent as a string is answered with strings" });
 
-const witness = z
-  .union([
-    z.strictObject({ factor: integer.meta({ description: "Divides the number" }) }),
-    z.strictObject({ base: integer.meta({ description: "Fails the strong test (Miller–Rabin)" }) }),
-  ])
+export const factorWitness = z.strictObject({
+  factor: integer.meta({ description: "Divides the number" }),
+});
+export const baseWitness = z.strictObject({
+  base: integer.meta({ description: "Fails the strong test (Miller–Rabin)" }),
+});
+export const witness = z
+  .union([factorWitness, baseWitness])
   .meta({ description: "Proves that the number is composite" });
 
-const certificate = z
+export const certificate = z
   .strictObject({
     type: z.literal("pratt"),
     steps: z.array(
@@ -82,14 +85,11 @@ export const primeAnswer = z.strictObject({
   certificate: certificate.optional(),
 });
 
+export const notReached = z
+  .strictObject({ number: integer, problem: z.literal("time-limit") })
+  .meta({ description: "Not reached within the time limit: ask again" });
+
 /** One result for each number, in their order. */
 export const primesAnswer = z.strictObject({
-  results: z.array(
-    z.union([
-      primeAnswer,
-      z
-        .strictObject({ number: integer, problem: z.literal("time-limit") })
-        .meta({ description: "Not reached within the time limit: ask again" }),
-    ]),
-  ),
+  results: z.array(z.union([primeAnswer, notReached])),
 });
