@@ -321,10 +321,8 @@ test("audit tail ends at Ctrl-C without a word", async () => {
 
 test("A1: audit verify finds a row that a superuser altered, with exit code 4", async () => {
   expect(await result("audit verify")).toMatch(/^valid {2}\d+ changes\nhead {3}[0-9a-f]{64}\n$/);
-  const cluster = await startEmbeddedPostgres({
-    directory: join(line.place.home, "postgres"),
-    passwordFile: join(line.place.home, "postgres-password"),
-  });
+  const directory = join(line.place.home, "postgres");
+  const cluster = await startEmbeddedPostgres({ directory, passwordFile: `${directory}-password` });
   const client = new pg.Client({ connectionString: cluster.url("daykey", "postgres") });
   await client.connect();
   await client.query("update daykey.audit_log set actor = 'nobody' where seq = 2");
@@ -336,10 +334,8 @@ test("A1: audit verify finds a row that a superuser altered, with exit code 4", 
       "daykey: The audit log is not whole: change 2 is the first that is wrong (changed)\nKeep the database as it is, and compare it with a backup.\n",
   });
   const told = await daykey("audit verify --json");
-  expect([told.code, JSON.parse(told.stdout)]).toEqual([
-    4,
-    { valid: false, first_bad_seq: 2, reason: "changed" },
-  ]);
+  const wrong = { valid: false, first_bad_seq: 2, reason: "changed" };
+  expect([told.code, JSON.parse(told.stdout)]).toEqual([4, wrong]);
 });
 
 test("no secret, hash or token was ever written to standard error, nor a colour to a pipe", async () => {
