@@ -4,6 +4,11 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { createTestAdmin, type TestAdmin } from "../../test/admin.ts";
 import { startAuthServer, type TestAuthServer } from "../../test/auth-server.ts";
 
+interface AuditPage {
+  items: { actor: string }[];
+  next_cursor: string;
+}
+
 let server: TestAuthServer;
 let admin: TestAdmin;
 let id: string;
@@ -18,10 +23,15 @@ const INSERT = `insert into daykey.audit_log (seq, at, actor, action, target, de
   select coalesce(max(seq), 0) + 1, now(), 'x', 'client.change', 'x', '{"before":null,"after":null}',
     '\\x00' from daykey.audit_log`;
 const LARGEST = INSERT.replace("coalesce(max(seq), 0) + 1", "max(9223372036854775807)");
+const withDetail = (sql: string): string =>
+  INSERT.replace(`'{"before":null,"after":null}'`, `(${sql})::jsonb`);
 
 const DAMAGES: [string, string[], string][] = [
   ["a row of another", [INSERT], "changed"],
   ["rows of another, up to the largest number", [INSERT, INSERT, LARGEST], "changed"],
+  ["a row without facts", [withDetail("'null'")], "changed"],
+  ["a row whose facts are a number", [withDetail("'1'")], "changed"],
+  ["a row nested without end", [withDetail("repeat('[', 5000) || repeat(']', 5000)")], "changed"],
   ["a head that is altered", ["update daykey.audit_head set sealed = sealed || '\\x00'"], "head"],
   ["no head", ["delete from daykey.audit_head"], "head"],
 ];
@@ -75,4 +85,18 @@ test("foreign rows that the owner removes leave a log that is whole, with what w
   expect((await admin.get("/audit/verify")).body.valid).toBe(true);
   await server.database.query("delete from daykey.audit_log where action = 'client.disable'");
   expect((await admin.get("/audit/verify")).body.valid).toBe(false);
+});
+
+test("pages go on past a row of the largest number", async () => {
+  await server.database.query(LARGEST);
+  const page = async (query: string): Promise<[number, AuditPage]> => {
+    const response = await fetch(`${server.privateUrl}/admin/v1/audit?limit=1${query}`, {
+      headers: { authorization: `Bearer ${admin.token}` },
+    });
+    return [response.status, (await response.json()) as AuditPage];
+  };
+  const [, first] = await page("");
+  expect(first.items[0]?.actor).toBe("x");
+  const [status, next] = await page(`&cursor=${first.next_cursor}`);
+  expect([status, next.items[0]?.actor]).toEqual([200, admin.client.clientId]);
 });

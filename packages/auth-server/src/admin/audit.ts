@@ -85,11 +85,12 @@ export function createAuditRoutes(audit: AuditStore): Route[] {
   ];
 }
 
+/** Numbers above are no entries of ours, and too large to come back as they were. */
 function cursorOf(seq: number): string {
-  return encodeCursor(["seq", seq]);
+  return encodeCursor(["seq", Math.min(seq, Number.MAX_SAFE_INTEGER)]);
 }
 
 function seqOf(cursor: string): number {
-  const [digits] = decodeCursor(cursor, /^seq ([1-9]\d{0,14})$/);
+  const [digits] = decodeCursor(cursor, /^seq ([1-9]\d{0,15})$/);
   return Number(digits);
 }

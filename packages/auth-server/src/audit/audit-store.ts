@@ -163,11 +163,12 @@ export function createAuditStore(
       if (rows.length === 0) return { firstBadSeq: seen.seq + 1, reason: "missing" };
       for (const row of rows) {
         if (row.seq > last) break;
-        const { follows, damage } = row.detail as Record<string, AuditFact>;
+        const { follows, damage } = factsOf(row);
         // Past what had taken its number, and was removed since.
         const isNext = row.seq === seen.seq + 1 || follows === seen.seq;
         if (!isNext) return { firstBadSeq: seen.seq + 1, reason: "missing" };
-        if (!hashOf(seen.hash, row).equals(row.hash)) {
+        // What another wrote can be nested so deep that it has no canonical form here.
+        if (tryTo(() => hashOf(seen.hash, row))?.equals(row.hash) !== true) {
           return { firstBadSeq: row.seq, reason: "changed" };
         }
         if (damage === "head") return { firstBadSeq: row.seq, reason: "head" };
@@ -256,6 +257,12 @@ export function createAuditStore(
       });
     },
   };
+}
+
+/** Another's row may hold any JSON. */
+function factsOf({ detail }: AuditRow): Record<string, AuditFact> {
+  const isObject = typeof detail === "object" && detail !== null;
+  return isObject ? (detail as Record<string, AuditFact>) : {};
 }
 
 function damaged(damage: Damage): ProblemError {
