@@ -3,6 +3,7 @@ import { authorizedFetch } from "@daykey/client/authorized-fetch";
 import { createTokenSource } from "@daykey/client/token-source";
 import { type Cli, find, insecure } from "./cli.ts";
 import { proofBy } from "./credential.ts";
+import { CliError, EXIT } from "./exit.ts";
 import type { QuotaView } from "./quota-option.ts";
 import { accepted, type Answer, ask, objectIn } from "./http.ts";
 
@@ -140,4 +141,36 @@ export async function openAdminApi(cli: Cli): Promise<AdminApi> {
       return objectIn<T>(`${method} ${BASE}${path}`, await answer(method, path, request));
     },
   };
+}
+
+/**
+ * Ends one secret or key of a list. Whatever its state, the server is asked, for tokens may be left.
+ * @param list the path that lists it @throws {CliError} exit 1 also when it had ended before
+ */
+export async function endOne(
+  api: AdminApi,
+  list: string,
+  { id, member }: { id: string; member: "id" | "kid" },
+): Promise<void> {
+  const { items } = await api.call<{ items: Ended[] }>("GET", list);
+  const before = items.find((item) => item[member] === id);
+  await api.answer("POST", `${list}/${segment(id)}/revoke`);
+  if (before === undefined) return;
+  const { revoked_at: revokedAt, expires_at: expiresAt, live = revokedAt === null } = before;
+  if (live) return;
+  throw new CliError(
+    EXIT.refused,
+    revokedAt === null
+      ? `${id} had ended by itself before, at ${expiresAt}`
+      : `${id} was revoked before, at ${revokedAt}`,
+  );
+}
+
+interface Ended {
+  id?: string;
+  kid?: string;
+  revoked_at: string | null;
+  expires_at?: string | null;
+  /** Absent where nothing ends by itself. */
+  live?: boolean;
 }

@@ -17,11 +17,14 @@ const ENDS = "2027-01-01T00:00:00Z";
 let desk: Desk;
 let server: Server;
 let asked: string[];
+/** What a client has. */
+let ended: object[];
 /** Runs when something is made. */
 let onMade: () => void;
 beforeEach(async () => {
   desk = await createDesk();
   asked = [];
+  ended = [];
   onMade = () => {};
   server = createServer((request, response) => {
     const { method, url = "" } = request;
@@ -57,7 +60,9 @@ function answerTo(method: string | undefined, url: string): object {
     return { access_token: "at", token_type: "Bearer", expires_in: 600 };
   }
   const secret = { client_id: "billing", kid: "k3f9a1c2", salt: SALT, expires_at: ENDS };
-  if (url.endsWith("/secrets") && method === "GET") return { items: [] };
+  if (method === "GET" && /\/(secrets|keys|api-keys|signature-keys)$/.test(url)) {
+    return { items: ended };
+  }
   if (url.endsWith("/secrets")) return { ...secret, client_secret: SECRET };
   if (url.endsWith("/api-keys")) {
     const key = { id: "0tp1eti4qicx", client_id: "billing", resource: "r", scopes: ["a"] };
@@ -197,3 +202,33 @@ test.each([
   expect(stderr).toContain("Nothing was ended");
   expect(stderr).toContain(advice);
 });
+
+const ENDED = { id: "0tp1eti4qicx", kid: "0tp1eti4qicx", expires_at: ENDS, live: false };
+
+test.each([
+  ["secrets", { ...ENDED, revoked_at: ENDS }, "was revoked before"],
+  ["secrets", { ...ENDED, revoked_at: null }, "had ended by itself before"],
+  ["client-keys", { kid: ENDED.kid, revoked_at: ENDS }, "was revoked before"],
+  ["api-keys", { ...ENDED, revoked_at: ENDS }, "was revoked before"],
+  ["api-keys", { ...ENDED, revoked_at: null }, "had ended by itself before"],
+  ["signature-keys", { ...ENDED, revoked_at: ENDS }, "was revoked before"],
+])("what had ended already is not said to be revoked now: %s", async (kind, before, text) => {
+  ended = [before];
+  const { code, stdout, stderr } = await shell(`daykey ${kind} revoke billing ${ENDED.kid} --yes`);
+  expect([code, stdout]).toEqual([1, ""]);
+  expect(stderr).toContain(`${ENDED.kid} ${text}, at ${ENDS}`);
+  expect(asked.at(-1)).toMatch(/^POST \S+\/revoke$/);
+});
+
+test.each(["create billing --name x", "rotate billing 0tp1eti4qicx"])(
+  "no key file is written without the half that signs: %s",
+  async (line) => {
+    ended = [{ ...ENDED, algorithm: "ed25519" }];
+    const to = "--jwk-file public.jwk --save key.json";
+    const { code, stderr } = await shell(`daykey signature-keys ${line} ${to}`);
+    expect(stderr).toContain("--save writes the half that signs");
+    expect(code).toBe(2);
+    expect(asked.filter((request) => request.startsWith("POST"))).toEqual([]);
+    expect(await readdir(desk.folder)).not.toContain("key.json");
+  },
+);

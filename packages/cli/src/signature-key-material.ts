@@ -12,6 +12,8 @@ import { readPublicJwk } from "./public-keys.ts";
 export interface MaterialOptions {
   jwkFile?: string | undefined;
   secretFile?: string | undefined;
+  /** The key file that is asked for. */
+  save?: string | undefined;
 }
 
 /** What is sent, and the half that the server does not get. */
@@ -24,7 +26,7 @@ export interface SignatureKeyMaterial {
 /** @throws {CliError} */
 export async function signatureKeyMaterial(
   algorithm: SignatureAlgorithm,
-  { jwkFile, secretFile }: MaterialOptions,
+  { jwkFile, secretFile, save }: MaterialOptions,
 ): Promise<SignatureKeyMaterial> {
   if (algorithm === "hmac-sha256") {
     if (jwkFile !== undefined) throw usageError("--jwk-file is for ed25519");
@@ -33,6 +35,9 @@ export async function signatureKeyMaterial(
     return { body: { secret }, kept: { secret } };
   }
   if (secretFile !== undefined) throw usageError("--secret-file is for hmac-sha256");
+  if (jwkFile !== undefined && save !== undefined) {
+    throw usageError("--save writes the half that signs, which --jwk-file does not bring");
+  }
   if (jwkFile !== undefined) return { body: { jwk: await readPublicJwk(jwkFile) }, kept: {} };
   const { publicKey, privateKey } = generateKeyPairSync("ed25519");
   return {

@@ -1,7 +1,7 @@
 /** What `daykey api-keys` and `daykey signature-keys` share: the terms of a key, its list, its end. */
 import { Option } from "@commander-js/extra-typings";
 import type { Quota } from "@daykey/common/quota";
-import { type AdminApi, openAdminApi, segment } from "../admin-api.ts";
+import { type AdminApi, endOne, openAdminApi, segment } from "../admin-api.ts";
 import { type Cli, confirm, hint, show } from "../cli.ts";
 import type { Group } from "../command.ts";
 import { usageError } from "../exit.ts";
@@ -128,7 +128,7 @@ export function addKeyRevocation(keys: Group, cli: Cli, kind: KeySegment): void 
     .action(async (client, id, { yes }) => {
       await confirm(cli, `End the key ${id} of ${client}?`, yes);
       const api = await openAdminApi(cli);
-      await api.answer("POST", `${keysPath(client, kind)}/${segment(id)}/revoke`);
+      await endOne(api, keysPath(client, kind), { id, member: "id" });
       show(cli, { revoked: id }, () => `${id} is revoked\n`);
     });
 }

@@ -1,5 +1,5 @@
 /** `daykey client-keys`: the public keys of clients that authenticate by `private_key_jwt` (RFC 7523). */
-import { openAdminApi, segment } from "../admin-api.ts";
+import { endOne, openAdminApi, segment } from "../admin-api.ts";
 import { type Cli, confirm, show } from "../cli.ts";
 import { type AnyCommand, command, examples, type Group } from "../command.ts";
 import { table } from "../output.ts";
@@ -42,7 +42,7 @@ export function clientKeysCommand(cli: Cli): AnyCommand {
     .action(async (id, kid, { yes }) => {
       await confirm(cli, `End the key ${kid} of ${id}, and every token got with it?`, yes);
       const api = await openAdminApi(cli);
-      await api.answer("POST", `/clients/${segment(id)}/keys/${segment(kid)}/revoke`);
+      await endOne(api, `/clients/${segment(id)}/keys`, { id: kid, member: "kid" });
       show(cli, { revoked: kid }, () => `${kid} is revoked\n`);
     });
 

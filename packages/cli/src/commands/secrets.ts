@@ -1,6 +1,7 @@
 /** `daykey secrets`: a client's secrets, and their rotation without a failed call. */
 import {
   type ClientView,
+  endOne,
   type NewSecret,
   openAdminApi,
   type SecretView,
@@ -112,7 +113,7 @@ function addRevoke(secrets: Group, cli: Cli): void {
     .action(async (id, kid, { yes }) => {
       await confirm(cli, `End the secret ${kid} of ${id}, and every token got with it?`, yes);
       const api = await openAdminApi(cli);
-      await api.answer("POST", `/clients/${segment(id)}/secrets/${segment(kid)}/revoke`);
+      await endOne(api, `/clients/${segment(id)}/secrets`, { id: kid, member: "kid" });
       show(cli, { revoked: kid }, () => `${kid} is revoked\n`);
     });
 }

@@ -71,7 +71,7 @@ export function signatureKeysCommand(cli: Cli): AnyCommand {
     .action(async (id, { algorithm, save, jwkFile, secretFile, ...options }) => {
       const terms = termsIn(options);
       await checkKeyFile(save, undefined);
-      const material = await signatureKeyMaterial(algorithm, { jwkFile, secretFile });
+      const material = await signatureKeyMaterial(algorithm, { jwkFile, secretFile, save });
       const body = { algorithm, ...terms, ...material.body };
       await make(await openAdminApi(cli), keysPath(id, KIND), { body, material, save });
     });
@@ -95,7 +95,7 @@ export function signatureKeysCommand(cli: Cli): AnyCommand {
       const { items } = await api.call<{ items: SignatureKeyView[] }>("GET", path);
       const old = items.find((key) => key.id === id);
       if (!old) throw new CliError(EXIT.refused, `${client} has no signature key ${id}`);
-      const material = await signatureKeyMaterial(old.algorithm, { jwkFile, secretFile });
+      const material = await signatureKeyMaterial(old.algorithm, { jwkFile, secretFile, save });
       const body = { ...terms, ...material.body };
       await make(api, `${path}/${segment(id)}/rotate`, { body, material, save });
     });
