@@ -1,8 +1,9 @@
 /**
  * An instance with two workers for tests. `/pid` says which of them answers and logs a long line, with
  * `?ms` after a while. What the file that WITH_FAULT names holds says what goes wrong in a worker that
- * starts: its settings, its start, or a start that never ends.
+ * starts: its settings, its start, or a start that never ends; or that there is no program to run.
  */
+import cluster from "node:cluster";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createTrustedProxies } from "../src/http/address.ts";
@@ -69,4 +70,10 @@ const serve = () => {
   const limits = { reloadSeconds: 2, beginSeconds: 15 };
   return runServer({ name: "test", config, clock, start, limits });
 };
+const { execPath } = process;
+if (cluster.isPrimary) {
+  Object.defineProperty(process, "execPath", {
+    get: () => (fault() === "program" ? "/nowhere/node" : execPath),
+  });
+}
 await runCommandLine({ argv: [], commands: { serve: async () => serve() }, usage: "" });

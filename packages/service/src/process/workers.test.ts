@@ -176,6 +176,7 @@ test.each([
   ["settings", '"outcome":"ended","failure":"The settings cannot be used:\\n  a fault"'],
   ["start", '"outcome":"ended","failure":"The settings cannot be used:\\n  a fault"'],
   ["hang", '"outcome":"late"'],
+  ["program", '"outcome":"ended","failure":"it cannot be made (ENOENT)"'],
 ])(
   "a reload with a fault in %s leaves the old workers and says why; mended, the next one works",
   async (kind, told) => {
@@ -202,6 +203,17 @@ test("workers that end while their settings are faulty are replaced once these a
   process.kill(victim, "SIGKILL");
   const failures = () => output.slice(begun).split('"failure":"The settings').length - 1;
   await expect.poll(failures, VERY_SLOW).toBeGreaterThan(2);
+  expect(await pids()).toEqual([survivor]);
+  await rm(fault);
+  await expect.poll(pids, VERY_SLOW).toHaveLength(2);
+}, 90_000);
+
+test("a worker that cannot be made is tried again", async () => {
+  const [victim = 0, survivor] = await pids();
+  const begun = output.length;
+  await writeFile(fault, "program");
+  process.kill(victim, "SIGKILL");
+  await expect.poll(() => output.slice(begun), SLOW).toContain("cannot be made (ENOENT)");
   expect(await pids()).toEqual([survivor]);
   await rm(fault);
   await expect.poll(pids, VERY_SLOW).toHaveLength(2);

@@ -119,9 +119,15 @@ export async function supervise({
         questions.get(message.id)?.answered(message.answer);
       }
     });
-    // A message to one that is about to end may fail; its end is what counts.
-    process.on("error", () => {});
-    process.on("exit", (code, signal) => {
+    // A message to one that is about to end may fail; its end is what counts. But what was never a process
+    // (no memory, too many processes, no program) has no other end than this.
+    process.on("error", (error: NodeJS.ErrnoException) => {
+      if (process.process.pid !== undefined || !living.has(worker)) return;
+      worker.failure = `it cannot be made (${error.code})`;
+      onEnd(null, null);
+    });
+    process.on("exit", onEnd);
+    function onEnd(code: number | null, signal: string | null): void {
       clearTimeout(late);
       living.delete(worker);
       worker.isServing = false;
@@ -136,7 +142,7 @@ export async function supervise({
       }
       begun.resolve("ended");
       ended.resolve();
-    });
+    }
     return worker;
   }
 
