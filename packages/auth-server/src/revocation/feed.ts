@@ -16,8 +16,8 @@ const FRESH_SECONDS = 5;
 /** Entries of the set that are written at once. */
 const CHUNK_ENTRIES = 100;
 
-/** How much a reader may lag behind before it has to begin anew, in bytes. */
-const BACKLOG_BYTES = 4 * 1024 * 1024;
+/** News a reader may lag behind, in entries; more than the whole set holds is never worth waiting for. */
+const BACKLOG_ENTRIES = 30_000;
 
 /**
  * @param options.lifeSeconds until the reader's token ends
@@ -32,34 +32,60 @@ export function createFeedStream({
   lifeSeconds: number;
   stopping: AbortSignal;
 }): Readable {
-  // The set is written as fast as it is read and no faster. What is added to it meanwhile comes as
-  // news, and perhaps twice. A set that takes its place tells what is new in it.
+  // All is written as fast as it is read and no faster: the set, then what was added meanwhile, perhaps
+  // twice. A set that takes its place tells what is new in it.
   let unsent: Iterator<Revocation> | undefined = liveSet.current().entries();
+  const news: (readonly Revocation[])[] = [];
+  let newsEntries = 0;
+  let isLive = false;
+  let isWanted = false;
   const stream = new Readable({
     read() {
-      if (!unsent) return;
-      const chunk: Revocation[] = [];
-      for (let next; chunk.length < CHUNK_ENTRIES && !(next = unsent.next()).done;) {
-        chunk.push(next.value);
-      }
-      if (chunk.length > 0) return push(encode(chunk));
-      unsent = undefined;
-      send("live", summaryToWire(liveSet.current().summary()));
+      isWanted = true;
+      give();
     },
   });
   let hasEnded = false;
   const push = (text: string): void => {
-    if (stream.destroyed || hasEnded) return;
-    stream.push(text);
-    if (stream.readableLength > BACKLOG_BYTES) stream.destroy();
+    if (!stream.destroyed && !hasEnded) stream.push(text);
   };
-  const send = (event: string, data: object): void =>
-    push(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
 
-  const unsubscribe = liveSet.subscribe((added) => push(encode(added)));
+  function nextText(): string | undefined {
+    const chunk: Revocation[] = [];
+    for (let next; unsent && chunk.length < CHUNK_ENTRIES && !(next = unsent.next()).done;) {
+      chunk.push(next.value);
+    }
+    if (chunk.length > 0) return encode(chunk);
+    unsent = undefined;
+    const added = news.shift();
+    if (added) {
+      newsEntries -= added.length;
+      return encode(added);
+    }
+    if (isLive) return undefined;
+    isLive = true;
+    return eventText("live", summaryToWire(liveSet.current().summary()));
+  }
+
+  function give(): void {
+    if (!isWanted) return;
+    const text = nextText();
+    if (text === undefined) return;
+    isWanted = false;
+    push(text);
+  }
+
+  const unsubscribe = liveSet.subscribe((added) => {
+    news.push(added);
+    newsEntries += added.length;
+    if (newsEntries > Math.max(BACKLOG_ENTRIES, liveSet.current().size)) stream.destroy();
+    else give();
+  });
   const heartbeat = setInterval(() => {
-    if (unsent || liveSet.ageSeconds() >= FRESH_SECONDS) return;
-    send("heartbeat", summaryToWire(liveSet.current().summary()));
+    // A summary counts what the reader has been told, so nothing may wait before it.
+    if (!isLive || news.length > 0 || liveSet.ageSeconds() >= FRESH_SECONDS) return;
+    // A reader that takes nothing hears nothing.
+    if (isWanted) push(eventText("heartbeat", summaryToWire(liveSet.current().summary())));
   }, HEARTBEAT_SECONDS * 1000);
   const end = (): void => {
     hasEnded = true;
@@ -74,6 +100,10 @@ export function createFeedStream({
     stopping.removeEventListener("abort", end);
   });
   return stream;
+}
+
+function eventText(event: string, data: object): string {
+  return `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
 function summaryToWire({ entries, digest, prunedAt }: SetSummary): object {

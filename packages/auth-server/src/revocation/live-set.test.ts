@@ -1,5 +1,5 @@
 /** The set in memory is the one in the database, though it is not read whole. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { createDatabase, type Database } from "@daykey/service/database/database";
 import { createTestDatabase, type TestDatabase } from "@daykey/service/test/database";
 import { createTestLog } from "@daykey/service/test/log";
@@ -20,13 +20,14 @@ afterAll(async () => {
 });
 
 /** A live set that has looked once, and how many rows each of its reads got. */
-async function startLiveSet() {
+async function startLiveSet({ beforePage = async (): Promise<void> => {} } = {}) {
   const store = createRevocationsStore(database, { newsSeconds: 60 });
   const reads: string[] = [];
   const counting: RevocationsStore = {
     ...store,
     async *live(after) {
       for await (const page of store.live(after)) {
+        await beforePage();
         reads.push(`whole ${page.length}`);
         yield page;
       }
@@ -113,10 +114,45 @@ test.each([
     await look();
     expect(isKnown(liveSet, gid)).toBe(!known);
     await look({ later: 61 });
-    expect(isKnown(liveSet, gid)).toBe(known);
+    // Nobody waits for the whole set; a later look puts it in its place.
+    await vi.waitFor(
+      async () => {
+        await look();
+        expect(isKnown(liveSet, gid)).toBe(known);
+      },
+      { timeout: 30_000 },
+    );
     expect(lines.at(-1)).toMatchObject({ event: "revocations_gap", level: "warn" });
   },
 );
+
+test("while the whole set is read after a gap, the old one hears news and stays fresh", async () => {
+  await insert("kept-");
+  const mayRead = Promise.withResolvers<void>();
+  let isHeld = false;
+  const { liveSet, look } = await startLiveSet({
+    beforePage: async () => (isHeld ? mayRead.promise : undefined),
+  });
+  isHeld = true;
+  await rows.query(
+    `begin; set local session_replication_role = replica;
+     delete from daykey.revocations where subject = 'kept-1'; commit`,
+  );
+  await look({ later: 61 });
+  await insert("meanwhile-");
+  await look({ later: 10 });
+  expect(liveSet.ageSeconds()).toBe(0);
+  expect([isKnown(liveSet, "kept-1"), isKnown(liveSet, "meanwhile-1")]).toEqual([true, true]);
+  mayRead.resolve();
+  await vi.waitFor(
+    async () => {
+      await look();
+      expect(isKnown(liveSet, "kept-1")).toBe(false);
+    },
+    { timeout: 30_000 },
+  );
+  expect(isKnown(liveSet, "meanwhile-1")).toBe(true);
+});
 
 test("numbers of another order mean the whole set", async () => {
   const { look } = await startLiveSet();

@@ -35,6 +35,9 @@ export interface LiveSet {
 /** How often the set is compared with the database's. */
 const COMPARE_SECONDS = 60;
 
+/** Entries that are told at once. */
+const CHUNK_ENTRIES = 100;
+
 /** Entries that end so soon are not compared: clean-up may have met them. */
 const ENDING_SECONDS = 60;
 
@@ -54,33 +57,67 @@ export function createLiveSet(
   let readTo: number | undefined;
   let readAt = -Infinity;
   let comparedAt = -Infinity;
+  /** The set being read anew beside the one in use, until a look puts it in its place. */
+  let reread: { whole?: RevocationSet; from: number } | undefined;
   const subscribers = new Set<(added: readonly Revocation[]) => void>();
 
+  /** In chunks, which all feeds share. */
   function tell(added: readonly Revocation[]): void {
-    if (added.length > 0) for (const onAdded of subscribers) onAdded(added);
+    for (let from = 0; from < added.length; from += CHUNK_ENTRIES) {
+      const chunk = added.slice(from, from + CHUNK_ENTRIES);
+      for (const onAdded of subscribers) onAdded(chunk);
+    }
   }
 
-  /** Pages are not of one moment; what was written after `last` is read once more by its number. */
-  async function readWhole(last: number, databaseNow: number): Promise<number> {
+  async function readWhole(databaseNow: number): Promise<RevocationSet> {
     const whole = createRevocationSet();
     for await (const page of store.live(databaseNow)) for (const entry of page) whole.add(entry);
+    return whole;
+  }
+
+  /** Pages are not of one moment: what was written after `from` is read once more by its number. */
+  async function replaceBy(whole: RevocationSet, from: number, databaseNow: number) {
+    const to = await readSince(from, (entries) => {
+      for (const entry of entries) whole.add(entry);
+    });
     const before = set;
     whole.prune(databaseNow);
     set = whole;
     const added: Revocation[] = [];
     for (const entry of whole.entries()) if (before.add(entry)) added.push(entry);
     tell(added);
-    return last;
+    return to;
   }
 
-  async function readNews(from: number): Promise<number> {
+  /** Nobody waits for it: each look goes on adding what is new to the set in use. */
+  function startReread(from: number, databaseNow: number): void {
+    const started: { whole?: RevocationSet; from: number } = { from };
+    reread = started;
+    readWhole(databaseNow).then(
+      (whole) => void (started.whole = whole),
+      (error: unknown) => {
+        log.warn({ event: "changes_unread", err: error }, "cannot read revocations");
+        if (reread !== started) return;
+        reread = undefined;
+        comparedAt = -Infinity;
+      },
+    );
+  }
+
+  async function readSince(
+    from: number,
+    onPage: (entries: readonly NumberedRevocation[]) => void,
+  ): Promise<number> {
     for (let readFrom = from; ;) {
       const { entries, readTo: to, hasMore } = await store.since(readFrom);
-      tell(entries.filter((entry) => set.add(entry)));
+      onPage(entries);
       if (!hasMore) return to;
       readFrom = to;
     }
   }
+
+  const readNews = (from: number): Promise<number> =>
+    readSince(from, (entries) => tell(entries.filter((entry) => set.add(entry))));
 
   async function isWhole(upTo: number, databaseNow: number): Promise<boolean> {
     const after = Math.floor(databaseNow) + ENDING_SECONDS;
@@ -101,19 +138,27 @@ export function createLiveSet(
     subscribers: () => subscribers.size,
     async look({ last, databaseNow, isSameOrder }) {
       const startedAt = elapsed();
-      let isAnew = !isSameOrder || readTo === undefined;
-      if (!isAnew && startedAt - comparedAt > COMPARE_SECONDS) {
-        readTo = await readNews(readTo ?? 0);
-        isAnew = !(await isWhole(readTo, databaseNow));
-        if (isAnew) log.warn({ event: "revocations_gap" }, "revocations were missing in memory");
-        comparedAt = startedAt;
-      }
-      if (isAnew) {
+      if (!isSameOrder || readTo === undefined) {
+        // Nothing in memory says what this order holds: nobody may call the set fresh until it is read.
+        reread = undefined;
         readTo = undefined;
-        readTo = await readNews(await readWhole(last, databaseNow));
+        readTo = Math.max(last, await replaceBy(await readWhole(databaseNow), last, databaseNow));
         comparedAt = startedAt;
-      } else if (readTo === undefined || last > readTo) {
-        readTo = Math.max(last, await readNews(readTo ?? 0));
+      } else if (reread?.whole) {
+        const { whole, from } = reread;
+        readTo = Math.max(last, await replaceBy(whole, from, databaseNow));
+        reread = undefined;
+        comparedAt = startedAt;
+      } else if (last > readTo) {
+        readTo = Math.max(last, await readNews(readTo));
+      }
+      if (!reread && startedAt - comparedAt > COMPARE_SECONDS) {
+        readTo = await readNews(readTo);
+        comparedAt = startedAt;
+        if (!(await isWhole(readTo, databaseNow))) {
+          log.warn({ event: "revocations_gap" }, "revocations were missing in memory");
+          startReread(readTo, databaseNow);
+        }
       }
       set.prune(databaseNow);
       readAt = startedAt;
