@@ -139,7 +139,8 @@ const DEFINITIONS = {
     default: 60_000,
     min: 1,
     max: 10_000_000,
-    description: "One-time hashes and assertions of one client that a process takes in a minute",
+    description:
+      "One-time hashes and assertions of one client that a process takes in a minute; resource servers are not limited",
   }),
   CLIENT_CACHE: integer({
     default: 20_000,

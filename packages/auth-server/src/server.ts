@@ -178,6 +178,8 @@ async function composeAuthServer(
       limitNonces: createWriteLimit({
         rowsPerMinute: config.noncesPerClient,
         detail: "too_many_nonces",
+        // Each question of a resource server takes a hash of its own, and its callers cause the questions.
+        isExempt: directory.isOwner,
       }),
       lastUsed,
       attempts: createAttempts({

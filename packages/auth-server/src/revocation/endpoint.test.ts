@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
+  API,
   type Answer,
   startAuthServer,
   type TestAuthServer,
@@ -164,6 +165,26 @@ test("a client that makes too many rows of grants or nonces waits, and no other 
   expect((await small.refresh(greedy, next)).status).toBe(200);
   expect((await small.refresh(other, (await openGrant(small, other)).token)).status).toBe(200);
   expect((await byHash(other)).status).toBe(200);
+  await small.stop();
+});
+
+test("a resource server is not limited: its callers cause what it asks", async () => {
+  const owner = await server.createClient();
+  const own = "update daykey.resources set owner_client_id = $1 where uri = $2";
+  await server.database.query(own, [owner.clientId, API]);
+  const small = await startAuthServer({
+    database: server.database,
+    config: { noncesPerClient: 1 },
+  });
+  for (let i = 0; i < 3; i++) {
+    const { status } = await small.token({
+      grant_type: "client_credentials",
+      client_id: owner.clientId,
+      client_secret_hash: await small.oneTime(owner),
+    });
+    expect(status).toBe(200);
+  }
+  await server.database.query(own, [null, API]);
   await small.stop();
 });
 
