@@ -2,8 +2,9 @@
  * How the guard refuses: problems (RFC 9457) with the challenge of RFC 6750 §3, whose error codes are
  * for access tokens alone. The caller learns what to do; why a credential is bad is for the log.
  */
+import type { ProblemCode } from "@daykey/common/problems";
 import { PATHS } from "@daykey/common/protocol";
-import { ProblemError } from "@daykey/service/http/problem-error";
+import { problem, type ProblemError } from "@daykey/service/http/problem-error";
 import { type CredentialKind, InvalidCredential } from "./access.ts";
 import { AuthServerUnavailable } from "./tokens/ask.ts";
 import { KeysUnavailable } from "./tokens/jwks.ts";
@@ -21,14 +22,12 @@ export interface Refusals {
   otherClient(kind: CredentialKind, scope: string): ProblemError;
 }
 
-const TOKEN = { code: "invalid-token", title: "The access token is not valid here" };
-const SIGNATURE = { code: "invalid-signature", title: "The signature is not valid here" };
-const INVALID: Record<CredentialKind, { code: string; title: string }> = {
-  access_token: TOKEN,
-  api_key: { code: "invalid-api-key", title: "The API key is not valid here" },
-  http_signature: SIGNATURE,
-  simple_signature: SIGNATURE,
-  signed_url: SIGNATURE,
+const INVALID: Record<CredentialKind, ProblemCode> = {
+  access_token: "invalid-token",
+  api_key: "invalid-api-key",
+  http_signature: "invalid-signature",
+  simple_signature: "invalid-signature",
+  signed_url: "invalid-signature",
 };
 
 /** @param resource this resource's URI; its metadata says where tokens come from (RFC 9728 §5.1) */
@@ -48,17 +47,13 @@ export function createRefusals(resource: string): Refusals {
 
   return {
     noCredential: (scope) =>
-      new ProblemError({
-        status: 401,
+      problem(401, {
         title: "A credential is required",
         reason: "no_credential",
         headers: challenge({ scope }),
       }),
     malformed: (detail, scope) =>
-      new ProblemError({
-        status: 400,
-        code: "invalid-request",
-        title: "The request is malformed",
+      problem("invalid-request", {
         detail,
         reason: "malformed_credential",
         headers: challenge({ error: "invalid_request", scope }),
@@ -68,49 +63,33 @@ export function createRefusals(resource: string): Refusals {
         const headers = challengeFor(kind, { error: "invalid_token", scope });
         const detail = error.hint === undefined ? {} : { detail: error.hint };
         const { reason } = error;
-        return new ProblemError({ status: 401, ...INVALID[kind], ...detail, reason, headers });
+        return problem(INVALID[kind], { ...detail, reason, headers });
       }
       if (error instanceof KeysUnavailable) {
-        return unavailable("keys-unavailable", "Access tokens", "keys_unavailable");
+        return unavailable("keys-unavailable", "keys_unavailable");
       }
       if (error instanceof RevocationsUnknown) {
-        return unavailable("revocations-unknown", "Access tokens", error.reason);
+        return unavailable("revocations-unknown", error.reason);
       }
       if (error instanceof AuthServerUnavailable) {
-        return unavailable("auth-server-unavailable", "Keys of clients", "introspection_failed");
+        return unavailable("auth-server-unavailable", "introspection_failed");
       }
       if (error instanceof NoncesUnavailable) {
-        return unavailable("nonces-unavailable", "Signatures", "nonces_unavailable");
+        return unavailable("nonces-unavailable", "nonces_unavailable");
       }
       return error;
     },
     insufficientScope: (scope, kind) =>
-      new ProblemError({
-        status: 403,
-        code: "insufficient-scope",
-        title: "The credential lacks a scope",
+      problem("insufficient-scope", {
         detail: `This needs the scope ${scope}.`,
         reason: "insufficient_scope",
         headers: challengeFor(kind, { error: "insufficient_scope", scope }),
       }),
     otherClient: (kind, scope) =>
-      new ProblemError({
-        status: 403,
-        code: "other-client",
-        title: "This is for other clients",
-        reason: "other_client",
-        headers: challengeFor(kind, { scope }),
-      }),
+      problem("other-client", { reason: "other_client", headers: challengeFor(kind, { scope }) }),
   };
 }
 
-function unavailable(code: string, what: string, reason: string): ProblemError {
-  const headers = { "Retry-After": "1" };
-  return new ProblemError({
-    status: 503,
-    code,
-    title: `${what} cannot be checked now`,
-    reason,
-    headers,
-  });
+function unavailable(code: ProblemCode, reason: string): ProblemError {
+  return problem(code, { reason, headers: { "Retry-After": "1" } });
 }

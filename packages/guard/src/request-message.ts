@@ -2,7 +2,7 @@
 import type { IncomingMessage } from "node:http";
 import { type RequestMessage, requestMessage } from "@daykey/common/http-signature-base";
 import { targetAuthority } from "@daykey/service/http/request-rules";
-import { ProblemError } from "@daykey/service/http/problem-error";
+import { problem } from "@daykey/service/http/problem-error";
 
 /** @param resource its URI: a proxy may have changed Host, and a stranger may choose it */
 export function messageOf(req: IncomingMessage, resource: string): RequestMessage {
@@ -20,7 +20,7 @@ export function signedMessageOf(req: IncomingMessage, resource: string): Request
   const message = messageOf(req, resource);
   if ((targetAuthority(req) ?? message.authority) !== message.authority) {
     const detail = "The request target names another authority than this resource has.";
-    throw new ProblemError({ status: 421, reason: "other_authority", detail });
+    throw problem(421, { reason: "other_authority", detail });
   }
   return message;
 }

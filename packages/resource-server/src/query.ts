@@ -1,5 +1,5 @@
 /** Reading a query into what a route takes: unknown and repeated parameters are refused (H5). */
-import { ProblemError } from "@daykey/service/http/problem-error";
+import { problem, type ProblemError } from "@daykey/service/http/problem-error";
 import type { z } from "zod";
 
 /** Parameters of a signed URL are the guard's to judge (`access`). */
@@ -25,5 +25,5 @@ export function readQuery<T extends z.ZodObject>(schema: T, search: string): z.o
 }
 
 function invalid(detail: string): ProblemError {
-  return new ProblemError({ status: 400, code: "invalid-query", title: "Invalid query", detail });
+  return problem("invalid-query", { detail });
 }

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 
 import { createTrustedProxies } from "@daykey/service/http/address";
 import { createApp } from "@daykey/service/http/app";
-import { ProblemError } from "@daykey/service/http/problem-error";
+import { problem } from "@daykey/service/http/problem-error";
 import type { AppMiddleware, AppRouter } from "@daykey/service/http/router";
 import { createTestLog } from "@daykey/service/test/log";
 
@@ -40,6 +40,6 @@ export function bearerOfScope(scope: string): AppMiddleware {
       ctx.state.clientId = "app";
       return next();
     }
-    throw new ProblemError({ status: 401, headers: { "WWW-Authenticate": "Bearer" } });
+    throw problem(401, { headers: { "WWW-Authenticate": "Bearer" } });
   };
 }

@@ -9,7 +9,7 @@ import { type Clock, DAY_SECONDS } from "@daykey/common/clock";
 import type { Quota } from "@daykey/common/quota";
 import { intersection } from "@daykey/common/scope";
 import { weakness } from "@daykey/common/weak-keys";
-import { ProblemError } from "@daykey/service/http/problem-error";
+import { problem, type ProblemError } from "@daykey/service/http/problem-error";
 import type { Transaction } from "../clients/clients-store.ts";
 import type { RegisteredClient, RegistrationsStore } from "../registration/registrations-store.ts";
 import { quotaFault } from "../clients/quotas.ts";
@@ -103,11 +103,10 @@ export function createAccessKeyRegistrar({
       const id = keyIdOf(clock(), randomBytes(ID_RANDOM_BYTES));
       const { material, secret } = await make(id, wish);
       const added = await accessKeys.add({ id, terms, material, lifeSeconds, follows }, record);
-      if (added === "unknown") throw unknownClient();
-      if (added === "ended") throw conflict("key-ended", "The key has ended");
+      if (added === "unknown") throw problem("unknown-client");
+      if (added === "ended") throw problem("key-ended");
       if (added === "full") {
-        const title = `The client has ${MAX_LIVE_ACCESS_KEYS} live keys; revoke one first`;
-        throw conflict("too-many-keys", title);
+        throw problem("too-many-keys", { detail: `At most ${MAX_LIVE_ACCESS_KEYS}.` });
       }
       if (added !== "id_taken") return { key: added, secret };
     }
@@ -136,7 +135,7 @@ export function createAccessKeyRegistrar({
   return {
     async create(wish, record) {
       const client = await registrations.read(wish.clientId);
-      if (!client) throw unknownClient();
+      if (!client) throw problem("unknown-client");
       return add(await termsOf(client, wish), wish, undefined, record);
     },
 
@@ -196,20 +195,9 @@ function isPublicKey(jwk: Ed25519Jwk): boolean {
 }
 
 function invalid(detail: string): ProblemError {
-  const title = "The key cannot be made so";
-  return new ProblemError({ status: 400, code: "invalid-key", title, detail });
-}
-
-function conflict(code: string, title: string): ProblemError {
-  return new ProblemError({ status: 409, code, title });
-}
-
-function unknownClient(): ProblemError {
-  const title = "There is no such client";
-  return new ProblemError({ status: 404, code: "unknown-client", title });
+  return problem("invalid-key", { detail });
 }
 
 export function unknownKey(): ProblemError {
-  const title = "There is no such key";
-  return new ProblemError({ status: 404, code: "unknown-key", title });
+  return problem("unknown-key");
 }

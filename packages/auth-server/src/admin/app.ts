@@ -6,7 +6,7 @@
 import { PATHS } from "@daykey/common/protocol";
 import { hasBody } from "@daykey/service/http/body";
 import { readJson } from "@daykey/service/http/json-body";
-import { ProblemError } from "@daykey/service/http/problem-error";
+import { problem } from "@daykey/service/http/problem-error";
 import { type AppContext, type AppRouter, createRouter } from "@daykey/service/http/router";
 import type { AccessKeysStore } from "../access-keys/access-keys-store.ts";
 import type { AccessKeyRegistrar } from "../access-keys/register.ts";
@@ -143,12 +143,7 @@ function paramsOf(ctx: AppContext): Record<string, string> {
   const params = (ctx as unknown as { params: Record<string, string> }).params;
   for (const [name, value] of Object.entries(params)) {
     if (!PARAMETERS[name as ParameterName].safeParse(value).success) {
-      throw new ProblemError({
-        status: 404,
-        code: "malformed-id",
-        title: "There is no such id",
-        detail: `The ${name} in the path has not the form of one.`,
-      });
+      throw problem("malformed-id", { detail: `The ${name} in the path has not the form of one.` });
     }
   }
   return params;

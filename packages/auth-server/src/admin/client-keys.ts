@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { formatInstant } from "@daykey/common/clock";
 import { ASSERTION_ALGORITHMS } from "@daykey/common/protocol";
-import { ProblemError } from "@daykey/service/http/problem-error";
+import { problem } from "@daykey/service/http/problem-error";
 import { registrableKey } from "../clients/client-key.ts";
 import {
   MAX_LIVE_KEYS,
@@ -119,10 +119,10 @@ export function createClientKeyRoutes({
         );
         if (added === "unknown") throw unknownClient();
         if (added === "kid_exists") {
-          throw conflict("kid-exists", "The client has or had a credential of this kid");
+          throw problem("kid-exists");
         }
         if (added === "full") {
-          throw conflict("too-many-keys", `The client has ${MAX_LIVE_KEYS} keys; revoke one first`);
+          throw problem("too-many-keys", { detail: `At most ${MAX_LIVE_KEYS}.` });
         }
         return { body: viewOf(added) };
       },
@@ -146,20 +146,12 @@ export function createClientKeyRoutes({
           record(tx, factsOf(before), factsOf(after)),
         );
         if (outcome === "unknown") {
-          throw new ProblemError({
-            status: 404,
-            code: "unknown-key",
-            title: "There is no such key",
-          });
+          throw problem("unknown-key");
         }
         return {};
       },
     }),
   ];
-}
-
-function conflict(code: string, title: string): ProblemError {
-  return new ProblemError({ status: 409, code, title });
 }
 
 function viewOf(key: RegisteredKey) {

@@ -1,5 +1,5 @@
 /** `/clients/{client_id}/secrets`: rotation by hand, without a moment in which no secret works. */
-import { ProblemError } from "@daykey/service/http/problem-error";
+import { problem } from "@daykey/service/http/problem-error";
 import type { AddedSecret } from "../clients/clients-store.ts";
 import { formatInstant } from "@daykey/common/clock";
 import type { ClientRegistrar, RegisteredSecret } from "../registration/register.ts";
@@ -93,11 +93,7 @@ export function createSecretRoutes({
           record(tx, secretViewOf(before), secretViewOf(after)),
         );
         if (outcome === "unknown") {
-          throw new ProblemError({
-            status: 404,
-            code: "unknown-secret",
-            title: "There is no such secret",
-          });
+          throw problem("unknown-secret");
         }
         return {};
       },

@@ -1,6 +1,6 @@
 /** `/clients`: what an operator decides about clients, and their end. */
 import { z } from "zod";
-import { ProblemError } from "@daykey/service/http/problem-error";
+import { problem, type ProblemError } from "@daykey/service/http/problem-error";
 import type { ClientRegistrar, RegisteredSecret } from "../registration/register.ts";
 import {
   CLIENT_ORDERS,
@@ -269,20 +269,11 @@ export function createClientRoutes({
 }
 
 export function unknownClient(): ProblemError {
-  return new ProblemError({
-    status: 404,
-    code: "unknown-client",
-    title: "There is no such client",
-  });
+  return problem("unknown-client");
 }
 
 function notYours(member: string): ProblemError {
-  return new ProblemError({
-    status: 400,
-    code: "read-only-member",
-    title: "A member that only the server decides is not as it was read",
-    detail: `${member} cannot be changed so.`,
-  });
+  return problem("read-only-member", { detail: `${member} cannot be changed so.` });
 }
 
 function answerOf(client: RegisteredClient): Answer {

@@ -1,5 +1,5 @@
 /** Where a page ended, as the opaque text that asks for the next: base64url of words. */
-import { ProblemError } from "@daykey/service/http/problem-error";
+import { problem, type ProblemError } from "@daykey/service/http/problem-error";
 
 export function encodeCursor(words: readonly (string | number)[]): string {
   return Buffer.from(words.join(" "), "latin1").toString("base64url");
@@ -19,9 +19,5 @@ export function decodeCursor(cursor: string, pattern: RegExp): string[] {
 
 /** 400: from another list or order, or made up. */
 export function invalidCursor(): ProblemError {
-  return new ProblemError({
-    status: 400,
-    code: "invalid-cursor",
-    title: "The cursor is not one of this list",
-  });
+  return problem("invalid-cursor");
 }

@@ -252,7 +252,7 @@ test("a refusal names the member at fault, and never what stood there", async ()
   const answer = await admin.post("/clients", { ...NEW_CLIENT, name: 7, canary_member: "canary" });
   expect(answer.body).toEqual({
     type: "urn:daykey:problem:invalid-body",
-    title: "The body is not acceptable",
+    title: "Invalid body",
     status: 400,
     detail:
       "name: Invalid input: expected string, received number; the body: has a member that is not known here",

@@ -1,7 +1,7 @@
 /** Reading what a caller sent into what a route takes; all that does not fit is refused (A3). */
 import type { z } from "zod";
 import type { JsonValue } from "@daykey/common/json-numbers";
-import { ProblemError } from "@daykey/service/http/problem-error";
+import { problem } from "@daykey/service/http/problem-error";
 
 /** Faults named in one answer. */
 const MAX_FAULTS = 5;
@@ -16,12 +16,7 @@ export function readQuery(schema: z.ZodObject, search: string): unknown {
   const members = Object.create(null) as Record<string, string>;
   for (const [name, value] of new URLSearchParams(search)) {
     if (name in members) {
-      throw new ProblemError({
-        status: 400,
-        code: "invalid-query",
-        title: "Invalid query",
-        detail: "A parameter is there twice.",
-      });
+      throw problem("invalid-query", { detail: "A parameter is there twice." });
     }
     members[name] = value;
   }
@@ -31,7 +26,7 @@ export function readQuery(schema: z.ZodObject, search: string): unknown {
 function check(
   schema: z.ZodType,
   value: unknown,
-  { code, whole }: { code: string; whole: string },
+  { code, whole }: { code: "invalid-body" | "invalid-query"; whole: string },
 ): unknown {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
@@ -42,8 +37,7 @@ function check(
       ? `${place}: has a member that is not known here`
       : `${place}: ${issue.message}`;
   });
-  const title = code === "invalid-query" ? "Invalid query" : "The body is not acceptable";
-  throw new ProblemError({ status: 400, code, title, detail: faults.join("; ") });
+  throw problem(code, { detail: faults.join("; ") });
 }
 
 /** Exact integers as numbers where they are safe; others stay what no schema takes. */

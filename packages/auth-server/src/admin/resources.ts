@@ -4,7 +4,7 @@ import { z } from "zod";
 import { CLIENT_ID } from "@daykey/common/protocol";
 import { comparableUri } from "@daykey/common/resource-uri";
 import { isScopeToken } from "@daykey/common/scope";
-import { ProblemError } from "@daykey/service/http/problem-error";
+import { problem, type ProblemError } from "@daykey/service/http/problem-error";
 import type { Resource, ResourcesStore } from "../resources/resources-store.ts";
 import { requireMatch } from "./conditions.ts";
 import type { Recorder } from "./recorder.ts";
@@ -57,7 +57,7 @@ export function createResourceRoutes({
   /** What the auth-server itself understands is not an operator's to change. */
   function refuseIssuer(uri: string): void {
     if (uri !== issuer) return;
-    throw conflict("issuer-resource", "The issuer's own resource cannot be changed");
+    throw problem("issuer-resource");
   }
 
   return [
@@ -93,7 +93,7 @@ export function createResourceRoutes({
           record(tx, null, viewOf(resource)),
         );
         if (outcome === "no_owner") throw unknownOwner();
-        if (outcome === "exists") throw conflict("resource-exists", "The resource is registered");
+        if (outcome === "exists") throw problem("resource-exists");
         const location = `/resources/${encodeURIComponent(resource.uri)}`;
         return { ...answerOf(resource), location };
       },
@@ -129,7 +129,7 @@ export function createResourceRoutes({
         function decide(before: Resource): Resource | undefined {
           requireMatch(ifMatch, etagOf(before));
           const isSame = body.uri === undefined || comparableUri(body.uri) === comparableUri(uri);
-          if (!isSame) throw conflict("other-resource", "The body is of another resource");
+          if (!isSame) throw problem("other-resource");
           const view: ResourceView = { ...body, uri: before.uri };
           if (etagOf(toResource(view)) === etagOf(before)) return undefined;
           refuseIssuer(before.uri);
@@ -171,7 +171,7 @@ export function createResourceRoutes({
           ),
         );
         if (outcome === "unknown") throw unknownResource();
-        if (outcome === "in_use") throw conflict("resource-in-use", "Clients have this resource");
+        if (outcome === "in_use") throw problem("resource-in-use");
         return {};
       },
     }),
@@ -185,10 +185,7 @@ function checked(view: ResourceView): Resource {
   const isAbsolute = URL.canParse(uri) && !uri.includes("#") && !uri.startsWith(OWN_URIS);
   const areScopes = scopes.every(isScopeToken) && new Set(scopes).size === scopes.length;
   if (isAbsolute && areScopes) return resource;
-  throw new ProblemError({
-    status: 400,
-    code: "invalid-resource",
-    title: "The resource cannot be registered so",
+  throw problem("invalid-resource", {
     detail: isAbsolute
       ? "scopes are scope tokens, each once."
       : "uri is absolute and has no fragment.",
@@ -221,17 +218,9 @@ function refuseOwnUri(uri: string): void {
 }
 
 function unknownResource(): ProblemError {
-  return new ProblemError({
-    status: 404,
-    code: "unknown-resource",
-    title: "There is no such resource",
-  });
+  return problem("unknown-resource");
 }
 
 function unknownOwner(): ProblemError {
-  return conflict("unknown-owner", "The owner is no client");
-}
-
-function conflict(code: string, title: string): ProblemError {
-  return new ProblemError({ status: 409, code, title });
+  return problem("unknown-owner");
 }

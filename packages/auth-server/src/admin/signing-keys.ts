@@ -1,7 +1,7 @@
 /** `/keys`: the server's own keys, never the keys themselves. */
 import { z } from "zod";
 import { formatInstant } from "@daykey/common/clock";
-import { ProblemError } from "@daykey/service/http/problem-error";
+import { problem } from "@daykey/service/http/problem-error";
 import type { KeyChanges, ListedKey } from "../keys/key-changes.ts";
 import type { Recorder } from "./recorder.ts";
 import { PARAMETERS, route, type Route } from "./route.ts";
@@ -88,11 +88,7 @@ export function createSigningKeyRoutes({
           record(tx, { kid, purpose, algorithm }, null),
         );
         if (outcome === "unknown") {
-          throw new ProblemError({
-            status: 404,
-            code: "unknown-key",
-            title: "There is no such key",
-          });
+          throw problem("unknown-key");
         }
         return {};
       },

@@ -9,7 +9,7 @@
  * answers somewhere else. Against someone who has the master key as well, nothing here helps.
  */
 import type { Database, Queryable } from "@daykey/service/database/database";
-import { ProblemError } from "@daykey/service/http/problem-error";
+import { problem, type ProblemError } from "@daykey/service/http/problem-error";
 import { type ChainedRow, GENESIS, hashOf } from "./chain.ts";
 import { type AuditAction, type AuditEvent, type AuditFact, ENDING_ACTIONS } from "./events.ts";
 
@@ -266,14 +266,12 @@ function factsOf({ detail }: AuditRow): Record<string, AuditFact> {
 }
 
 function damaged(damage: Damage): ProblemError {
-  return new ProblemError({
-    status: 503,
-    code: "audit-log-damaged",
-    title:
-      damage === "head"
-        ? "The audit log's head is missing or altered"
-        : "The audit log holds an entry that this server did not write",
-    detail: "Nothing is changed that cannot be recorded. What ends access still works.",
+  const what =
+    damage === "head"
+      ? "Its head is missing or altered."
+      : "It holds an entry that this server did not write.";
+  return problem("audit-log-damaged", {
+    detail: `${what} Nothing is changed that cannot be recorded. What ends access still works.`,
     reason: `audit_${damage}`,
   });
 }

@@ -5,7 +5,7 @@
  * The seed-compatible hash does not count, since a setting can turn it off.
  */
 import type { Queryable } from "@daykey/service/database/database";
-import { ProblemError } from "@daykey/service/http/problem-error";
+import { problem } from "@daykey/service/http/problem-error";
 
 import { ADMIN_SCOPE } from "./client.ts";
 import { toRowUri } from "../resources/resources-store.ts";
@@ -52,10 +52,7 @@ export async function keepAnAdmin<T>(
     values,
   });
   if (can > 0) return result;
-  throw new ProblemError({
-    status: 409,
-    code: "last-admin",
-    title: "No other client could administrate",
+  throw problem("last-admin", {
     detail:
       "An admin is enabled, has the scope daykey:admin, the issuer as a resource, the grant type " +
       "client_credentials, and a live credential of one of its methods. Give one to this client or " +

@@ -7,7 +7,7 @@ import type { JWK } from "jose";
 import { LRUCache } from "lru-cache";
 import type { AssertionAlgorithm } from "@daykey/common/protocol";
 import { weakness } from "@daykey/common/weak-keys";
-import { ProblemError } from "@daykey/service/http/problem-error";
+import { problem } from "@daykey/service/http/problem-error";
 
 /** What assertions are checked with. */
 export interface ClientKey {
@@ -49,12 +49,7 @@ const KINDS: Readonly<Record<string, KeyKind>> = {
 export function registrableKey(jwk: unknown): PublicClientKey {
   const read = readPublicKey(jwk);
   if (typeof read !== "string") return read;
-  throw new ProblemError({
-    status: 400,
-    code: "invalid-key",
-    title: "The key cannot be registered",
-    detail: read,
-  });
+  throw problem("invalid-key", { detail: read });
 }
 
 /**

@@ -7,7 +7,7 @@ import type { Clock } from "@daykey/common/clock";
 import { AUTH_METHODS, CLIENT_ID, GRANT_TYPES } from "@daykey/common/protocol";
 import { comparableUri } from "@daykey/common/resource-uri";
 import { isScopeToken } from "@daykey/common/scope";
-import { ProblemError } from "@daykey/service/http/problem-error";
+import { problem } from "@daykey/service/http/problem-error";
 import type { Resource, ResourcesStore } from "../resources/resources-store.ts";
 import type { ClientRegistration } from "../clients/client.ts";
 import type { AddedSecret, ClientsStore, Transaction } from "../clients/clients-store.ts";
@@ -186,7 +186,7 @@ export function createClientRegistrar({
       await beforeCommit(tx, secret);
     });
     if (outcome === "created") return;
-    throw conflict("client-exists", "The client_id is or was in use");
+    throw problem("client-exists");
   };
 
   const rotateSecret: ClientRegistrar["rotateSecret"] = async (
@@ -200,14 +200,13 @@ export function createClientRegistrar({
       beforeCommit: async (tx, added) => beforeCommit(tx, secret, added),
     });
     if (outcome === "unknown") {
-      const title = "There is no such client";
-      throw new ProblemError({ status: 404, code: "unknown-client", title });
+      throw problem("unknown-client");
     }
     if (outcome === "full") {
-      throw conflict("two-live-secrets", "The client has two live secrets; revoke one first");
+      throw problem("two-live-secrets");
     }
     if (outcome === "kid_exists") {
-      throw conflict("kid-exists", "The client has or had a credential of this kid");
+      throw problem("kid-exists");
     }
   };
 
@@ -253,10 +252,6 @@ function registeredUris(uris: readonly string[], known: readonly Resource[]): st
   const exact = new Set(known.map(({ uri }) => uri));
   const byForm = new Map(known.map(({ uri }) => [comparableUri(uri), uri]));
   return uris.map((uri) => (exact.has(uri) ? uri : (byForm.get(comparableUri(uri)) ?? uri)));
-}
-
-function conflict(code: string, title: string): ProblemError {
-  return new ProblemError({ status: 409, code, title });
 }
 
 function isSubset(chosen: readonly string[], known: readonly string[]): boolean {
@@ -306,6 +301,5 @@ function requireLife(seconds: number | undefined, max: number, name: string): vo
 
 function check(holds: boolean, detail: string): void {
   if (holds) return;
-  const title = "The client cannot be registered so";
-  throw new ProblemError({ status: 400, code: "invalid-registration", title, detail });
+  throw problem("invalid-registration", { detail });
 }

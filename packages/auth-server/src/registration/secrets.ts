@@ -22,7 +22,7 @@ import {
   secretBody,
   seedHashMessage,
 } from "@daykey/common/secret-hash";
-import { ProblemError } from "@daykey/service/http/problem-error";
+import { problem, type ProblemError } from "@daykey/service/http/problem-error";
 import { randomKid } from "../random-kid.ts";
 import { dayKeyOf, hashPrimitives, type StoredSecret, verifierOf } from "../clients/verifiers.ts";
 import { createGate, GateFull } from "./gate.ts";
@@ -79,10 +79,7 @@ export function storedVerifiers(brought: BroughtVerifiers, now: number): StoredS
     !bytes.every((verifier) => verifier !== undefined) ||
     new Set(verifiers).size !== verifiers.length
   ) {
-    throw new ProblemError({
-      status: 400,
-      code: "invalid-verifiers",
-      title: "The verifiers cannot be used",
+    throw problem("invalid-verifiers", {
       detail:
         "kid, salt, first_day (yesterday to tomorrow) and the verifiers, one a day and each another, follow docs/protocol.md §1.",
     });
@@ -101,12 +98,7 @@ function seedVerifierOf(secret: string, salt: string, day: number): Buffer {
 }
 
 function lifeOutOfBounds(): ProblemError {
-  return new ProblemError({
-    status: 400,
-    code: "invalid-secret-life",
-    title: "The life of the secret is out of bounds",
-    detail: `A secret lives 1 to ${MAX_SECRET_DAYS} days.`,
-  });
+  return problem("invalid-secret-life", { detail: `A secret lives 1 to ${MAX_SECRET_DAYS} days.` });
 }
 
 /** Argon2 shares libuv's thread pool with everything else, so few run at once and few wait. */
@@ -173,10 +165,7 @@ export function createSecretMaker({ seedHash = false } = {}): SecretMaker {
       return { clientSecret, root: clientSecret };
     }
     if (!isChosenSecret(request.secret)) {
-      throw new ProblemError({
-        status: 400,
-        code: "invalid-secret",
-        title: "The chosen secret cannot be used",
+      throw problem("invalid-secret", {
         detail: "A chosen secret is 12 to 128 bytes of NFC text without control characters.",
       });
     }
@@ -184,12 +173,7 @@ export function createSecretMaker({ seedHash = false } = {}): SecretMaker {
       return { clientSecret: request.secret, root: await rootOf(request.secret, salt) };
     } catch (error) {
       if (!(error instanceof GateFull)) throw error;
-      throw new ProblemError({
-        status: 503,
-        code: "busy",
-        title: "Too many secrets are being made at once",
-        headers: { "Retry-After": "2" },
-      });
+      throw problem("busy", { headers: { "Retry-After": "2" } });
     }
   }
 }

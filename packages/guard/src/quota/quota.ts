@@ -5,7 +5,7 @@
  */
 import type { Clock } from "@daykey/common/clock";
 import type { Log } from "@daykey/service/observe/log";
-import { ProblemError } from "@daykey/service/http/problem-error";
+import { problem } from "@daykey/service/http/problem-error";
 import { LRUCache } from "lru-cache";
 import type { Access } from "../access.ts";
 import type { Usage } from "./usage.ts";
@@ -106,10 +106,7 @@ export function createQuota({
   async function chargeWithoutStore(windows: readonly Window[]): Promise<Charged> {
     count("store_down");
     if (storeDown === "memory" || mode === "log") return insurance.charge(windows);
-    throw new ProblemError({
-      status: 503,
-      code: "quota-unavailable",
-      title: "Quotas cannot be counted now",
+    throw problem("quota-unavailable", {
       reason: "quota_store_down",
       headers: { "Retry-After": "1" },
     });
@@ -130,10 +127,7 @@ export function createQuota({
     if (!isEnforced) return { headers: {}, wouldRefuse: !isAdmitted };
     const headers = rateLimitHeaders(windows, counts);
     if (isAdmitted) return { headers, wouldRefuse: false };
-    throw new ProblemError({
-      status: 429,
-      code: "quota-exceeded",
-      title: "The quota is used up",
+    throw problem("quota-exceeded", {
       detail: "Try again after the seconds in Retry-After.",
       reason: "quota_exceeded",
       headers: { ...headers, "Retry-After": String(retryAfterSeconds(windows, counts)) },

@@ -1,5 +1,5 @@
 /** The guard as others may put it up: for some clients, for all routes, with words of their own. */
-import { ProblemError } from "@daykey/service/http/problem-error";
+import { problem, type ProblemError } from "@daykey/service/http/problem-error";
 import { createRouter } from "@daykey/service/http/router";
 import { expect, onTestFinished, test } from "vitest";
 import { serveRouters } from "../../test/serve-routers.ts";
@@ -56,7 +56,7 @@ test("one guard stands before all routes of a router", async () => {
 
 test("who puts the guard up says how it refuses", async () => {
   const ours = createRefusals("https://api.example");
-  const because = (): ProblemError => new ProblemError({ status: 403, title: "not authorized" });
+  const because = (): ProblemError => problem(403, { title: "not authorized" });
   const get = await serve(guard({ ...ours, because }));
   expect(await get("/all", "nobody")).toEqual([
     403,

@@ -1,4 +1,5 @@
 /** The OpenAPI 3.1 document of this resource, made from the schemas that its routes validate with. */
+import { type ProblemCode, PROBLEMS } from "@daykey/common/problems";
 import { JSON_MEDIA_TYPE, PATHS, PROBLEM_MEDIA_TYPE } from "@daykey/common/protocol";
 import {
   createSchemas,
@@ -19,20 +20,16 @@ from the auth-server and sends it along), or an access token, or an API key. One
 Integers are exact: JSON numbers of any length, or strings of digits for programs whose JSON parser
 rounds. Errors are problems (RFC 9457), those of the articles' routes excepted.`;
 
-/** Of each failure: what it says, and one that is real. */
-const FAILURES: Record<number, [description: string, code: string, title: string]> = {
-  400: ["The request is not acceptable", "invalid-request", "The request is malformed"],
-  401: [
-    "No credential, or one that is not good here",
-    "invalid-token",
-    "The access token is not valid here",
-  ],
-  403: ["The credential lacks the scope", "insufficient-scope", "The credential lacks a scope"],
-  404: ["There is no such prime", "no-such-prime", "No such prime"],
-  413: ["The body is too large", "body-too-large", "Payload Too Large"],
-  415: ["The body is not JSON in UTF-8", "unsupported-media-type", "Unsupported Media Type"],
-  429: ["A quota is used up", "quota-exceeded", "The quota is used up"],
-  503: ["The server cannot answer now", "prime-checks-busy", "Service Unavailable"],
+/** Of each failure: what it says, and a problem that is real. */
+const FAILURES: Record<number, [description: string, code: ProblemCode]> = {
+  400: ["The request is not acceptable", "invalid-request"],
+  401: ["No credential, or one that is not good here", "invalid-token"],
+  403: ["The credential lacks the scope", "insufficient-scope"],
+  404: ["There is no such prime", "no-such-prime"],
+  413: ["The body is too large", "body-too-large"],
+  415: ["The body is not JSON in UTF-8", "unsupported-media-type"],
+  429: ["A quota is used up", "quota-exceeded"],
+  503: ["The server cannot answer now", "prime-checks-busy"],
 };
 
 const HEADERS = {
@@ -165,7 +162,8 @@ function examplesOf(examples: Readonly<Record<string, unknown>>): Json {
 function failuresOf({ body, failures = [], isArticle }: Operation): [number, Json][] {
   const all = [400, 401, 403, 429, 503, ...(body ? [413, 415] : []), ...failures];
   return all.map((status) => {
-    const [description = "", code = "", title = ""] = FAILURES[status] ?? [];
+    const [description, code] = FAILURES[status] ?? ["", "invalid-request"];
+    const [, title] = PROBLEMS[code];
     const schema = { $ref: refOf(isArticle === true ? "ArticleFailure" : "Problem") };
     const content =
       isArticle === true

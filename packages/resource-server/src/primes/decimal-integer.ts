@@ -1,7 +1,7 @@
 /** Integers as callers write them, judged before any costly conversion. */
 import { bitLength, DECIMAL_INTEGER } from "@daykey/common/integers";
 import { MAX_PRIME_BITS } from "@daykey/common/prime-certificate";
-import { ProblemError } from "@daykey/service/http/problem-error";
+import { problem, type ProblemError } from "@daykey/service/http/problem-error";
 
 const MAX_DIGITS = 1234; // of 2^4096 − 1
 
@@ -26,10 +26,10 @@ export function notAnInteger(place = ""): ProblemError {
   const detail =
     `${place}The number must be an integer in plain decimal digits, such as 97 or -12: ` +
     "no leading zero, plus sign, space, fraction or exponent.";
-  return new ProblemError({ status: 400, code: "invalid-number", title: "Not an integer", detail });
+  return problem("invalid-number", { detail });
 }
 
 export function tooLarge(place = ""): ProblemError {
   const detail = `${place}The number must not be longer than ${MAX_PRIME_BITS} bits.`;
-  return new ProblemError({ status: 400, code: "number-too-large", title: "Too large", detail });
+  return problem("number-too-large", { detail });
 }

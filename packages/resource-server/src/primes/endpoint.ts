@@ -8,7 +8,7 @@ import { type JsonValue, stringifyJson } from "@daykey/common/json-numbers";
 import { answerJson } from "@daykey/service/http/json-answer";
 import { readJson } from "@daykey/service/http/json-body";
 import { gone } from "@daykey/service/http/gone";
-import { ProblemError } from "@daykey/service/http/problem-error";
+import { problem, type ProblemError } from "@daykey/service/http/problem-error";
 import {
   createRouter,
   type AppContext,
@@ -100,5 +100,5 @@ function answer(ctx: AppContext, value: JsonValue): void {
 
 function noSuchPrime(): ProblemError {
   const detail = "There is no such prime: none is below 2, and none is sought above 4096 bits.";
-  return new ProblemError({ status: 404, code: "no-such-prime", title: "No such prime", detail });
+  return problem("no-such-prime", { detail });
 }

@@ -1,6 +1,6 @@
 /** Reading what a caller sent into what a route takes; all that does not fit is refused. */
 import type { JsonValue } from "@daykey/common/json-numbers";
-import { ProblemError } from "@daykey/service/http/problem-error";
+import { problem } from "@daykey/service/http/problem-error";
 import type { z } from "zod";
 
 import { notAnInteger, tooLarge } from "./decimal-integer.ts";
@@ -22,5 +22,5 @@ export function readQuestion(body: JsonValue): Question {
   const detail =
     'The body must be an object with the member "number", or "numbers" with a list of 1 to 1,000; ' +
     'it may have "certificate", true or false.';
-  throw new ProblemError({ status: 400, code: "invalid-body", title: "Invalid body", detail });
+  throw problem("invalid-body", { detail });
 }

@@ -10,7 +10,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { Worker } from "node:worker_threads";
-import { ProblemError } from "@daykey/service/http/problem-error";
+import { problem, type ProblemError } from "@daykey/service/http/problem-error";
 import { bitLength } from "@daykey/common/integers";
 import { type Found, isPrime } from "./is-prime.ts";
 import { MAX_PRIME_BITS } from "@daykey/common/prime-certificate";
@@ -261,5 +261,5 @@ function stopping(): ProblemError {
 
 function unavailable(detail: string, reason: string): ProblemError {
   const headers = { "Retry-After": String(RETRY_AFTER_SECONDS) };
-  return new ProblemError({ status: 503, code: "prime-checks-busy", detail, reason, headers });
+  return problem("prime-checks-busy", { detail, reason, headers });
 }

@@ -8,7 +8,7 @@ import { type JsonValue, stringifyJson } from "@daykey/common/json-numbers";
 import { OAuthError } from "@daykey/common/oauth-error";
 import { answerJson } from "@daykey/service/http/json-answer";
 import { readJson } from "@daykey/service/http/json-body";
-import { ProblemError } from "@daykey/service/http/problem-error";
+import { problem } from "@daykey/service/http/problem-error";
 import {
   type AppMiddleware,
   type AppRouter,
@@ -78,5 +78,5 @@ function readNumber(body: JsonValue): bigint {
   if (question.error.issues.some(({ message }) => message === "number-too-large")) throw tooLarge();
   if (typeof body === "object" && body !== null && "number" in body) throw notAnInteger();
   const detail = 'The body must be an object with the member "number".';
-  throw new ProblemError({ status: 400, code: "invalid-body", title: "Invalid body", detail });
+  throw problem("invalid-body", { detail });
 }

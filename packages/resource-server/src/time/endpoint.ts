@@ -4,7 +4,7 @@
  */
 import type { Clock } from "@daykey/common/clock";
 import { answerJson } from "@daykey/service/http/json-answer";
-import { ProblemError } from "@daykey/service/http/problem-error";
+import { problem } from "@daykey/service/http/problem-error";
 import { createRouter, type AppMiddleware, type AppRouter } from "@daykey/service/http/router";
 
 import { readQuery } from "../query.ts";
@@ -48,7 +48,7 @@ function formatterOf(zone: string): ZoneFormatter {
   const detail =
     "The zone must be a name of the IANA time zone database, such as Europe/Paris (a plus sign " +
     "in a name is written %2B in a query).";
-  throw new ProblemError({ status: 400, code: "unknown-zone", title: "Unknown zone", detail });
+  throw problem("unknown-zone", { detail });
 }
 
 const FORMATTERS: Record<TimeFormat, (milliseconds: number, local: string) => string | number> = {

@@ -3,7 +3,7 @@
  * anything of a request is read, so that a flood costs a count each; a client's own quota is another
  * matter, and comes after authentication.
  */
-import { ProblemError } from "./problem-error.ts";
+import { problem } from "./problem-error.ts";
 import type { AppState } from "./router.ts";
 
 /**
@@ -29,9 +29,7 @@ export function createAddressLimit(requestsPerSecond: number): (state: AppState)
     if (count <= requestsPerSecond) return;
     // A flood must not flood the log as well: its first refusal in a second is told.
     if (count > requestsPerSecond + 1) state.quiet = true;
-    throw new ProblemError({
-      status: 429,
-      code: "too-many-requests",
+    throw problem("too-many-requests", {
       detail: "Too many requests come from this address. Try again later.",
       reason: "too_many_of_address",
       headers: { "Retry-After": "1" },

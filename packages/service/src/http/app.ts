@@ -16,7 +16,7 @@ import { createCohorts } from "./cohorts.ts";
 import { type ErrorFormat, lastResort, tellError } from "./errors.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
-import { ProblemError } from "./problem-error.ts";
+import { problem } from "./problem-error.ts";
 import { logRequest } from "./request-log.ts";
 import { checkRequest, drainAfterError, drainRequest } from "./request-rules.ts";
 import { createRoutes } from "./routes.ts";
@@ -163,7 +163,7 @@ function makePlain(ctx: AppContext): void {
     ctx.body = JSON.stringify(body);
   } else if (body === undefined || body === null) {
     const { status } = ctx;
-    if (status === 404) throw new ProblemError({ status });
+    if (status === 404) throw problem(status);
     ctx.body = null;
     ctx.status = status;
   }
@@ -180,10 +180,10 @@ const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIO
 
 /** No route took the request: 501, 405 with `Allow`, or 404. OPTIONS and TRACE have no answer of their own (V12). */
 function unmatched(ctx: AppContext): never {
-  if (!METHODS.has(ctx.method)) throw new ProblemError({ status: 501 });
+  if (!METHODS.has(ctx.method)) throw problem(501);
   const allowed = allowedMethods(ctx);
   if (allowed.length > 0 && !allowed.includes(ctx.method)) {
-    throw new ProblemError({ status: 405, headers: { Allow: allowed.join(", ") } });
+    throw problem(405, { headers: { Allow: allowed.join(", ") } });
   }
-  throw new ProblemError({ status: 404 });
+  throw problem(404);
 }

@@ -2,7 +2,7 @@
  * Cross-origin requests (Fetch standard, "CORS protocol") to one path: which pages' scripts may read its
  * answers. A browser asks before it sends; nobody else is held back or let through by this.
  */
-import { ProblemError } from "./problem-error.ts";
+import { problem } from "./problem-error.ts";
 import { type AppContext, type AppRouter, createRouter } from "./router.ts";
 
 /** How long a browser remembers that it may, in seconds. */
@@ -37,7 +37,7 @@ export function createCors({
   const router = createRouter();
   router.options(path, (ctx) => {
     const isPreflight = ctx.get("Origin") !== "" && ctx.get("Access-Control-Request-Method") !== "";
-    if (!isPreflight) throw new ProblemError({ status: 405, headers: { Allow: "POST" } });
+    if (!isPreflight) throw problem(405, { headers: { Allow: "POST" } });
     if (allow(ctx)) {
       ctx.set("Access-Control-Allow-Methods", "POST");
       ctx.set("Access-Control-Allow-Headers", headers.join(", "));

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type AppServer, startAppServer } from "../../test/app-server.ts";
 import { DatabaseUnavailable } from "../database/database-unavailable.ts";
 import type { ErrorFormat } from "./errors.ts";
-import { ProblemError } from "./problem-error.ts";
+import { problem as problemOf } from "./problem-error.ts";
 import type { AppRouter } from "./router.ts";
 
 const CANARY = "canary at /work/secret.ts:1:1 select * from keys";
@@ -22,8 +22,8 @@ function addFailures(router: AppRouter): void {
     const headers = { "WWW-Authenticate": 'Basic realm="x"' };
     return new OAuthError("invalid_client", "Fixed text.", { detail: "unknown_client", headers });
   });
-  fails("/problem", () => new ProblemError({ status: 409, code: "two-secrets", detail: "Fixed." }));
-  fails("/busy", () => new ProblemError({ status: 503, reason: "queue_full" }));
+  fails("/problem", () => problemOf("two-live-secrets", { detail: "Fixed." }));
+  fails("/busy", () => problemOf(503, { reason: "queue_full" }));
   fails("/database", () => new DatabaseUnavailable({ cause: new Error(CANARY) }));
   fails("/foreign", () => Object.assign(new Error(CANARY), { status: 404, expose: true }));
   fails("/exposing", () => Object.assign(new Error(CANARY), { headers: { "X-Leak": CANARY } }));
@@ -45,7 +45,7 @@ function addFailures(router: AppRouter): void {
   router.get("/begun", (ctx) => {
     ctx.set({ ETag: '"1"', "Cache-Control": "public", RateLimit: "r=1" });
     ctx.body = "half an answer";
-    throw new ProblemError({ status: 403 });
+    throw problemOf(403);
   });
   router.get("/broken-stream", (ctx) => {
     ctx.body = Readable.from(failingParts());
@@ -142,8 +142,8 @@ describe.each<ErrorFormat>(["oauth", "problem"])("in the format %s", (format) =>
       body(
         { error: "invalid_request", error_description: "Fixed." },
         {
-          type: "urn:daykey:problem:two-secrets",
-          title: "Conflict",
+          type: "urn:daykey:problem:two-live-secrets",
+          title: "The client has two live secrets; revoke one first",
           status: 409,
           detail: "Fixed.",
         },

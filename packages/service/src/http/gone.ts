@@ -1,5 +1,5 @@
 /** Work that nobody waits for any more need not be done. */
-import { ProblemError } from "./problem-error.ts";
+import { problem } from "./problem-error.ts";
 import type { AppContext } from "./router.ts";
 
 /** Then after twice as long, and so on: some clients pass over five interim answers and no more. */
@@ -31,7 +31,7 @@ export function gone({ req, res }: Pick<AppContext, "req" | "res">): AbortSignal
     clearTimeout(probing);
     // 499 is for the log alone, after nginx: there is nobody left to answer.
     const title = "Client closed the request";
-    controller.abort(new ProblemError({ status: 499, title, reason: "client_gone" }));
+    controller.abort(problem(499, { title, reason: "client_gone" }));
   });
   return controller.signal;
 }

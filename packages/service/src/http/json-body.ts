@@ -7,7 +7,7 @@ import { JSON_MEDIA_TYPE } from "@daykey/common/protocol";
 
 import { BodyError, readBody } from "./body.ts";
 import { charsetOf, isReadAs } from "./media-type.ts";
-import { ProblemError } from "./problem-error.ts";
+import { problem, type ProblemError } from "./problem-error.ts";
 
 /** RFC 7396. */
 export const MERGE_PATCH_MEDIA_TYPE = "application/merge-patch+json";
@@ -36,7 +36,7 @@ export async function readJson(
     return parseJson(text, { longIntegers: "infinite" });
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error;
-    throw refusal(400, "invalid-json", "The request body is not acceptable JSON.");
+    throw problem("invalid-json", { detail: "The request body is not acceptable JSON." });
   }
 }
 
@@ -44,7 +44,7 @@ function decodeUtf8(bytes: Buffer): string {
   try {
     return fromUtf8(bytes);
   } catch {
-    throw refusal(400, "invalid-json", "The request body is not UTF-8.");
+    throw problem("invalid-json", { detail: "The request body is not UTF-8." });
   }
 }
 
@@ -55,21 +55,17 @@ export async function readContent(req: IncomingMessage, limitBytes: number): Pro
   } catch (error) {
     if (!(error instanceof BodyError)) throw error;
     if (error.reason === "too_large") {
-      throw refusal(413, "body-too-large", `The request body is larger than ${limitBytes} bytes.`);
+      throw problem("body-too-large", {
+        detail: `The request body is larger than ${limitBytes} bytes.`,
+      });
     }
-    throw refusal(400, "body-cut-short", "The request body was cut short.");
+    throw problem("body-cut-short", { detail: "The request body was cut short." });
   }
 }
 
 function notJson({ method }: IncomingMessage): ProblemError {
-  return new ProblemError({
-    status: 415,
-    code: "unsupported-media-type",
+  return problem("unsupported-media-type", {
     detail: "The request body must be JSON in UTF-8.",
     headers: method === "PATCH" ? { "Accept-Patch": ACCEPT_PATCH } : {},
   });
-}
-
-function refusal(status: number, code: string, detail: string): ProblemError {
-  return new ProblemError({ status, code, detail });
 }

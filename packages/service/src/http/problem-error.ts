@@ -1,5 +1,7 @@
 import { STATUS_CODES } from "node:http";
 
+import { type ProblemCode, PROBLEMS } from "@daykey/common/problems";
+
 import { OWN_MESSAGE } from "../observe/own-message.ts";
 
 /**
@@ -10,7 +12,7 @@ export class ProblemError extends Error {
   readonly [OWN_MESSAGE] = true;
   readonly status: number;
   /** The slug of the problem's type, `urn:daykey:problem:<code>`; without one it is `about:blank`. */
-  readonly code: string | undefined;
+  readonly code: ProblemCode | undefined;
   readonly title: string;
   /** Fixed public text; it never holds what the caller sent. */
   readonly detail: string | undefined;
@@ -18,23 +20,33 @@ export class ProblemError extends Error {
   readonly reason: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
 
-  constructor(options: {
-    status: number;
-    code?: string;
-    title?: string;
-    detail?: string;
-    reason?: string;
-    headers?: Record<string, string>;
-    cause?: unknown;
-  }) {
-    const title = options.title ?? STATUS_CODES[options.status] ?? "Error";
+  /** @param kind a problem of the table, or a status alone, whose type is then `about:blank` */
+  constructor(kind: ProblemCode | number, options: ProblemOptions = {}) {
+    const [status, title] =
+      typeof kind === "number"
+        ? [kind, options.title ?? STATUS_CODES[kind] ?? "Error"]
+        : PROBLEMS[kind];
     super(options.detail ?? title, { cause: options.cause });
     this.name = "ProblemError";
-    this.status = options.status;
-    this.code = options.code;
+    this.status = status;
+    this.code = typeof kind === "number" ? undefined : kind;
     this.title = title;
     this.detail = options.detail;
     this.reason = options.reason;
     this.headers = options.headers ?? {};
   }
+}
+
+interface ProblemOptions {
+  /** Of a status alone. */
+  title?: string;
+  detail?: string;
+  reason?: string;
+  headers?: Record<string, string>;
+  cause?: unknown;
+}
+
+/** A problem, to be thrown. Its status and title stand in `@daykey/common/problems`. */
+export function problem(kind: ProblemCode | number, options?: ProblemOptions): ProblemError {
+  return new ProblemError(kind, options);
 }

@@ -5,7 +5,7 @@
 import type { IncomingMessage } from "node:http";
 
 import { BodyError, drainBody, hasBody } from "./body.ts";
-import { ProblemError } from "./problem-error.ts";
+import { problem, type ProblemError } from "./problem-error.ts";
 
 /** Headers of which a second one is an attempt to be read in two ways. */
 const SINGLE = new Set(["host", "authorization", "content-type"]);
@@ -61,7 +61,7 @@ function readTarget(req: IncomingMessage): string | undefined {
   const { url = "", method } = req;
   req.url = "/";
   // RFC 9110 §9.3.7: about the server as a whole, which says nothing of itself.
-  if (url === "*" && method === "OPTIONS") throw new ProblemError({ status: 404 });
+  if (url === "*" && method === "OPTIONS") throw problem(404);
   const [, authority = "", rest = ""] = ABSOLUTE_FORM.exec(url) ?? [];
   const target = HOST.test(authority) ? URL.parse(url) : null;
   if (!target) {
@@ -116,5 +116,5 @@ function refusal(status: number, reason: string, detail: string): ProblemError {
   // What follows on the connection cannot be trusted to be a request of its own, or is too much.
   const headers: Record<string, string> =
     status === 400 || status === 413 ? { Connection: "close" } : {};
-  return new ProblemError({ status, reason, detail, headers });
+  return problem(status, { reason, detail, headers });
 }

@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 
 import { createTestLog } from "../../test/log.ts";
 import { ConfigError } from "../process/config.ts";
-import { ProblemError } from "../http/problem-error.ts";
+import { problem } from "../http/problem-error.ts";
 
 /** Errors whose own message, or a part of them, holds what a caller sent. */
 function hostileErrors(): Error[] {
@@ -75,7 +75,7 @@ test("the message of our own errors is fixed text, and logged", () => {
   const { log, lines } = createTestLog();
   for (const err of [
     new OAuthError("invalid_grant", "The grant is not valid."),
-    new ProblemError({ status: 409, detail: "There are two already." }),
+    problem(409, { detail: "There are two already." }),
     new ConfigError(["PORT must be a number"]),
   ]) {
     log.warn({ err }, "refused");

@@ -1,0 +1,69 @@
+/**
+ * Every problem (RFC 9457) that a server of ours tells: its code, the slug of its type
+ * `urn:daykey:problem:<code>`, with its one status and title. What is particular to a request stands in
+ * `detail`. Errors of OAuth endpoints are not here: their codes are those of the RFCs.
+ */
+export const PROBLEMS = {
+  // A request that cannot be taken as it is.
+  "invalid-body": [400, "Invalid body"],
+  "invalid-query": [400, "Invalid query"],
+  "invalid-request": [400, "The request is malformed"],
+  "unsupported-media-type": [415, "Unsupported Media Type"],
+  "invalid-json": [400, "Bad Request"],
+  "body-cut-short": [400, "Bad Request"],
+  "body-too-large": [413, "Payload Too Large"],
+  "too-many-requests": [429, "Too Many Requests"],
+
+  // Credentials at a resource.
+  "invalid-token": [401, "The access token is not valid here"],
+  "invalid-api-key": [401, "The API key is not valid here"],
+  "invalid-signature": [401, "The signature is not valid here"],
+  "insufficient-scope": [403, "The credential lacks a scope"],
+  "other-client": [403, "This is for other clients"],
+  "keys-unavailable": [503, "Access tokens cannot be checked now"],
+  "revocations-unknown": [503, "Access tokens cannot be checked now"],
+  "auth-server-unavailable": [503, "Keys of clients cannot be checked now"],
+  "nonces-unavailable": [503, "Signatures cannot be checked now"],
+  "quota-exceeded": [429, "The quota is used up"],
+  "quota-unavailable": [503, "Quotas cannot be counted now"],
+
+  // Time and primes.
+  "unknown-zone": [400, "Unknown zone"],
+  "invalid-number": [400, "Not an integer"],
+  "number-too-large": [400, "Too large"],
+  "no-such-prime": [404, "No such prime"],
+  "prime-checks-busy": [503, "Service Unavailable"],
+
+  // What an operator changes.
+  "malformed-id": [404, "There is no such id"],
+  "unknown-client": [404, "There is no such client"],
+  "unknown-secret": [404, "There is no such secret"],
+  "unknown-key": [404, "There is no such key"],
+  "unknown-resource": [404, "There is no such resource"],
+  "invalid-cursor": [400, "The cursor is not one of this list"],
+  "invalid-if-match": [400, "If-Match is neither * nor entity tags"],
+  "if-match-required": [428, "If-Match is required: send the ETag that was read"],
+  "changed-meanwhile": [412, "It is not as If-Match says; read it again"],
+  "read-only-member": [400, "A member that only the server decides is not as it was read"],
+  "invalid-registration": [400, "The client cannot be registered so"],
+  "client-exists": [409, "The client_id is or was in use"],
+  "last-admin": [409, "No other client could administrate"],
+  "invalid-secret": [400, "The chosen secret cannot be used"],
+  "invalid-secret-life": [400, "The life of the secret is out of bounds"],
+  "invalid-verifiers": [400, "The verifiers cannot be used"],
+  "two-live-secrets": [409, "The client has two live secrets; revoke one first"],
+  "kid-exists": [409, "The client has or had a credential of this kid"],
+  "invalid-key": [400, "The key cannot be registered"],
+  "too-many-keys": [409, "The client has as many live keys as it may have; revoke one first"],
+  "key-ended": [409, "The key has ended"],
+  "invalid-resource": [400, "The resource cannot be registered so"],
+  "resource-exists": [409, "The resource is registered"],
+  "resource-in-use": [409, "Clients have this resource"],
+  "other-resource": [409, "The body is of another resource"],
+  "issuer-resource": [409, "The issuer's own resource cannot be changed"],
+  "unknown-owner": [409, "The owner is no client"],
+  "audit-log-damaged": [503, "The audit log is not whole"],
+  busy: [503, "Too many secrets are being made at once"],
+} as const satisfies Record<string, readonly [status: number, title: string]>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
