@@ -4,7 +4,7 @@ import { cp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { once } from "node:events";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import {
   createPlace,
   npmStart,
@@ -16,6 +16,8 @@ import {
   startStack,
   untilPrinted,
 } from "../test/stack.ts";
+
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 const LAUNCHER = join(ROOT, "packages/local/src/main.ts");
 const NUMBER = "172983479832623897492387592384682937659382477";

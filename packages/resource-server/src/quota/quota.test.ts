@@ -218,6 +218,7 @@ test("QUOTA_MODE=log lets all through, and says in log and metrics whom it would
   }
   expect((await scrape(api.privateUrl)).values("quota_decisions_total")).toEqual({
     '{decision="admitted"}': 1,
+    '{decision="store_down"}': 0,
     '{decision="would_refuse"}': 1,
   });
 });
@@ -229,5 +230,6 @@ test("decisions are counted, without saying whose", async () => {
   expect((await scrape(api.privateUrl)).values("quota_decisions_total")).toEqual({
     '{decision="admitted"}': 1,
     '{decision="refused"}': 2,
+    '{decision="store_down"}': 0,
   });
 });
