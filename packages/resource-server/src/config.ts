@@ -1,11 +1,5 @@
 /** The resource-server's settings: read once from the environment, printed by `--help`. */
-import { isSalt, kidOfSecret } from "@daykey/common/secret-hash";
-import {
-  CLIENT_ID,
-  PATHS,
-  SIGNING_ALGORITHMS,
-  type SigningAlgorithm,
-} from "@daykey/common/protocol";
+import { PATHS, SIGNING_ALGORITHMS, type SigningAlgorithm } from "@daykey/common/protocol";
 import {
   choice,
   ConfigError,
@@ -31,19 +25,13 @@ import {
 import { LOG_LEVELS, type LogLevel } from "@daykey/service/observe/log";
 import type { OwnCredential } from "@daykey/guard/tokens/own-client";
 import type { StalePolicy } from "@daykey/guard/revocation/stale-policy";
-import {
-  type AnswerKeys,
-  deriveAnswerKeys,
-  readAnswerKeys,
-} from "@daykey/guard/signed-answers/answer-key";
+import { type AnswerKeys, readAnswerKeys } from "@daykey/guard/signed-answers/answer-key";
 import type { OwnStoreConfig } from "@daykey/guard/own-store";
 import type { QuotaSettings } from "@daykey/guard/quota/quota";
+import { type IssuedCredential, parseCredential } from "./credential-file.ts";
 
 const isAlgorithm = (name: string): name is SigningAlgorithm =>
   SIGNING_ALGORITHMS.some((known) => known === name);
-
-/** What is used of a credential file, as the auth-server writes one for a new client. */
-type IssuedCredential = OwnCredential & { issuer: string };
 
 const issuedCredential: Setting<IssuedCredential> = {
   ...secret({ description: "This server's own client at the auth-server" }),
@@ -167,6 +155,8 @@ export interface ResourceServerConfig extends ListenerConfig {
   resource: string;
   issuer: string;
   credential: OwnCredential;
+  /** The file it is from, whose next content counts from then on; undefined where it was given by value. */
+  credentialFile?: string | undefined;
   authServerUrl: string;
   jwksUri: string;
   stalePolicy: StalePolicy;
@@ -174,7 +164,8 @@ export interface ResourceServerConfig extends ListenerConfig {
   accessTokenMaxSeconds: number;
   /** Undefined: they are not credentials here. */
   simpleSignatures: { defaultKeyId: string | undefined } | undefined;
-  answerKeys: AnswerKeys;
+  /** Undefined: made of the credential. */
+  answerKeys: AnswerKeys | undefined;
   tokenCacheSize: number;
   seedDailyLimit: number;
   primes: { threads: number; maxQueue: number };
@@ -205,6 +196,7 @@ export function readConfig(env: Record<string, string | undefined>): ResourceSer
     resource: settings.RESOURCE,
     issuer,
     credential,
+    credentialFile: env["RESOURCE_CREDENTIAL_FILE"] || undefined,
     authServerUrl,
     jwksUri: settings.JWKS_URI ?? `${authServerUrl}${PATHS.jwks}`,
     stalePolicy: stalePolicyOf(settings.STALE_POLICY),
@@ -213,7 +205,7 @@ export function readConfig(env: Record<string, string | undefined>): ResourceSer
     simpleSignatures: settings.SIMPLE_SIGNATURES
       ? { defaultKeyId: settings.SIMPLE_SIGNATURE_KEY }
       : undefined,
-    answerKeys: settings.ANSWER_KEY ?? deriveAnswerKeys(credential.clientSecret, settings.RESOURCE),
+    answerKeys: settings.ANSWER_KEY,
     ...listeners,
     workers: isShared ? listeners.workers : 1,
     tokenCacheSize: settings.TOKEN_CACHE,
@@ -254,21 +246,4 @@ function stalePolicyOf(policy: string): StalePolicy {
   const allowed = ALLOW.exec(policy)?.[1];
   if (allowed !== undefined) return { kind: "allow", seconds: Number(allowed) };
   return { kind: policy === "deny" ? "deny" : "introspect" };
-}
-
-/** Undefined for what could never work: told at the start, not at the first token. */
-function parseCredential(content: string): IssuedCredential | undefined {
-  let file: Partial<Record<string, unknown>>;
-  try {
-    file = Object(JSON.parse(content)) as typeof file;
-  } catch {
-    return undefined;
-  }
-  const { issuer, client_id: clientId, client_secret: clientSecret, salt } = file;
-  if (typeof issuer !== "string" || typeof clientId !== "string" || !CLIENT_ID.test(clientId)) {
-    return undefined;
-  }
-  if (typeof clientSecret !== "string" || kidOfSecret(clientSecret) === undefined) return undefined;
-  if (typeof salt !== "string" || !isSalt(salt)) return undefined;
-  return { issuer, clientId, clientSecret, salt };
 }

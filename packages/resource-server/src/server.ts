@@ -15,7 +15,7 @@ import type { AskDeps } from "@daykey/guard/tokens/ask";
 import { createApiKeyIntrospector, createIntrospector } from "@daykey/guard/tokens/introspection";
 import { createJwks } from "@daykey/guard/tokens/jwks";
 import { createTokenValidator } from "@daykey/guard/tokens/jwt";
-import { createOwnClient } from "@daykey/guard/tokens/own-client";
+import { createOwnClient, type OwnCredential } from "@daykey/guard/tokens/own-client";
 import { createOpaqueTokenValidator, isOpaque } from "@daykey/guard/tokens/opaque";
 import { createSignatureVerifier } from "@daykey/guard/keys/http-signature";
 import { createFindKey, createSignatureKeyQuestion } from "@daykey/guard/keys/signature-keys";
@@ -26,6 +26,7 @@ import { createRequireScope } from "@daykey/guard/koa";
 import { createRevocationFeed, type FeedLimits } from "@daykey/guard/revocation/revocations";
 import { createRevocationCheck } from "@daykey/guard/revocation/stale-policy";
 import type { ResourceServerConfig } from "./config.ts";
+import { watchCredentialFile } from "./credential-file.ts";
 import { createDocsEndpoint } from "./docs/endpoint.ts";
 import { createMetadataEndpoint } from "./metadata/endpoint.ts";
 import { createOpenApiDocument } from "./metadata/openapi.ts";
@@ -37,6 +38,7 @@ import { createMemoryQuota } from "@daykey/guard/quota/memory-quota";
 import { createQuota } from "@daykey/guard/quota/quota";
 import { createSeedRouter } from "./seed/endpoint.ts";
 import { createAnswerKeysEndpoint, createAnswerSigning } from "./signed-answers/endpoint.ts";
+import { deriveAnswerKeys } from "@daykey/guard/signed-answers/answer-key";
 import { createTimeRouter, TIME_SCOPE } from "./time/endpoint.ts";
 import { createSteadyClock } from "./time/steady-clock.ts";
 import { createUsage, USAGE_SECONDS } from "@daykey/guard/quota/usage";
@@ -80,8 +82,20 @@ async function composeResourceServer(
   }: Deps,
   store: OwnStore,
 ): Promise<Listeners> {
-  const { resource, issuer, authServerUrl, answerKeys } = config;
-  const ownClient = createOwnClient({ ...config, clock });
+  const { resource, issuer, authServerUrl } = config;
+  const { credential: first, credentialFile: path } = config;
+  let answerKeys = config.answerKeys ?? deriveAnswerKeys(first.clientSecret, resource);
+  /** Verifiers find the key before still published. */
+  function onChange({ clientSecret }: OwnCredential): void {
+    if (config.answerKeys) return;
+    const [next] = deriveAnswerKeys(clientSecret, resource);
+    answerKeys = [next, answerKeys[0]];
+  }
+  const credential =
+    path === undefined
+      ? first
+      : watchCredentialFile({ path, first, issuer, elapsed, log, onChange });
+  const ownClient = createOwnClient({ authServerUrl, issuer, credential, clock });
   const fetch = tracing?.fetch ?? globalThis.fetch;
   const jwks = createJwks({
     uri: config.jwksUri,
@@ -178,7 +192,7 @@ async function composeResourceServer(
         ...shared,
         metrics,
         requestsPerAddress: config.requestsPerAddress,
-        finish: createAnswerSigning({ keys: answerKeys, resource, clock }),
+        finish: createAnswerSigning({ keys: () => answerKeys, resource, clock }),
         routers: [
           createTimeRouter({ clock: steadyClock, requireScope }),
           createPrimesRouter({ checker, requireScope }),
@@ -194,7 +208,7 @@ async function composeResourceServer(
             scopes: [TIME_SCOPE, PRIMES_SCOPE],
             answerAlgorithms: answerKeys.map(({ publicJwk }) => publicJwk.alg),
           }),
-          createAnswerKeysEndpoint(answerKeys),
+          createAnswerKeysEndpoint(() => answerKeys),
           createDocsEndpoint({ issuer, document: createOpenApiDocument({ issuer }) }),
           createRootPage({
             name: "Daykey resource-server",

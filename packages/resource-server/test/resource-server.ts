@@ -5,7 +5,6 @@ import type { Tracing } from "@daykey/service/observe/tracing";
 import { expect } from "vitest";
 import type { FeedLimits } from "@daykey/guard/revocation/revocations";
 import type { ResourceServerConfig } from "../src/config.ts";
-import { deriveAnswerKeys } from "@daykey/guard/signed-answers/answer-key";
 import { createResourceServer } from "../src/server.ts";
 import { startAuthServer, type TestAuthServer } from "./auth-server.ts";
 import {
@@ -99,7 +98,7 @@ export async function startResourceServer(options: Options = {}): Promise<TestRe
     algorithms: ["ES256", "RS256", "Ed25519"],
     accessTokenMaxSeconds: 3600,
     simpleSignatures: undefined,
-    answerKeys: deriveAnswerKeys(authServer.credential.clientSecret, RESOURCE),
+    answerKeys: undefined,
     public: { host: "127.0.0.1", port: 0 },
     private: { host: "127.0.0.1", port: 0 },
     trustedProxies: [],

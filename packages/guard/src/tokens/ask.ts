@@ -5,14 +5,14 @@
  * made, have a budget of their own, well below what the auth-server answers one address.
  */
 import { createHash } from "node:crypto";
-import { boundedFetch } from "@daykey/client/bounded-fetch";
+import { type Answer, boundedFetch } from "@daykey/client/bounded-fetch";
 import type { Fetch } from "@daykey/client/platform";
 import type { Clock } from "@daykey/common/clock";
 import { FORM_MEDIA_TYPE, JSON_MEDIA_TYPE } from "@daykey/common/protocol";
 import type { Log } from "@daykey/service/observe/log";
 import { OWN_MESSAGE } from "@daykey/service/observe/own-message";
 import { LRUCache } from "lru-cache";
-import type { OwnClient } from "./own-client.ts";
+import type { OwnClient, OwnProof } from "./own-client.ts";
 
 /**
  * What the auth-server says of something, or undefined when it is not active or not for this server.
@@ -81,18 +81,23 @@ export function createAsk<T extends { exp?: number }>({
   const never = new AbortController().signal;
   let loggedAt = -Infinity;
 
-  async function ask(subject: string): Promise<T | undefined> {
-    const form = { [parameter]: subject, ...(await ownClient.proof()) };
-    const answer = await boundedFetch(
+  const post = async (subject: string, proof: OwnProof): Promise<Answer> =>
+    boundedFetch(
       fetch,
       url,
       {
         method: "POST",
         headers: { accept: JSON_MEDIA_TYPE, "content-type": FORM_MEDIA_TYPE },
-        body: new URLSearchParams(form).toString(),
+        body: new URLSearchParams({ [parameter]: subject, ...proof.form }).toString(),
       },
       { timeoutSeconds: TIMEOUT_SECONDS, signal: never },
     );
+
+  async function ask(subject: string): Promise<T | undefined> {
+    const proof = await ownClient.proof();
+    let answer = await post(subject, proof);
+    const another = answer.status === 401 ? await proof.another() : undefined;
+    if (another) answer = await post(subject, another);
     if (REFUSES_SUBJECT.has(answer.status)) {
       tell("introspection_refused", new AuthServerUnavailable(`answered with ${answer.status}`));
       return undefined;

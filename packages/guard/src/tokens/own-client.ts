@@ -1,9 +1,11 @@
 /** This server as a client of the auth-server: it proves itself by the one-time form (docs/protocol.md §1.4). */
 import { requestByClientCredentials } from "@daykey/client/client-credentials";
+import type { ClientCredential } from "@daykey/client/credential";
+import { DaykeyError } from "@daykey/client/errors";
 import { oneTimeForm } from "@daykey/client/one-time-form";
 import { platformWith } from "@daykey/client/platform";
 import { createServerClock } from "@daykey/client/server-clock";
-import { createTokenEndpoint } from "@daykey/client/token-endpoint";
+import { createTokenEndpoint, type TokenEndpoint } from "@daykey/client/token-endpoint";
 import type { Clock } from "@daykey/common/clock";
 import { PATHS } from "@daykey/common/protocol";
 
@@ -20,53 +22,101 @@ export interface OwnToken {
   lifeSeconds: number;
 }
 
+/**
+ * The credential to use now: the same object for as long as it is the same.
+ * @param options.isRefused the auth-server refused the one that was used, so it is time to look for another
+ */
+export type CredentialSource = (options: { isRefused: boolean }) => Promise<OwnCredential>;
+
+/** What authenticates one request. */
+export interface OwnProof {
+  /** Its parameters. */
+  form: Readonly<Record<string, string>>;
+  /** After a refusal: one by another credential, if there is one by now. */
+  another(): Promise<OwnProof | undefined>;
+}
+
 export interface OwnClient {
   /**
    * Another token for the issuer, with which the feed is read, or usage reported.
    * @throws {DaykeyError}
    */
   token(scope: "revocations:read" | "introspect", signal: AbortSignal): Promise<OwnToken>;
-  /** The parameters that authenticate one request. */
-  proof(): Promise<Readonly<Record<string, string>>>;
+  proof(): Promise<OwnProof>;
 }
 
 const TIMEOUT_SECONDS = 5;
 
+/** @param options.credential as it always is, or where it comes from */
 export function createOwnClient({
   authServerUrl,
   issuer,
-  credential: { clientId, clientSecret, salt },
+  credential,
   clock,
 }: {
   authServerUrl: string;
   issuer: string;
-  credential: OwnCredential;
+  credential: OwnCredential | CredentialSource;
   clock: Clock;
 }): OwnClient {
-  const credential = oneTimeForm({ clientId, material: { secret: clientSecret, salt } });
+  const source = typeof credential === "function" ? credential : async () => credential;
   const serverClock = createServerClock(clock);
-  const url = new URL(PATHS.token, authServerUrl);
-  // The endpoint itself, not a token source: that hands out the token that is about to end, and its
-  // pauses after failures would come on top of the feed's own.
-  const endpoint = createTokenEndpoint({
-    issuer,
-    url: () => Promise.resolve(url),
-    credential,
-    serverClock,
-    platform: platformWith({ clock }),
-    timeoutSeconds: TIMEOUT_SECONDS,
-  });
+  let held: { from: OwnCredential; form: ClientCredential } | undefined;
+
+  async function current(isRefused = false): Promise<ClientCredential> {
+    const from = await source({ isRefused });
+    if (held?.from !== from) held = { from, form: formOf(from) };
+    return held.form;
+  }
+
+  function endpointOf(form: ClientCredential): TokenEndpoint {
+    const url = new URL(PATHS.token, authServerUrl);
+    // The endpoint itself, not a token source: that hands out the token that is about to end, and its
+    // pauses after failures would come on top of the feed's own.
+    return createTokenEndpoint({
+      issuer,
+      url: () => Promise.resolve(url),
+      credential: form,
+      serverClock,
+      platform: platformWith({ clock }),
+      timeoutSeconds: TIMEOUT_SECONDS,
+    });
+  }
+
+  async function proofBy(used: ClientCredential): Promise<OwnProof> {
+    const { form = {} } = await used.prove({ issuer, now: serverClock.now() });
+    return {
+      form,
+      async another() {
+        const next = await current(true);
+        return next === used ? undefined : proofBy(next);
+      },
+    };
+  }
 
   return {
     async token(scope, signal) {
       // The issuer itself is the resource whose feed and reports these are.
       const wanted = { resource: issuer, scope: [scope] };
-      const tokens = await requestByClientCredentials(endpoint, wanted, signal);
-      return { value: tokens.accessToken, lifeSeconds: tokens.expiresInSeconds };
+      const ask = async (form: ClientCredential): Promise<OwnToken> => {
+        const tokens = await requestByClientCredentials(endpointOf(form), wanted, signal);
+        return { value: tokens.accessToken, lifeSeconds: tokens.expiresInSeconds };
+      };
+      const used = await current();
+      try {
+        return await ask(used);
+      } catch (error) {
+        if (!(error instanceof DaykeyError && error.oauthError === "invalid_client")) throw error;
+        const next = await current(true);
+        if (next === used) throw error;
+        return ask(next);
+      }
     },
-    async proof() {
-      const { form = {} } = await credential.prove({ issuer, now: serverClock.now() });
-      return form;
-    },
+
+    proof: async () => proofBy(await current()),
   };
+}
+
+function formOf({ clientId, clientSecret, salt }: OwnCredential): ClientCredential {
+  return oneTimeForm({ clientId, material: { secret: clientSecret, salt } });
 }

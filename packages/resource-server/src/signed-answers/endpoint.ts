@@ -8,12 +8,13 @@ import { signAnswer } from "@daykey/guard/signed-answers/answer-signature";
 
 const JWKS_MAX_AGE_SECONDS = 300;
 
-export function createAnswerKeysEndpoint(keys: AnswerKeys): AppRouter {
+/** @param keys those of now */
+export function createAnswerKeysEndpoint(keys: () => AnswerKeys): AppRouter {
   const router = createRouter();
   router.get(PATHS.jwks, (ctx) => {
     ctx.set("Cache-Control", `public, max-age=${JWKS_MAX_AGE_SECONDS}`);
     ctx.set("Content-Type", "application/jwk-set+json");
-    ctx.body = JSON.stringify({ keys: keys.map(({ publicJwk }) => publicJwk) });
+    ctx.body = JSON.stringify({ keys: keys().map(({ publicJwk }) => publicJwk) });
   });
   return router;
 }
@@ -23,11 +24,12 @@ export function createAnswerKeysEndpoint(keys: AnswerKeys): AppRouter {
  * answer would cover is not there.
  */
 export function createAnswerSigning({
-  keys: [key],
+  keys,
   resource,
   clock,
 }: {
-  keys: AnswerKeys;
+  /** Those of now; the first signs. */
+  keys: () => AnswerKeys;
   /** This resource's URI. */
   resource: string;
   clock: Clock;
@@ -44,7 +46,7 @@ export function createAnswerSigning({
         content: Buffer.from(body),
       },
       request: messageOf(ctx.req, resource),
-      key,
+      key: keys()[0],
       clock,
     });
     const isSigned = "fields" in signed;
