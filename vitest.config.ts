@@ -1,9 +1,12 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
     include: ["packages/*/src/**/*.test.ts"],
     globalSetup: ["packages/local/src/test-cluster.ts"],
+    // Two at least, also on two cores: the longest files mostly wait for the processes they start.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // What is awaited comes when it can; a second is short on a busy machine.
