@@ -20,6 +20,7 @@ import {
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 const LAUNCHER = join(ROOT, "packages/local/src/main.ts");
+const CLI = join(ROOT, "packages/cli/bin/daykey.mjs");
 const NUMBER = "172983479832623897492387592384682937659382477";
 
 /** What the first run left, for those that come later. */
@@ -204,6 +205,59 @@ describe("npm start keeps what it has", () => {
     await writeFile(file, key, { mode: 0o600 });
     const again = run(process.execPath, [LAUNCHER, "--once"], kept.env);
     expect(await again.ended, again.output()).toBe(0);
+  });
+
+  test("clients that were deleted have successors, and a disabled one is named; it starts either way", async () => {
+    const daykey = (...args: string[]) =>
+      run(process.execPath, [CLI, ...args, "--yes"], {
+        ...kept.env,
+        DAYKEY_ADMIN_URL: `http://127.0.0.1:${kept.env["AUTH_PRIVATE_PORT"]}`,
+        DAYKEY_CREDENTIAL_FILE: join(kept.home, "admin-client.json"),
+      });
+    const started = npmStart(kept);
+    await untilPrinted(started, "Ctrl-C stops everything.");
+    expect(await daykey("clients", "delete", "demo").ended).toBe(0);
+    expect(await daykey("clients", "disable", "resource-server").ended).toBe(0);
+    started.child.kill("SIGTERM");
+    expect(await started.ended).toBe(0);
+
+    const short = npmStart(kept, "--once");
+    const sentence =
+      "The client resource-server is disabled: npx daykey clients enable resource-server\n";
+    expect(await short.ended).toBe(1);
+    expect(short.output()).toContain(sentence);
+
+    const again = npmStart(kept);
+    await untilPrinted(again, "Ctrl-C stops everything.");
+    expect(again.output()).toContain(`${sentence}The servers stay up.\n`);
+    expect(again.output()).toContain("client_id=demo-2 ");
+    expect(await daykey("clients", "delete", "resource-server").ended).toBe(0);
+    again.child.kill("SIGTERM");
+    expect(await again.ended).toBe(0);
+
+    const last = npmStart(kept, "--once");
+    expect(await last.ended, last.output()).toBe(0);
+    expect(last.output()).toContain("Today's hash of demo-2's secret");
+    expect(await kept.credential("resource-server-client.json")).toMatchObject({
+      client_id: "resource-server-2",
+    });
+  });
+
+  test("--recover-admin makes another admin, and on a first start the first", async () => {
+    const fresh = npmStart(place, "--recover-admin", "--once");
+    expect(await fresh.ended, fresh.output()).toBe(0);
+    expect(fresh.output()).toContain("  this is a first start: it makes the first admin\n");
+    const before = await place.credential("admin-client.json");
+    expect(before.client_id).toBe("admin");
+    expect(existsSync(join(place.home, "admin-client.json.old"))).toBe(false);
+
+    const second = npmStart(place, "--recover-admin", "--once");
+    expect(await second.ended, second.output()).toBe(0);
+    const { client_id } = await place.credential("admin-client.json");
+    expect(client_id).toMatch(/^admin-[a-z0-9]{8}$/);
+    expect(second.output()).toContain(`  made the admin ${client_id}, in `);
+    expect(await place.credential("admin-client.json.old")).toEqual(before);
+    expect(statSync(join(place.home, "admin-client.json")).mode & 0o777).toBe(0o600);
   });
 
   test.each([0, 150, 400, 800, 1500, 3000])(

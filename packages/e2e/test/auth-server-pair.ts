@@ -6,8 +6,8 @@ import { hashPrimitives } from "@daykey/auth-server/clients/verifiers";
 import { PATHS } from "@daykey/common/protocol";
 import { dayFormHash, kidOfSecret, oneTimeHash } from "@daykey/common/secret-hash";
 import { readConfig } from "@daykey/local/config";
-import { ensureFirstClients } from "@daykey/local/first-clients";
 import { openHome } from "@daykey/local/home";
+import { ensureHomeClients } from "@daykey/local/home-clients";
 import { startServerProcess, type ServerProcess } from "@daykey/local/server-process";
 import { freePorts } from "@daykey/service/test/free-ports";
 import type { Place } from "./stack.ts";
@@ -70,7 +70,7 @@ export async function startAuthServerPair({
   const ports = await freePorts(4);
   const url = (server: number): string => `http://127.0.0.1:${ports[server * 2]}`;
   const processes: (ServerProcess | undefined)[] = [];
-  const demo = await ensureFirstClients({ databaseUrl: databaseUrl(), config, home, clock });
+  const demo = await ensureHomeClients({ databaseUrl: databaseUrl(), config, home, clock });
 
   async function startServer(server: number): Promise<void> {
     const privatePort = Number(ports[server * 2 + 1]);

@@ -13,8 +13,8 @@ import { dayFormHash } from "@daykey/common/secret-hash";
 import { migrateResourceServer } from "@daykey/guard/migrate";
 import type { LocalConfig } from "@daykey/local/config";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "@daykey/local/embedded-postgres";
-import { ensureFirstClients } from "@daykey/local/first-clients";
 import { type Home, openHome } from "@daykey/local/home";
+import { ensureHomeClients } from "@daykey/local/home-clients";
 import { prepareDatabase } from "@daykey/local/prepare-database";
 import { type ServerProcess, startServerProcess } from "@daykey/local/server-process";
 import { freePorts } from "@daykey/service/test/free-ports";
@@ -175,7 +175,7 @@ async function startIssuer({
     },
   });
   const clock = (): number => Date.now() / 1000;
-  await ensureFirstClients({ databaseUrl, config, home, clock });
+  await ensureHomeClients({ databaseUrl, config, home, clock });
   return { algorithm, config, home, databaseUrl, database, server };
 }
 

@@ -1,12 +1,14 @@
 /** The resource and the clients that a first start makes, and later ones keep right. */
 import { createClientsStore } from "@daykey/auth-server/clients/clients-store";
-import type { ClientRegistration } from "@daykey/auth-server/clients/client";
+import {
+  ADMIN_SCOPE,
+  type Client,
+  type ClientRegistration,
+} from "@daykey/auth-server/clients/client";
 import {
   type CredentialFile,
-  credentialFileOf,
   readCredentialFile,
   registerIntoFile,
-  writeCredentialFile,
 } from "@daykey/auth-server/registration/credential-file";
 import { ensureFirstAdmin } from "@daykey/auth-server/registration/first-admin";
 import { createClientRegistrar } from "@daykey/auth-server/registration/register";
@@ -14,64 +16,60 @@ import { createSecretMaker } from "@daykey/auth-server/registration/secrets";
 import { createSecretsStore } from "@daykey/auth-server/registration/secrets-store";
 import { createResourcesStore } from "@daykey/auth-server/resources/resources-store";
 import type { Clock } from "@daykey/common/clock";
-import { kidOfSecret } from "@daykey/common/secret-hash";
 import { createDatabase } from "@daykey/service/database/database";
+import { ProblemError } from "@daykey/service/http/problem-error";
 import { createLog } from "@daykey/service/observe/log";
-import type { LocalConfig } from "./config.ts";
-import type { Home } from "./home.ts";
+import { createSetupSecrets } from "./setup-secrets.ts";
 
 const SCOPES = ["time:read", "primes:check"];
 const DAY = 86_400;
-/** A secret of a year gets its successor when so much of it is left. */
-const RENEW_SECONDS = 60 * DAY;
 export const LIMITS = { accessTokenMaxSeconds: 3600, refreshAbsoluteMaxSeconds: 30 * DAY };
 
-/** What `npm start` has. Returns the demo client's credential file. */
-export async function ensureFirstClients({
-  databaseUrl,
-  config: { issuer, resource, ports },
-  home,
-  clock,
-}: {
-  databaseUrl: string;
-  config: LocalConfig;
-  home: Home;
-  clock: Clock;
-}): Promise<CredentialFile> {
-  const clients = openFirstClients({ databaseUrl, place: { issuer, resource }, clock });
-  try {
-    await clients.ensureAdmin(home.adminFile, `http://127.0.0.1:${ports.AUTH_PRIVATE_PORT}`);
-    await clients.ensureResourceServer(home.resourceServerFile);
-    return await clients.ensureDemo(home.demoFile);
-  } finally {
-    await clients.close();
-  }
+/** A client as it is now. */
+export interface FirstClient {
+  /** What its file holds. */
+  credential: CredentialFile;
+  /**
+   * One sentence with its remedy, where an operator took from it what it needs here: that stays taken.
+   * Undefined for a client that can do its work.
+   */
+  fault: string | undefined;
 }
 
 /**
- * Each is made with its file, or mended. A secret that ends within 60 days, or has ended, gets a
- * successor in the file, and lives on until its end. One that was revoked stays so, and so does one
- * whose file is not there.
+ * Each is made with its file, or mended. It is the client that its file names, for as long as that
+ * exists; a deleted id is never used again, so then the next free one is, such as `demo-2`. A secret that
+ * ends within 60 days, has ended, was revoked or is not the client's gets a successor in the file.
  */
 export interface FirstClients {
   /** Files that got a new secret: who has read one before reads it again. */
-  readonly renewed: readonly string[];
-  /** @param adminUrl where the admin API is, if not at its usual place */
-  ensureAdmin(path: string, adminUrl?: string): Promise<void>;
+  readonly renewed: string[];
+  /**
+   * An admin's secret that was revoked stays so, while another admin can get in, and so does one whose
+   * file is not there.
+   * @param adminUrl where the admin API is, if not at its usual place
+   * @returns whether any client can administrate
+   */
+  ensureAdmin(path: string, adminUrl?: string): Promise<boolean>;
   /** With the resource it owns. */
-  ensureResourceServer(path: string): Promise<void>;
-  ensureDemo(path: string): Promise<CredentialFile>;
+  ensureResourceServer(path: string): Promise<FirstClient>;
+  ensureDemo(path: string): Promise<FirstClient>;
   close(): Promise<void>;
 }
 
-/** @param options.place where both servers are reached */
+/**
+ * @param options.place where both servers are reached
+ * @param options.daykey how the command line is called there, for remedies
+ */
 export function openFirstClients({
   databaseUrl,
   place: { issuer, resource },
+  daykey,
   clock,
 }: {
   databaseUrl: string;
   place: { issuer: string; resource: string };
+  daykey: string;
   clock: Clock;
 }): FirstClients {
   const log = createLog({ name: "local", level: "silent" });
@@ -84,68 +82,85 @@ export function openFirstClients({
   const secrets = createSecretMaker();
   const registrar = createClientRegistrar({ clients, resources, secrets, clock, limits: LIMITS });
 
-  const renewed: string[] = [];
-  const stored = createSecretsStore(database, {
+  const secretsStore = createSecretsStore(database, {
     issuer,
     newsSeconds: LIMITS.refreshAbsoluteMaxSeconds,
   });
+  const setupSecrets = createSetupSecrets({ stored: secretsStore, registrar, clock });
+  const renewed: string[] = [];
 
-  async function renew(path: string): Promise<void> {
-    const file = await readCredentialFile(path);
-    const all = (file && (await stored.list(file.client_id))) ?? [];
-    const own = all.find(({ kid }) => file && kid === kidOfSecret(file.client_secret));
-    if (!file || !own || own.revokedAt !== undefined) return;
-    // Beside two that live there is no room: one was made by hand, or a renewal was cut off.
-    const isFull = all.filter(({ live }) => live).length > 1;
-    if (own.expiresAt - clock() > RENEW_SECONDS || isFull) return;
-    const { clientSecret, salt } = await registrar.addSecret(file.client_id, { kind: "generated" });
-    await writeCredentialFile(path, { ...file, client_secret: clientSecret, salt });
-    renewed.push(path);
+  const find = async (clientId: string): Promise<Client | undefined> =>
+    (await clients.find(clientId, { now: clock(), firstDay: 0 }))?.client;
+
+  /** Under its id, or the next that nobody has or had. */
+  async function create(path: string, registration: ClientRegistration): Promise<void> {
+    const { clientId } = registration;
+    for (let n = 1; ; n++) {
+      const wanted = { ...registration, clientId: n === 1 ? clientId : `${clientId}-${n}` };
+      try {
+        return await registerIntoFile({ path, registration: wanted, registrar, issuer });
+      } catch (error) {
+        if (!(error instanceof ProblemError && error.code === "client-exists")) throw error;
+      }
+    }
   }
 
-  /** The client and its file, made or mended: another port changes both, a lost file gets a new secret. */
-  async function ensure(path: string, registration: ClientRegistration): Promise<CredentialFile> {
-    const { clientId } = registration;
-    const now = clock();
-    const found = await clients.find(clientId, { now, firstDay: 0 });
-    if (!found) {
-      await registerIntoFile({ path, registration, registrar, issuer });
+  /** @param form the way to prove itself that is used here */
+  async function ensure(
+    path: string,
+    registration: ClientRegistration,
+    form: ClientRegistration["authMethods"][number],
+  ): Promise<FirstClient> {
+    const file = await readCredentialFile(path);
+    const client = (file && (await find(file.client_id))) ?? (await find(registration.clientId));
+    if (!client) {
+      await create(path, registration);
     } else {
-      if (found.client.resources.join() !== registration.resources.join()) {
+      const { clientId } = client;
+      if (client.resources.join() !== registration.resources.join()) {
         await clients.changeResources(clientId, registration.resources);
       }
-      await mendFile(path, clientId, registration.resources[0] ?? issuer);
-      await renew(path);
+      const place = { issuer, resource: registration.resources[0] ?? issuer };
+      if (await setupSecrets.ensure(path, clientId, place)) renewed.push(path);
     }
-    const file = await readCredentialFile(path);
-    if (!file) throw new Error(`${path} vanished`);
-    return file;
+    const credential = await readCredentialFile(path);
+    if (!credential) throw new Error(`${path} vanished`);
+    const needed = { ...registration, authMethods: [form] };
+    const taken = client && whatWasTaken(client, needed);
+    return { credential, fault: taken && `The client ${client.clientId} ${taken}` };
   }
 
-  async function mendFile(path: string, clientId: string, uri: string): Promise<void> {
-    const file = await readCredentialFile(path);
-    const place = { issuer, resource: uri };
-    if (!file) {
-      const issued = await registrar.addSecret(clientId, { kind: "generated" });
-      await writeCredentialFile(path, credentialFileOf(issued, place));
-    } else if (file.issuer !== issuer || file.resource !== uri) {
-      const issued = { clientId, clientSecret: file.client_secret, salt: file.salt };
-      await writeCredentialFile(path, credentialFileOf(issued, place));
+  /** What an operator took from a client that is needed, if anything; its resources are put right. */
+  function whatWasTaken(client: Client, needed: ClientRegistration): string | undefined {
+    const { clientId } = client;
+    if (!client.enabled) return `is disabled: ${daykey} clients enable ${clientId}`;
+    const needs = [
+      ["scope", "scopes", "--scope"],
+      ["way to prove itself", "authMethods", "--form"],
+      ["grant type", "grantTypes", "--refresh"],
+    ] as const;
+    for (const [noun, member, option] of needs) {
+      const has: readonly string[] = client[member];
+      const lost = needed[member].filter((value) => !has.includes(value));
+      if (lost.length === 0) continue;
+      const what = `the ${noun} ${lost.join(" and ")}`;
+      return `lost ${what}: ${daykey} clients update ${clientId} --help, ${option}`;
     }
+    return undefined;
   }
 
-  /** Where the server is reached may have changed since the file was written. */
-  async function mendAdminFile(path: string, adminUrl: string | undefined): Promise<void> {
-    const file = await readCredentialFile(path);
-    if (!file || (file.issuer === issuer && file.admin_url === adminUrl)) return;
-    const issued = {
-      clientId: file.client_id,
-      clientSecret: file.client_secret,
-      salt: file.salt,
-    };
-    const content = credentialFileOf(issued, { issuer, resource: issuer });
-    const place = adminUrl === undefined ? {} : { admin_url: adminUrl };
-    await writeCredentialFile(path, { ...content, ...place });
+  /** The resource whose server this client is. One that an operator gave to another client stays so. */
+  async function ensureResource(ownerClientId: string): Promise<void> {
+    const wanted = { uri: resource, name: "time and primes", scopes: SCOPES, ownerClientId };
+    const found = await resources.find(resource);
+    if (!found) return resources.add(wanted);
+    const owner = found.ownerClientId;
+    if (owner !== undefined && (await find(owner))) return;
+    await resources.change(
+      resource,
+      (current) => ({ ...current, ownerClientId }),
+      async () => {},
+    );
   }
 
   return {
@@ -153,29 +168,33 @@ export function openFirstClients({
     async ensureAdmin(path, adminUrl) {
       // An auth-server that ran before may have made it.
       await ensureFirstAdmin({ path, clients, registrar, issuer, log });
-      await mendAdminFile(path, adminUrl);
-      await renew(path);
+      const file = await readCredentialFile(path);
+      const client = file && (await find(file.client_id));
+      if (client?.enabled && client.scopes.includes(ADMIN_SCOPE)) {
+        const place = { issuer, resource: issuer, adminUrl };
+        const isRevokedFinal = await clients.anyAdmin();
+        const isNew = await setupSecrets.ensure(path, client.clientId, place, { isRevokedFinal });
+        if (isNew) renewed.push(path);
+      }
+      return clients.anyAdmin();
     },
 
     async ensureResourceServer(path) {
-      await ensure(path, {
+      const registration: ClientRegistration = {
         clientId: "resource-server",
         name: "the resource-server",
         authMethods: ["client_secret_hash_once"],
         grantTypes: ["client_credentials"],
         scopes: ["revocations:read", "introspect"],
         resources: [issuer],
-      });
-      await resources.add({
-        uri: resource,
-        name: "time and primes",
-        scopes: SCOPES,
-        ownerClientId: "resource-server",
-      });
+      };
+      const server = await ensure(path, registration, "client_secret_hash_once");
+      await ensureResource(server.credential.client_id);
+      return server;
     },
 
-    ensureDemo: async (path) =>
-      ensure(path, {
+    async ensureDemo(path) {
+      const registration: ClientRegistration = {
         clientId: "demo",
         name: "demo",
         authMethods: [
@@ -187,7 +206,9 @@ export function openFirstClients({
         grantTypes: ["client_credentials", "refresh_token"],
         scopes: SCOPES,
         resources: [resource],
-      }),
+      };
+      return ensure(path, registration, "client_secret_hash_day");
+    },
 
     close: async () => database.close(),
   };

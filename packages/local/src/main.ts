@@ -7,14 +7,17 @@ import { relative } from "node:path";
 import { migrateAuthServer } from "@daykey/auth-server/migrate";
 import { migrateResourceServer } from "@daykey/guard/migrate";
 import { recoverFromSettings } from "@daykey/auth-server/recover";
+import { NoKeys } from "@daykey/auth-server/keys/proven-sealer";
+import type { CredentialFile } from "@daykey/auth-server/registration/credential-file";
 import { createLog } from "@daykey/service/observe/log";
 import { ConfigError } from "@daykey/service/process/config";
 import { OWN_MESSAGE } from "@daykey/service/observe/own-message";
 import { describeConfig, type LocalConfig, readConfig } from "./config.ts";
 import { EmbeddedPostgresError } from "./embedded-postgres-error.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "./embedded-postgres.ts";
-import { ensureFirstClients, LIMITS } from "./first-clients.ts";
+import { LIMITS } from "./first-clients.ts";
 import { type Home, openHome } from "./home.ts";
+import { keepHomeClients } from "./home-clients.ts";
 import { lockHome } from "./home-lock.ts";
 import { LocalError } from "./local-error.ts";
 import { BIG_NUMBER, doMainJob } from "./main-job.ts";
@@ -63,8 +66,8 @@ function stopAll(): Promise<void> {
   return stopping;
 }
 
-async function start(config: LocalConfig): Promise<Home> {
-  const home = await openHome(config.home);
+/** Resolves with the demo client's id. */
+async function start(config: LocalConfig, home: Home): Promise<string> {
   const { ports, issuer, resource } = config;
   const where = relative(process.cwd(), home.path) || ".";
   const notes: string[] = [];
@@ -97,24 +100,50 @@ async function start(config: LocalConfig): Promise<Home> {
   });
   print(`  auth-server      ${issuer}`);
 
-  const client = await ensureFirstClients({ databaseUrl, config, home, clock });
-  await startServer("resource-server", home, ports.RESOURCE_PRIVATE_PORT, {
-    RESOURCE: resource,
-    ISSUER: issuer,
-    RESOURCE_CREDENTIAL_FILE: home.resourceServerFile,
-    DATABASE_URL: cluster.url(DATABASE, "daykey_resource"),
-    SIMPLE_SIGNATURES: "true",
-    // Here one stops a server to see what the other does without it.
-    STALE_POLICY: "allow:3600",
-    HOST: host,
-    PORT: String(ports.RESOURCE_PORT),
-    PRIVATE_PORT: String(ports.RESOURCE_PRIVATE_PORT),
+  const { server, demo, stop } = await keepHomeClients({
+    databaseUrl,
+    config,
+    home,
+    clock,
+    print,
   });
+  own(stop);
+  const faults = [server.fault, demo.fault].filter((fault) => fault !== undefined);
+  await startServer(
+    "resource-server",
+    home,
+    ports.RESOURCE_PRIVATE_PORT,
+    {
+      RESOURCE: resource,
+      ISSUER: issuer,
+      RESOURCE_CREDENTIAL_FILE: home.resourceServerFile,
+      DATABASE_URL: cluster.url(DATABASE, "daykey_resource"),
+      SIMPLE_SIGNATURES: "true",
+      // Here one stops a server to see what the other does without it.
+      STALE_POLICY: "allow:3600",
+      HOST: host,
+      PORT: String(ports.RESOURCE_PORT),
+      PRIVATE_PORT: String(ports.RESOURCE_PRIVATE_PORT),
+      // It becomes ready by itself once its client can do its work.
+    },
+    server.fault === undefined ? "ready" : "live",
+  );
   print(`  resource-server  ${resource}`);
   print(`  its API page     ${resource}/docs`);
 
-  await doMainJob({ client, clock, print });
-  return home;
+  await tryMainJob(demo.credential, faults);
+  return demo.credential.client_id;
+}
+
+/** What stands in its way is what somebody did to the clients, so without --once the servers stay up. */
+async function tryMainJob(client: CredentialFile, faults: readonly string[]): Promise<void> {
+  try {
+    if (faults.length > 0) throw new LocalError(faults.join("\n"));
+    await doMainJob({ client, clock, print });
+  } catch (error) {
+    if (args.includes("--once") || !(error instanceof LocalError)) throw error;
+    print(`\n${error.message}\nThe servers stay up.`);
+  }
 }
 
 /** The cluster of this home, which is no other start's; if its PostgreSQL ends, it is started again. */
@@ -170,7 +199,8 @@ async function recoverAdmin(home: Home, issuer: string, databaseUrl: string): Pr
     print(`  made the admin ${clientId}, in ${relative(process.cwd(), home.adminFile)}`);
   } catch (error) {
     await rename(old, home.adminFile).catch(() => {});
-    throw error;
+    if (!(error instanceof NoKeys)) throw error;
+    print("  this is a first start: it makes the first admin");
   }
 }
 
@@ -179,10 +209,18 @@ async function startServer(
   home: Home,
   privatePort: number,
   env: Record<string, string>,
+  until?: "ready" | "live",
 ): Promise<void> {
   const main = new URL(`../../${name}/src/main.ts`, import.meta.url);
   const logFile = home.logFile(name);
-  const { ended, stop } = await startServerProcess({ name, main, env, privatePort, logFile });
+  const { ended, stop } = await startServerProcess({
+    name,
+    main,
+    env,
+    privatePort,
+    until,
+    logFile,
+  });
   own(stop);
   void ended.then(() => {
     if (!stopping) void end(`The ${name} ended by itself; its log is ${logFile}.`);
@@ -190,7 +228,8 @@ async function startServer(
 }
 
 /** Lines to paste into a shell; the secret stays in its file. */
-function pasteLines({ demoFile }: Home, { issuer, resource }: LocalConfig): string {
+function pasteLines(clientId: string, { demoFile }: Home, config: LocalConfig): string {
+  const { issuer, resource } = config;
   const file = quoted(relative(process.cwd(), demoFile));
   const field = (name: string): string => `"$(sed -n 's/.*"${name}": "\\(.*\\)".*/\\1/p' ${file})"`;
   return `
@@ -199,9 +238,9 @@ Try it from another shell, in this folder:
   CLIENT_SECRET=${field("client_secret")}
   SALT=${field("salt")}
   HASH="$(printf '%s %s' "$(date -u +%F)" "$SALT" | openssl dgst -sha256 -hmac "$CLIENT_SECRET" -r | cut -c1-64)"
-  curl -s ${issuer}/oauth2/token -d grant_type=client_credentials -d client_id=demo -d client_secret_hash="$HASH"; echo
+  curl -s ${issuer}/oauth2/token -d grant_type=client_credentials -d client_id=${clientId} -d client_secret_hash="$HASH"; echo
 
-  TOKEN="$(curl -s ${issuer}/oauth2/token -d grant_type=client_credentials -d client_id=demo -d client_secret_hash="$HASH" | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')"
+  TOKEN="$(curl -s ${issuer}/oauth2/token -d grant_type=client_credentials -d client_id=${clientId} -d client_secret_hash="$HASH" | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')"
   curl -s ${resource}/time -H "Authorization: Bearer $TOKEN"; echo
   curl -s ${resource}/primes/${BIG_NUMBER} -H "Authorization: Bearer $TOKEN"; echo
 
@@ -241,14 +280,15 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => vo
 process.stdout.on("error", () => void end());
 try {
   const config = readConfig(process.env);
-  const begun = start(config);
+  const home = await openHome(config.home);
+  const begun = start(config, home);
   starting = begun;
-  const home = await begun;
+  const demo = await begun;
   if (args.includes("--once")) {
     print("\nEverything worked; stopping.");
     await end();
   }
-  print(pasteLines(home, config));
+  print(pasteLines(demo, home, config));
 } catch (error) {
   // What fails because everything is being stopped is no fault.
   await end(stopping ? undefined : explain(error));

@@ -4,6 +4,9 @@ import { codeOf } from "./embedded-postgres-error.ts";
 /** `daykey_owner` migrates; the auth-server serves as `daykey_app`, a resource-server as `daykey_resource`. */
 const ROLES = ["daykey_owner", "daykey_app", "daykey_resource"];
 
+/** The number only has to be ours. */
+const PREPARE_LOCK = 0x70726570;
+
 const DUPLICATE_OBJECT = "42710";
 const DUPLICATE_DATABASE = "42P04";
 const UNIQUE_VIOLATION = "23505";
@@ -26,6 +29,8 @@ export async function prepareDatabase({
   const client = new pg.Client({ connectionString: cluster.url("postgres", "postgres") });
   await client.connect();
   try {
+    // Two that alter a role at once fail. The lock ends with the connection.
+    await client.query("select pg_advisory_lock($1)", [PREPARE_LOCK]);
     for (const role of ROLES) {
       const identifier = client.escapeIdentifier(role);
       await createUnlessThere(client, `create role ${identifier} login`);

@@ -18,21 +18,23 @@ export interface ServerProcess {
 const READY_SECONDS = 30;
 
 /**
- * Starts `main` and waits until its private listener says it is ready. The IPC channel ties its life
- * to ours: when this process dies, however it dies, the server drains and ends.
- * @throws {LocalError} with what it wrote last, when it does not become ready
+ * Starts `main` and waits until its private listener says it is ready, or only live. The IPC channel
+ * ties its life to ours: when this process dies, however it dies, the server drains and ends.
+ * @throws {LocalError} with what it wrote last, when it does not become so
  */
 export async function startServerProcess({
   name,
   main,
   env,
   privatePort,
+  until = "ready",
   logFile,
 }: {
   name: string;
   main: URL;
   env: Record<string, string>;
   privatePort: number;
+  until?: "ready" | "live" | undefined;
   logFile: string;
 }): Promise<ServerProcess> {
   const output = await open(logFile, "w", 0o600);
@@ -46,7 +48,7 @@ export async function startServerProcess({
     child.kill("SIGTERM");
     await ended;
   };
-  if (await becomesReady(child, `http://127.0.0.1:${privatePort}/readyz`)) {
+  if (await becomesSo(child, `http://127.0.0.1:${privatePort}/${until}z`)) {
     return { ended, stop, kill: () => void child.kill("SIGKILL") };
   }
   await stop();
@@ -54,7 +56,7 @@ export async function startServerProcess({
   throw new LocalError(`The ${name} did not start:\n${said}`);
 }
 
-async function becomesReady(child: ChildProcess, url: string): Promise<boolean> {
+async function becomesSo(child: ChildProcess, url: string): Promise<boolean> {
   const deadline = performance.now() + READY_SECONDS * 1000;
   while (child.exitCode === null && child.signalCode === null && performance.now() < deadline) {
     const isReady = await fetch(url).then(

@@ -28,6 +28,15 @@ const CAN = `c.deleted_at is null and c.enabled and '${ADMIN_SCOPE}' = any(c.sco
         select from daykey.client_keys k
         where k.client_id = c.client_id and k.revoked_at is null))))`;
 
+/** Whether any client can administrate. */
+export async function canAnyAdministrate(queryable: Queryable, issuer: string): Promise<boolean> {
+  const { rowCount } = await queryable.query({
+    text: `select from daykey.clients c where ${CAN} limit 1`,
+    values: [toRowUri(issuer, issuer), 0],
+  });
+  return rowCount > 0;
+}
+
 /**
  * Runs `change`, which takes something from this client, and refuses it where the client could
  * administrate before and nobody can afterwards. To be called within `changeAlone`: two admins who end

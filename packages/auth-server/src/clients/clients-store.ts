@@ -1,7 +1,7 @@
 import { formatDay } from "@daykey/common/clock";
 import type { Database, Queryable } from "@daykey/service/database/database";
 import { changeAlone } from "../changes/changes-store.ts";
-import { keepAnAdmin } from "./admins-store.ts";
+import { canAnyAdministrate, keepAnAdmin } from "./admins-store.ts";
 import { toRowUri } from "../resources/resources-store.ts";
 import type { Client, ClientRegistration } from "./client.ts";
 import { type ClientKey, usableKeys } from "./client-key.ts";
@@ -74,6 +74,8 @@ export interface ClientsStore {
   changeResources(clientId: string, resources: readonly string[]): Promise<void>;
   /** Whether any enabled client may have this scope. */
   anyWithScope(scope: string): Promise<boolean>;
+  /** Whether any client can administrate: has a live credential for it, too. */
+  anyAdmin(): Promise<boolean>;
 }
 
 /** The client's own of `find`, the same in each of its rows. */
@@ -266,6 +268,8 @@ export function createClientsStore(
       });
       return rowCount > 0;
     },
+
+    anyAdmin: async () => canAnyAdministrate(database, issuer),
   };
 }
 

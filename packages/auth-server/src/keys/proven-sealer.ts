@@ -5,8 +5,8 @@ import type { KeysStore } from "./keys-store.ts";
 import { openMasterKey } from "./master-key.ts";
 import { createSealer, type Sealer } from "./sealing.ts";
 
-/** The message is one sentence for the operator. */
-class NoKeys extends Error {
+/** No server has used the database yet. The message is one sentence for the operator. */
+export class NoKeys extends Error {
   readonly [OWN_MESSAGE] = true;
   override readonly name = "NoKeys";
 }

@@ -193,6 +193,17 @@ describe("the first admin (A2)", () => {
     }
   });
 
+  test("that no admin can get in any more is logged at each start, and none is made", async () => {
+    await ensure();
+    const before = await readFile(path, "utf8");
+    await server.database.query(
+      "update daykey.secrets set expires_at = now() where client_id = 'admin'",
+    );
+    expect(await ensure()).toContain("no_admin");
+    expect(await ensure()).toContain("recover-admin makes another");
+    expect(await readFile(path, "utf8")).toBe(before);
+  });
+
   test("is made once: a second start changes neither file nor client", async () => {
     const log = await ensure();
     const before = await readFile(path, "utf8");

@@ -92,7 +92,21 @@ export async function readCredentialFile(path: string): Promise<CredentialFile |
  * @throws {CredentialFileError} when it cannot be written
  */
 export async function writeCredentialFile(path: string, content: CredentialFile): Promise<void> {
-  const draft = `${path}.new`;
+  await draftCredentialFile(path, content);
+  await keepDraft(path);
+}
+
+/** A draft that is there and whole, as a crash left it. */
+export async function readDraft(path: string): Promise<CredentialFile | undefined> {
+  return readCredentialFile(draftOf(path)).catch(() => undefined);
+}
+
+/**
+ * Writes what the file at `path` shall hold beside it, mode 0600, in place of any draft before.
+ * @throws {CredentialFileError} when it cannot be written
+ */
+export async function draftCredentialFile(path: string, content: CredentialFile): Promise<void> {
+  const draft = draftOf(path);
   try {
     await rm(draft, { force: true });
     const file = await open(draft, "wx", 0o600);
@@ -102,11 +116,26 @@ export async function writeCredentialFile(path: string, content: CredentialFile)
     } finally {
       await file.close();
     }
-    await rename(draft, path);
+  } catch (error) {
+    throw new CredentialFileError(`${path} cannot be written`, { cause: error });
+  }
+}
+
+/**
+ * Puts the draft into the place of the file, durably.
+ * @throws {CredentialFileError} when that cannot be done
+ */
+export async function keepDraft(path: string): Promise<void> {
+  try {
+    await rename(draftOf(path), path);
     await syncDirectory(dirname(path));
   } catch (error) {
     throw new CredentialFileError(`${path} cannot be written`, { cause: error });
   }
+}
+
+function draftOf(path: string): string {
+  return `${path}.new`;
 }
 
 /** Makes a rename in it durable. */

@@ -18,9 +18,10 @@ export function firstAdminRegistration(issuer: string): ClientRegistration {
 }
 
 /**
- * Does nothing when any enabled client may administrate, one made by another instance meanwhile too.
- * Where `admin` was disabled or deleted its id is not used again: that is logged, and no reason not to
- * serve. @throws as `registerIntoFile`
+ * Makes none when any enabled client may administrate, one made by another instance meanwhile too.
+ * Where `admin` was disabled or deleted its id is not used again. That nobody can administrate, because
+ * all their secrets have ended for example, is logged, and no reason not to serve.
+ * @throws as `registerIntoFile`
  */
 export async function ensureFirstAdmin({
   path,
@@ -35,18 +36,19 @@ export async function ensureFirstAdmin({
   issuer: string;
   log: Log;
 }): Promise<void> {
-  if (await clients.anyWithScope(ADMIN_SCOPE)) return;
+  const warn = (why: string): void =>
+    log.warn({ event: "no_admin" }, `${why}; recover-admin makes another`);
+  if (await clients.anyWithScope(ADMIN_SCOPE)) {
+    if (!(await clients.anyAdmin())) warn("no client that may administrate can");
+    return;
+  }
   const registration = firstAdminRegistration(issuer);
   try {
     await registerIntoFile({ path, registrar, issuer, registration });
   } catch (error) {
     if (!(error instanceof ProblemError && error.status === 409)) throw error;
     if (await clients.anyWithScope(ADMIN_SCOPE)) return;
-    log.warn(
-      { event: "no_admin" },
-      "no enabled client may administrate, and the id admin is taken; recover-admin makes another",
-    );
-    return;
+    return warn("no enabled client may administrate, and the id admin is taken");
   }
   log.info({ event: "first_admin", client: "admin" }, "the first admin's credential was written");
 }

@@ -1,5 +1,6 @@
 /** The database of docker-compose.yml: roles with their passwords, the schema, the first clients. */
 import { readFile } from "node:fs/promises";
+import pg from "pg";
 import { migrateAuthServer } from "@daykey/auth-server/migrate";
 import type { Clock } from "@daykey/common/clock";
 import { migrateResourceServer } from "@daykey/guard/migrate";
@@ -7,9 +8,20 @@ import { openFirstClients } from "../first-clients.ts";
 import { prepareDatabase } from "../prepare-database.ts";
 import type { ContainersConfig } from "./config.ts";
 
+export interface Migrated {
+  /** Migrations. */
+  applied: string[];
+  /** Credential files that got a new secret. */
+  renewed: readonly string[];
+  /** Sentences for the operator, each with its remedy. */
+  faults: string[];
+}
+
+/** The number only has to be ours. */
+const SETUP_LOCK = 0x73657475;
+
 /**
- * Brings it up to date and names the migrations that were applied, and the credential files that got a
- * new secret. Safe when done again.
+ * Brings it up to date, and renews what ends. Safe when done again, at the same time too.
  */
 export async function migrateDatabase({
   config: { issuer, resource, files },
@@ -17,7 +29,7 @@ export async function migrateDatabase({
 }: {
   config: ContainersConfig;
   clock: Clock;
-}): Promise<{ applied: string[]; renewed: readonly string[] }> {
+}): Promise<Migrated> {
   const [superuserUrl, ownerUrl, databaseUrl, resourceDatabaseUrl] = await Promise.all([
     readSecret(files.superuserUrl),
     readSecret(files.ownerUrl),
@@ -39,14 +51,27 @@ export async function migrateDatabase({
     ...(await migrateAuthServer({ connectionString: ownerUrl })),
     ...(await migrateResourceServer({ connectionString: ownerUrl })),
   ];
-  const clients = openFirstClients({ databaseUrl, place: { issuer, resource }, clock });
+  const clients = openFirstClients({
+    databaseUrl,
+    place: { issuer, resource },
+    daykey: "docker compose run --rm cli",
+    clock,
+  });
+  // Of two at once one writes the files first.
+  const lock = new pg.Client({ connectionString: databaseUrl });
+  await lock.connect();
   try {
-    await clients.ensureAdmin(files.admin);
-    await clients.ensureResourceServer(files.resourceServer);
+    await lock.query("select pg_advisory_lock($1)", [SETUP_LOCK]);
+    const hasAdmin = await clients.ensureAdmin(files.admin);
+    const { fault } = await clients.ensureResourceServer(files.resourceServer);
+    const faults = fault === undefined ? [] : [fault];
+    if (!hasAdmin) {
+      faults.push("No client can administrate: see docs/operations.md, Recover an admin");
+    }
+    return { applied, renewed: clients.renewed, faults };
   } finally {
-    await clients.close();
+    await Promise.all([clients.close(), lock.end()]);
   }
-  return { applied, renewed: clients.renewed };
 }
 
 async function readSecret(path: string): Promise<string> {

@@ -35,14 +35,10 @@ async function init(): Promise<void> {
 
 async function migrate(): Promise<void> {
   const config = readConfig(process.env);
-  const { applied, renewed } = await migrateDatabase({ config, clock });
+  const { applied, renewed, faults } = await migrateDatabase({ config, clock });
   print(applied.length === 0 ? "The schema is up to date." : `Applied ${applied.join(", ")}.`);
   if (renewed.length > 0) print(`Made a new secret for ${renewed.join(" and ")}.`);
-  if (renewed.includes(config.files.resourceServer)) {
-    print(
-      "Restart the service resource-server before its old secret ends, 60 days from now at most.",
-    );
-  }
+  for (const fault of faults) print(fault);
   print(`The first admin's credential is in ${config.files.admin}.`);
 }
 
