@@ -64,11 +64,12 @@ export function createRevocationsStore(
     newsSeconds: number;
   },
 ): RevocationsStore {
+  /** By the clock and not by the transaction's start: one that waited for the lock sees what was let go. */
   async function isPast({ query }: Queryable, clientId: string, limit: number): Promise<boolean> {
     const { rowCount } = await query({
       name: "own-revocations",
       text: `select from daykey.revocations
-             where client_id = $1 and expires_at > now() + interval '${ENDING_SECONDS} s'
+             where client_id = $1 and expires_at > clock_timestamp() + interval '${ENDING_SECONDS} s'
              limit $2`,
       values: [clientId, limit + 1],
     });
@@ -135,7 +136,7 @@ export function createRevocationsStore(
         await tellClientEnded(tx, { clientId, newsSeconds });
         await tx.query({
           text: `update daykey.revocations set expires_at = now() + interval '${ENDING_SECONDS} s'
-                 where client_id = $1 and expires_at > now() + interval '${ENDING_SECONDS} s'`,
+                 where client_id = $1 and expires_at > clock_timestamp() + interval '${ENDING_SECONDS} s'`,
           values: [clientId],
         });
         return true;
