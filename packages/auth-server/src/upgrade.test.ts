@@ -61,7 +61,7 @@ test("a client of the first version gets tokens after every migration since, one
   expect(refreshed.status).toBe(200);
 });
 
-/** What a next version may do to every table of this one while it runs: docs/operations.md, "Upgrades". */
+/** What a next version may do to every table of this one while it runs: docs/how-to/upgrade.md. */
 const next = {
   name: "9999-next",
   async up(knex: Knex): Promise<void> {

@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: Daykey and its peers side by side, in about nine minutes; brings the figures in
- * docs/benchmarks.md and docs/benchmarks.json up to date. `-- --quick` does everything once for a
+ * docs/explanation/benchmarks.md and docs/explanation/benchmarks.json up to date. `-- --quick` does everything once for a
  * moment, to see that it works, and prints the figures instead.
  */
 import { spawnSync } from "node:child_process";
@@ -16,8 +16,8 @@ import { stopServers } from "./server-process.ts";
 import { compareWithTargets } from "./targets.ts";
 
 const ROOT = new URL("../../../", import.meta.url);
-const DOCUMENT = fileURLToPath(new URL("docs/benchmarks.md", ROOT));
-const DATA = fileURLToPath(new URL("docs/benchmarks.json", ROOT));
+const DOCUMENT = fileURLToPath(new URL("docs/explanation/benchmarks.md", ROOT));
+const DATA = fileURLToPath(new URL("docs/explanation/benchmarks.json", ROOT));
 
 const { values } = parseArgs({ options: { quick: { type: "boolean", default: false } } });
 const effort = values.quick ? QUICK : FULL;

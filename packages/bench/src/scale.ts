@@ -1,6 +1,6 @@
 /**
  * What grows with use, at sizes nobody waits for in a test: clients, grants, revocations. Prints the
- * figures of docs/scaling.md: `npm run bench:scale -- [clients] [grants]`.
+ * figures of docs/explanation/scaling.md: `npm run bench:scale -- [clients] [grants]`.
  */
 import { randomUUID } from "node:crypto";
 import { createClientCache } from "@daykey/auth-server/clients/client-cache";

@@ -12,6 +12,7 @@ import { machineTool } from "@daykey/service/test/machine-tool";
 import { scrape } from "@daykey/service/test/metrics";
 import { expect, test } from "vitest";
 import { parse, stringify } from "yaml";
+import { anchorsOf, readDocument } from "../test/documents.ts";
 import { ROOT } from "../test/stack.ts";
 
 interface Rule {
@@ -248,13 +249,7 @@ test("each alert says what is wrong, what to do, and where the rest stands", () 
   for (const { alert, annotations } of rules) {
     expect(Object.keys(annotations), alert).toEqual(["summary", "action", "docs"]);
     const [file = "", anchor = ""] = annotations.docs.split("#");
-    const headings = [...readFileSync(join(ROOT, file), "utf8").matchAll(/^#+ (.+)$/gm)];
-    const anchors = headings.map(([, heading = ""]) =>
-      heading
-        .toLowerCase()
-        .replaceAll(/[^\w -]/g, "")
-        .replaceAll(" ", "-"),
-    );
+    const anchors = anchorsOf(readDocument(file));
     expect(anchors, alert).toContain(anchor);
   }
 });

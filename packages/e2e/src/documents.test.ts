@@ -1,21 +1,13 @@
 /** What README and docs/ show works as it stands there: their programs are run, their tables compared. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, globSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { describeConfig as describeAuthServer } from "@daykey/auth-server/config";
 import { describeConfig as describeLocal } from "@daykey/local/config";
 import { describeConfig as describeResourceServer } from "@daykey/resource-server/config";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { allDocuments, anchorsOf, linksOf, programsOf, readDocument } from "../test/documents.ts";
 import { ROOT, startStack } from "../test/stack.ts";
-
-const DOCUMENTS = [
-  "README.md",
-  "docs/operations.md",
-  "docs/protocol.md",
-  "docs/security.md",
-  "docs/storage-schema.md",
-  "docs/ways-in.md",
-];
 
 /** How each kind of program is run; it reads the demo client's file in DAYKEY_HOME. */
 const INTERPRETERS: Record<string, readonly [command: string, ...args: string[]]> = {
@@ -26,29 +18,7 @@ const INTERPRETERS: Record<string, readonly [command: string, ...args: string[]]
 
 const SUCCESS = /time|prime|access_token|first 200\nagain 401/;
 
-interface Program {
-  title: string;
-  kind: string;
-  /** What its output shows of success, where an exit code says too little. */
-  expected: RegExp;
-  source: string;
-}
-
-const programs: Program[] = DOCUMENTS.flatMap((document) => {
-  const text = readFileSync(join(ROOT, document), "utf8");
-  const blocks = text.matchAll(
-    /<!-- test: (\w+)(, continued)?(?: prints "([^"]+)")? -->\n+```\w+\n([^]*?)\n```/g,
-  );
-  const found: Program[] = [];
-  for (const [, kind = "", continued, line, source = ""] of blocks) {
-    const title = `${document}, program ${found.length + 1} (${kind})`;
-    const expected = line === undefined ? SUCCESS : new RegExp(`^${line}$`, "m");
-    const previous = found.at(-1);
-    if (continued === undefined || !previous) found.push({ title, kind, expected, source });
-    else previous.source += `\n${source}`;
-  }
-  return found;
-});
+const programs = allDocuments().flatMap(programsOf);
 
 const hasPython = spawnSync("python3", ["--version"]).status === 0;
 
@@ -64,11 +34,19 @@ beforeAll(async () => {
 afterAll(() => stop());
 
 test("the programs are found", () => {
-  const kinds = programs.filter(({ title }) => title.startsWith("README")).map(({ kind }) => kind);
-  expect(kinds).toEqual(["shell", "node", "node", "python", "shell", "shell"]);
+  const kinds = programs.map(({ title, kind }) => `${title.split(",")[0]}: ${kind}`);
+  expect(kinds).toEqual([
+    "docs/how-to/choose-a-way-in.md: shell",
+    "docs/protocol.md: node",
+    ...["shell", "node", "node", "python", "shell"].map(
+      (kind) => `docs/tutorials/first-token.md: ${kind}`,
+    ),
+    "docs/tutorials/rotate-a-secret.md: shell",
+  ]);
 });
 
-for (const { title, kind, expected, source } of programs) {
+for (const { title, kind, line, source } of programs) {
+  const expected = line === undefined ? SUCCESS : new RegExp(`^${line}$`, "m");
   const canRun = kind !== "python" || hasPython;
   test.skipIf(!canRun)(`${title} works`, () => {
     const [command, ...args] = INTERPRETERS[kind] ?? ["false"];
@@ -81,9 +59,9 @@ test.each([
   ["auth-server", describeAuthServer()],
   ["resource-server", describeResourceServer()],
   ["npm start", describeLocal()],
-])("README's settings of %s are those of --help", (section, help) => {
-  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
-  const table = readme.split(`\n### ${section}\n`)[1]?.split("\n### ")[0]?.split("\n## ")[0] ?? "";
+])("the settings of %s in docs/reference/settings.md are those of --help", (section, help) => {
+  const page = readDocument("docs/reference/settings.md");
+  const table = page.split(`\n## ${section}\n`)[1]?.split("\n## ")[0] ?? "";
   const rows = [...table.matchAll(/^\| `([^`]+)` \| (.+?) \| (.+) \|$/gm)].map((cells) =>
     cells.slice(1).join(" ").replaceAll("`", "").replaceAll(/\s+/g, " "),
   );
@@ -91,20 +69,15 @@ test.each([
   expect(rows).toEqual(settings.map((line) => line.replaceAll("`", "")));
 });
 
-test("every relative link leads to a file", () => {
-  const files = [
-    ...globSync("*.md", { cwd: ROOT }),
-    ...globSync("{docs,packages/*}/**/*.md", { cwd: ROOT, exclude: ["**/node_modules/**"] }),
-  ];
-  const broken = files.flatMap((file) => {
-    const text = readFileSync(join(ROOT, file), "utf8");
-    const links = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g)].map(
-      ([, link = ""]) => link,
-    );
-    return links
-      .filter((link) => !existsSync(join(ROOT, dirname(file), link)))
-      .map((link) => `${file}: ${link}`);
-  });
-  expect(files.length).toBeGreaterThan(8);
+test("every relative link leads to a file, and to a heading where it names one", () => {
+  const broken = allDocuments().flatMap((document) =>
+    linksOf(document)
+      .filter(({ file, anchor }) => {
+        if (!existsSync(join(ROOT, file))) return true;
+        return anchor !== "" && !anchorsOf(readDocument(file)).includes(anchor);
+      })
+      .map(({ file, anchor }) => `${document}: ${file}#${anchor}`),
+  );
+  expect(allDocuments().length).toBeGreaterThan(30);
   expect(broken).toEqual([]);
 });

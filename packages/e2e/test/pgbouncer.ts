@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { freePorts } from "@daykey/service/test/free-ports";
 import { sleep } from "./stack.ts";
 
-/** As docs/operations.md tells to set it. */
+/** Set up as docs/how-to/install.md says. */
 const SETTINGS = `pool_mode = transaction
 ignore_startup_parameters = statement_timeout,lock_timeout,idle_in_transaction_session_timeout`;
 

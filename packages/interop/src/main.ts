@@ -1,6 +1,6 @@
 /**
  * `npm run interop`: real libraries of four languages against a running Daykey, and tools that check
- * its OpenAPI documents and Kubernetes manifests. Writes docs/interop.md. Ends with 1 when something
+ * its OpenAPI documents and Kubernetes manifests. Writes docs/reference/interop.md. Ends with 1 when something
  * did not work that is not known to be a library's own limit. `-- --only node,python,go,java,documents,
  * manifests` does a part and prints it instead.
  */
@@ -17,7 +17,7 @@ import { findRecipes } from "./recipes.ts";
 import { type RunningWorld, startWorld } from "./world.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
-const PAGE = join(ROOT, "docs/interop.md");
+const PAGE = join(ROOT, "docs/reference/interop.md");
 const CACHE = resolve(
   process.env["DAYKEY_INTEROP_DIR"] ?? join(ROOT, "node_modules/.cache/daykey-interop"),
 );

@@ -1,4 +1,4 @@
-/** docs/interop.md, from what was seen. */
+/** docs/reference/interop.md, from what was seen. */
 import { CLIENT_CHECKS, type Outcome } from "./attempt.ts";
 import type { Finding } from "./documents.ts";
 import { reasonFor } from "./reasons.ts";
@@ -94,7 +94,7 @@ export function formatPage({
     "## Validators",
     "Each takes a good token and refuses four: expired, for another audience, of another issuer, and altered. The first three carry a true signature of the auth-server, so only the claim can refuse them. The columns are the values of `SIGNING_ALGORITHM`.",
     table(["", "Library", "Version", ...TOKEN_ALGORITHMS], rows(validators, TOKEN_ALGORITHMS)),
-    "Every library here checks a signature and claims. None knows of revocation: a token that was revoked stays good for it until it expires. A resource server that must refuse it earlier asks (introspection) or follows the feed ([protocol](protocol.md#3-revocation)).",
+    "Every library here checks a signature and claims. None knows of revocation: a token that was revoked stays good for it until it expires. A resource server that must refuse it earlier asks (introspection) or follows the feed ([protocol](../protocol.md#3-revocation)).",
     "## Settings",
     list(
       all.flatMap(({ verdicts }) => verdicts),

@@ -1,5 +1,5 @@
 /**
- * Limits on bad credentials, in this instance's memory (docs/security.md). Counted by client id and
+ * Limits on bad credentials, in this instance's memory (docs/explanation/security.md). Counted by client id and
  * address together: a stranger at another address locks nobody out, and an id that does not exist is
  * counted like one that does. Only failures count. What is checked at the same time is judged again by
  * its outcome, so guesses that come at once learn no more than guesses that come one after another, and

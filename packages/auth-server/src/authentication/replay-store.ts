@@ -67,7 +67,7 @@ export function createReplayStore(database: Database): ReplayStore {
 }
 
 /**
- * The same in Redis or Valkey, where inserts are many (docs/scaling.md). It is as durable as Redis is
+ * The same in Redis or Valkey, where inserts are many (docs/explanation/scaling.md). It is as durable as Redis is
  * told to be.
  * @param options.restoredAt epoch seconds at which the database was last restored, 0 for never
  */

@@ -66,7 +66,7 @@ export async function migrateDatabase({
     const { fault } = await clients.ensureResourceServer(files.resourceServer);
     const faults = fault === undefined ? [] : [fault];
     if (!hasAdmin) {
-      faults.push("No client can administrate: see docs/operations.md, Recover an admin");
+      faults.push("No client can administrate: see docs/how-to/recover-an-admin.md");
     }
     return { applied, renewed: clients.renewed, faults };
   } finally {
