@@ -33,12 +33,12 @@ const succession = {
 };
 
 /** Of a key that the operator brings. */
-const secret = z.string().regex(/^[A-Za-z0-9_-]{1,256}$/);
+const secret = z.string().regex(/^[A-Za-z0-9_-]{1,256}$/, "must be base64url without padding");
 
 export const ed25519Jwk = newClientKey.shape.jwk.omit({ y: true, n: true, e: true }).extend({
   kty: z.literal("OKP"),
   crv: z.literal("Ed25519"),
-  x: z.string().regex(/^[A-Za-z0-9_-]{43}$/),
+  x: z.string().regex(/^[A-Za-z0-9_-]{43}$/, "must be 32 bytes as base64url, 43 characters"),
 });
 
 export const newApiKey = z.strictObject(terms);

@@ -5,6 +5,8 @@
  */
 import { PATHS } from "@daykey/common/protocol";
 import { hasBody } from "@daykey/service/http/body";
+
+import { readQuery } from "@daykey/service/http/input-faults";
 import { readJson } from "@daykey/service/http/json-body";
 import { problem } from "@daykey/service/http/problem-error";
 import { type AppContext, type AppRouter, createRouter } from "@daykey/service/http/router";
@@ -31,7 +33,7 @@ import { createSecretRoutes } from "./client-secrets.ts";
 import { createClientRoutes } from "./clients.ts";
 import { COMPONENTS } from "./components.ts";
 import { preconditionRequired, readIfMatch } from "./conditions.ts";
-import { readBody, readQuery } from "./input.ts";
+import { readBody } from "./input.ts";
 import { createOpenApiDocument } from "./openapi.ts";
 import { createRecorder } from "./recorder.ts";
 import { createResourceRoutes } from "./resources.ts";

@@ -19,7 +19,7 @@ const tag = "client keys";
 
 const base64url = z
   .string()
-  .regex(/^[A-Za-z0-9_-]{1,2048}$/)
+  .regex(/^[A-Za-z0-9_-]{1,2048}$/, "must be base64url without padding")
   .optional();
 /** The numbers of one key, whichever its kind has. */
 const material = {
@@ -38,7 +38,7 @@ const privateMember = z
 export const newClientKey = z.strictObject({
   jwk: z.strictObject({
     ...material,
-    kid: PARAMETERS.kid.regex(/^(?!\.{1,2}$)/).optional(),
+    kid: PARAMETERS.kid.regex(/^(?!\.{1,2}$)/, "must not be . or ..").optional(),
     alg: z.string().max(20).optional(),
     use: z.string().max(20).optional(),
     key_ops: z.array(z.string().max(20)).max(8).optional(),

@@ -1,9 +1,10 @@
 /** A client as the admin API shows it, and as it takes it back. */
 import { z } from "zod";
 import { formatInstant } from "@daykey/common/clock";
-import { AUTH_METHODS, CLIENT_ID, GRANT_TYPES } from "@daykey/common/protocol";
+import { AUTH_METHODS, GRANT_TYPES } from "@daykey/common/protocol";
 import { ACCESS_TOKEN_FORMATS, type ClientRegistration } from "../clients/client.ts";
 import type { RegisteredClient } from "../registration/registrations-store.ts";
+import { PARAMETERS } from "./route.ts";
 import { quotaList, quotasViewOf } from "./quota-schema.ts";
 import { secretBody } from "./secret-schema.ts";
 import { instant, text } from "./schema-parts.ts";
@@ -30,7 +31,7 @@ const registration = {
 
 /** What only the server decides; it may be sent back as it was read. */
 const state = {
-  client_id: z.string().regex(CLIENT_ID),
+  client_id: PARAMETERS.client_id,
   enabled: z.boolean(),
   epoch: z.int().min(0),
   created_at: instant,

@@ -1,7 +1,6 @@
 /** `/resources`: what a token can be for, and the scopes each resource understands (RFC 8707). */
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { CLIENT_ID } from "@daykey/common/protocol";
 import { comparableUri } from "@daykey/common/resource-uri";
 import { isScopeToken } from "@daykey/common/scope";
 import { problem, type ProblemError } from "@daykey/service/http/problem-error";
@@ -22,7 +21,7 @@ export const resourceView = z.strictObject({
   name: text(200),
   scopes: z.array(text(200)).min(1).max(200),
   /** The client that is this resource's server. */
-  owner_client_id: z.string().regex(CLIENT_ID).nullable(),
+  owner_client_id: PARAMETERS.client_id.nullable(),
 });
 type ResourceView = z.infer<typeof resourceView>;
 

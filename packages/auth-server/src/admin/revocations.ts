@@ -24,7 +24,12 @@ export const revocationList = listOf(revocationView);
 
 export const grantRevocation = z.strictObject({
   /** The `gid` of its tokens. */
-  grant: z.string().regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
+  grant: z
+    .string()
+    .regex(
+      /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
+      "must be the gid of its tokens, a UUID",
+    ),
 });
 
 export const grantEnd = z.strictObject({

@@ -6,12 +6,19 @@ import { z } from "zod";
 import { CLIENT_ID } from "@daykey/common/protocol";
 import type { IfMatch } from "./conditions.ts";
 
+const CLIENT_ID_WORDS =
+  "must be 1 to 64 of the characters A-Z a-z 0-9 . _ ~ - and begin with a letter or digit";
+
 /** What may stand in a path. */
 export const PARAMETERS = {
-  client_id: z.string().regex(CLIENT_ID),
-  kid: z.string().regex(/^[\x21-\x7e]{1,128}$/),
-  id: z.string().regex(/^[a-z0-9]{12}$/),
-  uri: z.string().regex(/^[\x21-\x7e]{1,2048}$/),
+  client_id: z.string().regex(CLIENT_ID, CLIENT_ID_WORDS),
+  kid: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,128}$/, "must be 1 to 128 printable ASCII characters without a space"),
+  id: z.string().regex(/^[a-z0-9]{12}$/, "must be 12 lower-case letters and digits"),
+  uri: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,2048}$/, "must be a URI: 1 to 2048 ASCII characters without a space"),
 };
 export type ParameterName = keyof typeof PARAMETERS;
 

@@ -7,7 +7,11 @@ const NO_CONTROLS = /^[^\u0000-\u001f\u007f-\u009f]*$/;
 
 /** Text for people, or to look for: no control characters, so PostgreSQL takes it. */
 export function text(maxLength: number): z.ZodString {
-  return z.string().min(1).max(maxLength).regex(NO_CONTROLS);
+  return z
+    .string()
+    .min(1)
+    .max(maxLength)
+    .regex(NO_CONTROLS, "must have no control characters, such as a line break");
 }
 
 /** `2026-11-21T12:00:00Z`, perhaps with a fraction. */
@@ -17,7 +21,7 @@ export const instant = z.iso.datetime();
 function numberParameter(min: number, max: number) {
   return z
     .string()
-    .regex(/^\d{1,9}$/)
+    .regex(/^\d{1,9}$/, `must be a whole number from ${min} to ${max}`)
     .transform(Number)
     .pipe(z.int().min(min).max(max));
 }
@@ -32,7 +36,7 @@ export const pageQuery = z.strictObject({
   limit: numberParameter(1, 200).optional(),
   cursor: z
     .string()
-    .regex(/^[A-Za-z0-9_-]{1,256}$/)
+    .regex(/^[A-Za-z0-9_-]{1,256}$/, "must be the next_cursor of the page before")
     .optional(),
 });
 

@@ -10,8 +10,8 @@ import { instant } from "./schema-parts.ts";
 const MAX_VERIFIERS = MAX_SECRET_DAYS + 2;
 
 const days = z.int().min(1).max(MAX_SECRET_DAYS).optional();
-const kid = z.string().regex(/^[a-z0-9]{8}$/);
-const salt = z.string().regex(/^[0-9a-f]{32}$/);
+const kid = z.string().regex(/^[a-z0-9]{8}$/, "must be 8 lower-case letters and digits");
+const salt = z.string().regex(/^[0-9a-f]{32}$/, "must be 32 hexadecimal digits in lower case");
 
 export const KINDS = [
   z.strictObject({ kind: z.literal("generated"), days }),
@@ -22,10 +22,10 @@ export const KINDS = [
     salt,
     first_day: z
       .string()
-      .regex(/^\d{4}-\d{2}-\d{2}$/)
+      .regex(/^\d{4}-\d{2}-\d{2}$/, "must be a day such as 2026-11-21")
       .meta({ format: "date" }),
     verifiers: z
-      .array(z.string().regex(/^[0-9a-f]{64}$/))
+      .array(z.string().regex(/^[0-9a-f]{64}$/, "must be 64 hexadecimal digits in lower case"))
       .min(1)
       .max(MAX_VERIFIERS),
   }),

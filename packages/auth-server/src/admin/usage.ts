@@ -7,10 +7,11 @@ import { decodeCursor, encodeCursor, invalidCursor } from "./cursor.ts";
 import { PARAMETERS, route, type Route } from "./route.ts";
 import { DEFAULT_PAGE, pageOf, pageQuery } from "./schema-parts.ts";
 
+const DAY_WORDS = "must be a day of the calendar such as 2026-11-21";
 const day = z
   .string()
-  .regex(/^(?!0000)\d{4}-\d{2}-\d{2}$/)
-  .refine((text) => parseDay(text) !== undefined)
+  .regex(/^(?!0000)\d{4}-\d{2}-\d{2}$/, DAY_WORDS)
+  .refine((text) => parseDay(text) !== undefined, DAY_WORDS)
   .meta({ format: "date" });
 
 export const usageView = z.strictObject({

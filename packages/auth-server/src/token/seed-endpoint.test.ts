@@ -45,10 +45,10 @@ async function send(
 
 const asForm = (fields: Record<string, string>): string => new URLSearchParams(fields).toString();
 
-function failure(err_code: number, err_mesg: string, err_desc: string): object {
+function failure(err_code: number, err_mesg: string, err_desc: unknown): object {
   return { status: 0, data: {}, err_code, err_mesg, err_desc };
 }
-const denied = (err_desc: string): object => failure(1010, "Access denied", err_desc);
+const denied = (err_desc: unknown): object => failure(1010, "Access denied", err_desc);
 const UNAUTHORIZED = failure(1001, "Not Authorized", "Client authentication failed.");
 
 describe("a token", () => {
@@ -160,7 +160,9 @@ describe("1001: every failed authentication is one answer, whatever its cause", 
 
 describe("1010: what cannot be a request, or is not allowed", () => {
   const notAnObject = denied("The request body must be a JSON object.");
-  const notJson = denied("The request body is not acceptable JSON.");
+  const notJson = denied(
+    expect.stringMatching(/^The request body is not acceptable JSON: .+, at character \d+\.$/),
+  );
   const wrongType = denied("The request body must be JSON or a form, in UTF-8.");
   test.each([
     ["[]", JSON_TYPE, 400, notAnObject],

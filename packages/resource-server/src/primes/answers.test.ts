@@ -87,12 +87,15 @@ describe("certificates", () => {
   });
 
   test.each([
-    ["?certificate=true&certificate=true", "A query parameter must not appear twice."],
-    ["?certificate=1", "The query parameter certificate is not acceptable."],
-    ["?certificate=", "The query parameter certificate is not acceptable."],
-    ["?certificate=TRUE", "The query parameter certificate is not acceptable."],
-    ["?proof=true", "The query has a parameter that is not known here."],
-    ["?__proto__=1", "The query has a parameter that is not known here."],
+    [
+      "?certificate=true&certificate=true",
+      "The query parameter certificate must not appear twice.",
+    ],
+    ["?certificate=1", 'certificate: must be one of "true", "false"'],
+    ["?certificate=", 'certificate: must be one of "true", "false"'],
+    ["?certificate=TRUE", 'certificate: must be one of "true", "false"'],
+    ["?proof=true", "the query: has proof, which is not known here; it takes certificate"],
+    ["?__proto__=1", "the query: has a member, which is not known here; it takes certificate"],
   ])("the query %s is refused", async (query, detail) => {
     for (const path of ["97", "97/next", "97/previous"]) {
       const { status, json } = await get(path + query);

@@ -65,8 +65,12 @@ describe("POST /check-prime", () => {
     ["7", 400, noNumber],
     ['"number"', 400, noNumber],
     ["null", 400, noNumber],
-    ["", 400, "The request body is not acceptable JSON."],
-    ['{"number": 7, "number": 8}', 400, "The request body is not acceptable JSON."],
+    ["", 400, "The request body is not acceptable JSON: unexpected end of text, at character 1."],
+    [
+      '{"number": 7, "number": 8}',
+      400,
+      "The request body is not acceptable JSON: duplicate member name, at character 15.",
+    ],
     [
       `{"number": 7, "x": "${"x".repeat(4096)}"}`,
       413,

@@ -7,7 +7,9 @@ import { z } from "zod";
 export const TIME_FORMATS = ["rfc3339", "datetime", "http-date", "unix", "unix-ms"] as const;
 export type TimeFormat = (typeof TIME_FORMATS)[number];
 
-const nonce = z.string().regex(/^[\x21-\x7e]{1,128}$/);
+const nonce = z
+  .string()
+  .regex(/^[\x21-\x7e]{1,128}$/, "must be 1 to 128 printable ASCII characters without a space");
 
 export const timeQuery = z.strictObject({
   zone: z

@@ -36,7 +36,9 @@ export async function readJson(
     return parseJson(text, { longIntegers: "infinite" });
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error;
-    throw problem("invalid-json", { detail: "The request body is not acceptable JSON." });
+    const { message, offset } = error;
+    const why = `${message.charAt(0).toLowerCase()}${message.slice(1)}, at character ${offset + 1}`;
+    throw problem("invalid-json", { detail: `The request body is not acceptable JSON: ${why}.` });
   }
 }
 
