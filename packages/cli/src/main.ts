@@ -6,7 +6,7 @@ import { run } from "./run.ts";
 import { createTerminal } from "./terminal.ts";
 
 const { env, stdin } = process;
-const stdout = { fd: 1, isTTY: isatty(1) };
+const stdout = { fd: 1, isTTY: isatty(1), columns: () => process.stdout.columns };
 const stderr = { fd: 2, isTTY: isatty(2) };
 const terminal = createTerminal({ stdin, stdout, stderr, env });
 

@@ -1,37 +1,5 @@
 import { expect, test } from "vitest";
-import { createPaint, facts, json, printable, table } from "./output.ts";
-
-const plain = createPaint(false);
-const COLUMNS = [
-  { title: "NAME", of: (row: { name: string }) => row.name },
-  { title: "N", of: (row: { n: string }) => row.n, style: () => "red" as const },
-  { title: "LAST", of: () => "" },
-];
-
-test("a table is aligned under its titles, a dash for what is not there, no trailing space", () => {
-  expect(
-    table(
-      [
-        { name: "a", n: "1" },
-        { name: "longer", n: "22" },
-      ],
-      COLUMNS,
-      plain,
-    ),
-  ).toBe("NAME    N   LAST\na       1   -\nlonger  22  -\n");
-});
-
-test("colours do not move the columns", () => {
-  const coloured = table(
-    [
-      { name: "a", n: "1" },
-      { name: "b", n: "22" },
-    ],
-    COLUMNS,
-    createPaint(true),
-  );
-  expect(coloured).toContain("a     \u001B[31m1\u001B[39m   -\n");
-});
+import { facts, json, printable } from "./output.ts";
 
 test("facts are aligned, and what is unknown is left out", () => {
   expect(
@@ -59,7 +27,7 @@ test.each([
   "a\u200Bb",
   "a\u2028b",
 ])("what a server wrote does not steer the terminal: %j", (text) => {
-  const shown = table([{ name: text, n: "" }], COLUMNS, plain) + facts([["name", text]]);
+  const shown = facts([["name", text]]);
   expect(shown).not.toContain(text);
   expect(printable(text)).toMatch(/\uFFFD/);
 });

@@ -1,4 +1,4 @@
-/** What a command shows: aligned tables and lists for people, JSON for programs. */
+/** What a command shows: lists for people, JSON for programs; tables are in `table.ts`. */
 import { styleText } from "node:util";
 
 declare global {
@@ -14,34 +14,6 @@ export type Paint = (style: Style, text: string) => string;
 
 export function createPaint(hasColor: boolean): Paint {
   return (style, text) => (hasColor ? styleText(style, text, { validateStream: false }) : text);
-}
-
-export interface Column<T> {
-  title: string;
-  of: (item: T) => string;
-  /** Colours a cell; its width is that of the plain text. */
-  style?: (item: T) => Style | undefined;
-}
-
-/** Columns two spaces apart under their titles, without a trailing space. */
-export function table<T>(items: readonly T[], columns: readonly Column<T>[], paint: Paint): string {
-  const rows = items.map((item) => columns.map(({ of }) => printable(of(item)) || "-"));
-  const widths = columns.map(({ title }, index) =>
-    Math.max(title.length, ...rows.map((row) => row[index]?.length ?? 0)),
-  );
-  const line = (cells: readonly string[], style: (index: number) => Style | undefined): string =>
-    cells
-      .map((cell, index) => {
-        const kind = style(index);
-        const padding =
-          index === cells.length - 1 ? "" : " ".repeat((widths[index] ?? 0) - cell.length);
-        return (kind === undefined ? cell : paint(kind, cell)) + padding;
-      })
-      .join("  ");
-  const titles = columns.map(({ title }) => title);
-  const head = line(titles, () => "dim");
-  const body = rows.map((row, n) => line(row, (index) => columns[index]?.style?.(items[n] as T)));
-  return [head, ...body].map((text) => `${text}\n`).join("");
 }
 
 /** `name  value`, aligned; what is undefined is left out. */

@@ -11,6 +11,8 @@ import { decodeText } from "./text.ts";
 export interface Sink {
   fd: number;
   isTTY: boolean;
+  /** In columns, where it is a terminal that knows. Asked for when something is laid out. */
+  columns?: () => number | undefined;
 }
 
 export interface Terminal {
@@ -25,6 +27,8 @@ export interface Terminal {
   /** Colours of standard output and of standard error. */
   paint: Paint;
   paintNote: Paint;
+  /** Of standard output, in columns; undefined where it is no terminal. */
+  readonly width: number | undefined;
   /** Whether someone sees standard error. */
   isWatched: boolean;
   /** Whether someone is there who can be asked. */
@@ -110,6 +114,10 @@ export function createTerminal({
     note: (line) => note(`${line}\n`),
     paint: createPaint(hasColor(stdout)),
     paintNote: createPaint(hasColor(stderr)),
+    get width() {
+      const width = stdout.isTTY ? stdout.columns?.() : undefined;
+      return width === 0 ? undefined : width;
+    },
     isWatched: stderr.isTTY,
     canAsk,
     hasInput: !stdin.isTTY,

@@ -7,8 +7,8 @@ import type { Group } from "../command.ts";
 import { usageError } from "../exit.ts";
 import type { Made } from "../hand-over.ts";
 import { daysIn } from "../new-secret.ts";
-import { type Column, table } from "../output.ts";
 import { quotaOption, quotasText, type QuotaView } from "../quota-option.ts";
+import { type Column, table } from "../table.ts";
 import { localAndRelative, relativeTo } from "../times.ts";
 
 export type KeySegment = "api-keys" | "signature-keys";
@@ -114,7 +114,7 @@ export function addKeyList(keys: Group, cli: Cli, kind: KeySegment): void {
     .action(async (id) => {
       const api = await openAdminApi(cli);
       const answer = await api.call<{ items: AccessKeyView[] }>("GET", keysPath(id, kind));
-      show(cli, answer, () => table(answer.items, columns(cli, kind), cli.terminal.paint));
+      show(cli, answer, () => table(answer.items, columns(cli, kind), cli.terminal));
     });
 }
 

@@ -3,7 +3,8 @@ import { type AdminApi, type AuditView, openAdminApi, type Page } from "../admin
 import { type Cli, hint, show } from "../cli.ts";
 import { type AnyCommand, command, examples, wholeNumber } from "../command.ts";
 import { CliError, EXIT } from "../exit.ts";
-import { facts, json, jsonLine, printable, table } from "../output.ts";
+import { facts, json, jsonLine, printable } from "../output.ts";
+import { table } from "../table.ts";
 import { epochOf, local } from "../times.ts";
 
 type Verdict =
@@ -91,7 +92,7 @@ function auditTable({ terminal }: Cli, rows: readonly AuditView[]): string {
       { title: "ACTION", of: ({ action }) => action },
       { title: "TARGET", of: ({ target }) => target },
     ],
-    terminal.paint,
+    terminal,
   );
 }
 

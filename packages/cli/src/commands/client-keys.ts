@@ -2,8 +2,8 @@
 import { endOne, openAdminApi, segment } from "../admin-api.ts";
 import { type Cli, confirm, show } from "../cli.ts";
 import { type AnyCommand, command, examples, type Group } from "../command.ts";
-import { table } from "../output.ts";
 import { readPublicJwk } from "../public-keys.ts";
+import { table } from "../table.ts";
 import { relativeTo } from "../times.ts";
 
 interface ClientKeyView {
@@ -69,7 +69,7 @@ function addList(keys: Group, cli: Cli): void {
             { title: "CREATED", of: ({ created_at }) => relativeTo(created_at, now) },
             { title: "LAST USED", of: ({ last_used_at }) => relativeTo(last_used_at, now) },
           ],
-          cli.terminal.paint,
+          cli.terminal,
         ),
       );
     });

@@ -2,7 +2,7 @@
 import { type AdminApi, type ClientView, openAdminApi, type Page, segment } from "../admin-api.ts";
 import { type Cli, confirm, hint, show } from "../cli.ts";
 import { type AnyCommand, command, examples, type Group } from "../command.ts";
-import { table } from "../output.ts";
+import { table } from "../table.ts";
 import { relativeTo } from "../times.ts";
 import { clientFacts } from "../client-facts.ts";
 import { addClientCreation } from "./client-registration.ts";
@@ -132,6 +132,6 @@ function clientTable({ terminal, clock }: Cli, clients: readonly ClientView[]): 
       { title: "SCOPES", of: ({ scopes }) => scopes.join(" ") },
       { title: "CREATED", of: ({ created_at }) => relativeTo(created_at, clock()) },
     ],
-    terminal.paint,
+    terminal,
   );
 }

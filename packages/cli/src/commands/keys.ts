@@ -2,7 +2,7 @@
 import { type KeyView, openAdminApi, segment } from "../admin-api.ts";
 import { type Cli, confirm, hint, show } from "../cli.ts";
 import { type AnyCommand, command, examples } from "../command.ts";
-import { table } from "../output.ts";
+import { table } from "../table.ts";
 import { epochOf, parseDuration, relativeTo } from "../times.ts";
 
 export function keysCommand(cli: Cli): AnyCommand {
@@ -69,6 +69,6 @@ function keyTable({ terminal, clock }: Cli, keys: readonly KeyView[]): string {
       { title: "CREATED", of: ({ created_at }) => relativeTo(created_at, now) },
       { title: "USED FROM", of: ({ active_at }) => relativeTo(active_at, now) },
     ],
-    terminal.paint,
+    terminal,
   );
 }

@@ -5,8 +5,8 @@ import { type AnyCommand, command, examples, type Group } from "../command.ts";
 import { parseCredential, readCredentialFile } from "../credential.ts";
 import { usageError } from "../exit.ts";
 import { readSecretInput } from "../input.ts";
-import { table } from "../output.ts";
 import { type Profile, PROFILE_NAME, profileNamed } from "../profile.ts";
+import { table } from "../table.ts";
 
 export function profileCommand(cli: Cli): AnyCommand {
   const profiles = command("profile", "credentials under a name");
@@ -111,7 +111,7 @@ function addList(profiles: Group, cli: Cli): void {
             { title: "ISSUER", of: ({ issuer }) => issuer ?? "" },
             { title: "ADMIN URL", of: (item) => item.admin_url ?? "" },
           ],
-          cli.terminal.paint,
+          cli.terminal,
         ),
       );
     });

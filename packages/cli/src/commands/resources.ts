@@ -4,7 +4,8 @@ import { type Cli, confirm, show } from "../cli.ts";
 import { type AnyCommand, command, examples } from "../command.ts";
 import { usageError } from "../exit.ts";
 import { objectIn } from "../http.ts";
-import { facts, table } from "../output.ts";
+import { facts } from "../output.ts";
+import { table } from "../table.ts";
 
 export function resourcesCommand(cli: Cli): AnyCommand {
   const resources = command("resources", "the APIs that tokens are for");
@@ -96,7 +97,7 @@ function resourceTable({ terminal }: Cli, resources: readonly ResourceView[]): s
       { title: "SCOPES", of: ({ scopes }) => scopes.join(" ") },
       { title: "OWNER", of: ({ owner_client_id: owner }) => owner ?? "" },
     ],
-    terminal.paint,
+    terminal,
   );
 }
 

@@ -11,7 +11,7 @@ import { type Cli, confirm, hint, show } from "../cli.ts";
 import { type AnyCommand, command, examples, type Group } from "../command.ts";
 import { checkSave, handingOver, handOver } from "../hand-over.ts";
 import { completed, orderSecret } from "../new-secret.ts";
-import { table } from "../output.ts";
+import { table } from "../table.ts";
 import { duration, epochOf, local, parseDuration, relativeTo } from "../times.ts";
 
 export function secretsCommand(cli: Cli): AnyCommand {
@@ -137,7 +137,7 @@ function secretTable({ terminal, clock }: Cli, secrets: readonly SecretView[]): 
         of: ({ expires_at, revoked_at }) => relativeTo(revoked_at ?? expires_at, now),
       },
     ],
-    terminal.paint,
+    terminal,
   );
 }
 

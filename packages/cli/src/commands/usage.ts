@@ -4,7 +4,7 @@ import { DAY_SECONDS, formatDate, parseDay } from "@daykey/common/clock";
 import { openAdminApi, type Page } from "../admin-api.ts";
 import { type Cli, hint, show } from "../cli.ts";
 import { type AnyCommand, command, examples } from "../command.ts";
-import { table } from "../output.ts";
+import { table } from "../table.ts";
 
 interface UsageView {
   day: string;
@@ -59,7 +59,7 @@ export function usageCommand(cli: Cli): AnyCommand {
               style: ({ refused }) => (refused > 0n ? "yellow" : undefined),
             },
           ],
-          cli.terminal.paint,
+          cli.terminal,
         ),
       );
       if (page.next_cursor !== null) hint(cli, `More with --cursor ${page.next_cursor}.`);
