@@ -193,7 +193,13 @@ async function composeAuthServer(
     directory.isOwner,
   );
   const readAccessToken = createAccessTokenReader({ keys, issuer });
-  const readRights = createReadRights({ cache, liveSet, directory, clock });
+  const readRights = createReadRights({
+    cache,
+    liveSet,
+    directory,
+    clock,
+    maxLifeSeconds: config.accessTokenMaxSeconds,
+  });
   const bearer = createBearerAuthorizer({ readAccessToken, readRights, issuer });
 
   const secrets = createSecretsStore(database, { issuer, newsSeconds });

@@ -1,7 +1,9 @@
 /** The claims of an access token (RFC 9068 §2.2, docs/protocol.md §2) and their strict reader. */
 import { fromUtf8 } from "./bytes.ts";
-import { type JsonObject, readJsonObject } from "./json-numbers.ts";
+import { CLOCK_SKEW_SECONDS } from "./clock.ts";
+import { readJwtObject } from "./jws.ts";
 import { type Quota, readQuotas } from "./quota.ts";
+
 export interface AccessTokenClaims {
   iss: string;
   /** The client: `sub` equals `client_id` for the client-credentials grant (RFC 9068 §2.2). */
@@ -56,14 +58,23 @@ export function decodeAccessTokenClaims(payload: Uint8Array): AccessTokenClaims 
   return members && readAccessTokenClaims(JSON.parse(fromUtf8(payload)));
 }
 
-/** The JSON object in a JOSE header or payload, none of its names there twice, or undefined (RFC 7515 §4). */
-export function readJwtObject(bytes: Uint8Array): JsonObject | undefined {
-  try {
-    return readJsonObject(fromUtf8(bytes));
-  } catch {
-    return undefined;
-  }
+/**
+ * Why a token is not good now, whatever was revoked, as a reason for the log; or undefined. Revocations
+ * are remembered for the longest life of a token and the difference of two clocks: one that lives longer,
+ * or begins so far ahead that it would, is refused.
+ * @param now epoch seconds
+ */
+export function timeFault(
+  { iat, exp, nbf = 0 }: Pick<AccessTokenClaims, "iat" | "exp" | "nbf">,
+  { now, maxLifeSeconds }: { now: number; maxLifeSeconds: number },
+): TimeFault | undefined {
+  if (exp <= now) return "expired";
+  if (nbf > now) return "wrong_nbf";
+  if (exp - iat > maxLifeSeconds) return "lives_too_long";
+  return iat > now + CLOCK_SKEW_SECONDS ? "issued_in_the_future" : undefined;
 }
+
+export type TimeFault = "expired" | "wrong_nbf" | "lives_too_long" | "issued_in_the_future";
 
 function isTime(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0;

@@ -11,7 +11,7 @@ import {
   verify,
 } from "node:crypto";
 import { ASSERTION_ALGORITHMS, type AssertionAlgorithm } from "@daykey/common/protocol";
-import { assertionFault, type ClientAssertion, isTyped } from "./client-assertion.ts";
+import { assertionFault, type ClientAssertion, isTypedAssertion } from "./client-assertion.ts";
 import type { ClientEntry } from "../clients/client-cache.ts";
 import type { ClientJwks } from "./client-jwks.ts";
 import type { ClientKey } from "../clients/client-key.ts";
@@ -92,7 +92,7 @@ export function createAssertionChecker({
       const signer = await findSigner(assertion, entry);
       if (typeof signer === "string") return signer;
       // After the signature, so that nobody else can tell by the time whether there is such a client.
-      if (entry.client?.requireAssertionTyp === true && !isTyped(assertion)) {
+      if (entry.client?.requireAssertionTyp === true && !isTypedAssertion(assertion)) {
         return "assertion_untyped";
       }
       return {

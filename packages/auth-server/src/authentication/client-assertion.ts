@@ -1,10 +1,9 @@
 /**
- * The assertion of `private_key_jwt` as text: a JWS in compact form (RFC 7515) whose claims are RFC
- * 7523's. One value has one spelling: base64url is unpadded and canonical, JSON has no name twice. What
- * is read here is not yet proved; `authenticate-private-key-jwt.ts` does that.
+ * The assertion of `private_key_jwt` as text: a JWT (`common/jws.ts`) whose claims are RFC 7523's. What is
+ * read here is not yet proved; `authenticate-private-key-jwt.ts` does that.
  */
-import { fromUtf8 } from "@daykey/common/bytes";
-import { type JsonObject, type JsonValue, readJsonObject } from "@daykey/common/json-numbers";
+import type { JsonValue } from "@daykey/common/json-numbers";
+import { isTyped, parseJws } from "@daykey/common/jws";
 import {
   ASSERTION_ALGORITHMS,
   ASSERTION_TYP,
@@ -28,22 +27,17 @@ export interface ClientAssertion {
   notBefore: number | undefined;
   /** What the signature is over. */
   signed: Buffer;
-  signature: Buffer;
+  signature: Uint8Array;
 }
 
-const PATTERN = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)$/;
 /** It is kept as long as the assertion could be used. */
 const JTI = /^[\x21-\x7e]{1,128}$/;
 
 /** The assertion in a parameter, or undefined when it is not written as one. */
 export function parseAssertion(text: string): ClientAssertion | undefined {
-  const [, headerText = "", payloadText = "", signatureText = ""] = PATTERN.exec(text) ?? [];
-  const signature = fromBase64url(signatureText);
-  const header = readObject(headerText);
-  const claims = readObject(payloadText);
-  if (!signature || !header || !claims) return undefined;
-  // RFC 7515 §4.1.11: what `crit` names must be understood, and nothing is; `b64` has to be named there.
-  if ("crit" in header || "b64" in header) return undefined;
+  const jws = parseJws(text);
+  if (typeof jws === "string") return undefined;
+  const { header, claims, signed, signature } = jws;
   const { alg, kid, typ } = header;
   const { iss, sub, aud, jti, exp, iat, nbf } = claims;
   if (kid !== undefined && typeof kid !== "string") return undefined;
@@ -63,7 +57,7 @@ export function parseAssertion(text: string): ClientAssertion | undefined {
     expiresAt: Number(exp),
     issuedAt: iat === undefined ? undefined : Number(iat),
     notBefore: nbf === undefined ? undefined : Number(nbf),
-    signed: Buffer.from(`${headerText}.${payloadText}`, "latin1"),
+    signed: Buffer.from(signed, "latin1"),
     signature,
   };
 }
@@ -77,7 +71,8 @@ export function assertionFault(
   { algorithm, typ, issuer, subject, audience }: ClientAssertion,
   expected: { clientId: string; issuer: string },
 ): string | undefined {
-  if (typ !== undefined && typ !== "JWT" && typ !== ASSERTION_TYP) return "assertion_typ";
+  const isTypeTaken = typ === undefined || isTyped(typ, "JWT") || isTyped(typ, ASSERTION_TYP);
+  if (!isTypeTaken) return "assertion_typ";
   if (!isIssuer(audience, expected.issuer)) {
     return isEndpointOf(audience, expected.issuer)
       ? "assertion_audience_endpoint"
@@ -88,8 +83,8 @@ export function assertionFault(
 }
 
 /** Whether it says that it is an assertion and no other JWT (RFC 8725 §3.11). */
-export function isTyped({ typ }: ClientAssertion): boolean {
-  return typ === ASSERTION_TYP;
+export function isTypedAssertion({ typ }: ClientAssertion): boolean {
+  return isTyped(typ, ASSERTION_TYP);
 }
 
 /** The issuer and nothing beside it (RFC 10070); a list of one value is that value (RFC 7519 §4.1.3). */
@@ -116,19 +111,4 @@ function algorithmOf(alg: JsonValue | undefined): AssertionAlgorithm | undefined
 function isTime(value: JsonValue | undefined): value is number | bigint {
   if (typeof value !== "number" && typeof value !== "bigint") return false;
   return value >= 0 && value <= Number.MAX_SAFE_INTEGER;
-}
-
-function readObject(text: string): JsonObject | undefined {
-  const bytes = fromBase64url(text);
-  if (!bytes) return undefined;
-  try {
-    return readJsonObject(fromUtf8(bytes));
-  } catch {
-    return undefined;
-  }
-}
-
-function fromBase64url(text: string): Buffer | undefined {
-  const bytes = Buffer.from(text, "base64url");
-  return text !== "" && bytes.toString("base64url") === text ? bytes : undefined;
 }

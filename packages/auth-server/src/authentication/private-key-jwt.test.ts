@@ -138,12 +138,14 @@ describe("C10: of now", () => {
 });
 
 describe("typ says what it is (RFC 10070, RFC 8725 §3.11)", () => {
-  const untyped = [undefined, "JWT"];
-  const never = ["jwt", "at+jwt", "", null, 1, ["JWT"], "client-authentication+JWT", "JWT "];
+  // A media type has one meaning in any case, with `application/` or without (RFC 7515 §4.1.9).
+  const untyped = [undefined, "JWT", "jwt", "application/jwt"];
+  const never = ["at+jwt", "", null, 1, ["JWT"], "text/jwt", "application/", "JWT ", "JWT;x=y"];
   const required = "client-authentication+jwt";
+  const requiredToo = ["client-authentication+JWT", "application/client-authentication+jwt"];
 
   test("by default it may be absent, or JWT, as stock libraries send it", async () => {
-    for (const typ of [...untyped, required]) {
+    for (const typ of [...untyped, required, ...requiredToo]) {
       expect(await answerTo(assertion({ header: { typ } })), String(typ)).toEqual(TOKEN);
     }
   });
@@ -168,7 +170,7 @@ describe("typ says what it is (RFC 10070, RFC 8725 §3.11)", () => {
         });
         return status;
       };
-      expect(await ask(required), path).toBe(200);
+      for (const typ of [required, ...requiredToo]) expect(await ask(typ), path).toBe(200);
       for (const typ of untyped) {
         expect(await ask(typ), path).toBe(401);
         expect(server.lines.at(-1)).toMatchObject({ reason: "assertion_untyped" });

@@ -40,7 +40,11 @@ export function createIntrospectionEndpoint({
   issuer: string;
   refreshFault: RefreshFault;
 }): AppRouter {
-  async function accessToken(text: string, caller: Client): Promise<object | undefined> {
+  async function accessToken(
+    text: string,
+    caller: Client,
+    note: (fields: { reason: string }) => void,
+  ): Promise<object | undefined> {
     const token = readAccessToken(text);
     if (!token) return undefined;
     const { claims } = token;
@@ -49,8 +53,11 @@ export function createIntrospectionEndpoint({
     if (!isOwn && !isForCaller) return INACTIVE;
     const rights = await readRights(token);
     // A token that no scope is left to opens nothing.
-    if (!rights || rights.scope === "") return INACTIVE;
-    return { active: true, token_type: "Bearer", ...rights };
+    if (typeof rights !== "string" && rights.scope !== "") {
+      return { active: true, token_type: "Bearer", ...rights };
+    }
+    note({ reason: typeof rights === "string" ? rights : "no_rights" });
+    return INACTIVE;
   }
 
   /** What a refresh could still get, at whichever resource. */
@@ -93,7 +100,7 @@ export function createIntrospectionEndpoint({
     }
     const answer =
       (await presentedKeys.apiKey(text, client.clientId)) ??
-      (await accessToken(text, client)) ??
+      (await accessToken(text, client, note)) ??
       (await refreshToken(text, client));
     note({ outcome: answer === INACTIVE ? "inactive" : "active" });
     answerJson(ctx, JSON.stringify(answer));

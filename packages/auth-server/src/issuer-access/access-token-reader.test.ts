@@ -69,7 +69,8 @@ test("what is not genuine is looked at each time, also beside a token that is", 
     key.sign({ ...CLAIMS, iss: "https://other.example.com" }),
   ];
   for (const text of [...forged, ...forged]) expect(read(text)).toBeUndefined();
-  expect(verifications).toBe(1 + 2 * forged.length);
+  // What is not written as a JWT costs no signature.
+  expect(verifications).toBe(1 + 2 * (forged.length - 1));
 });
 
 test("a payload that is signed and no token of ours is not read: no JSON, twice a name, other types, bytes", async () => {

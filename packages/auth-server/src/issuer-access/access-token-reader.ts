@@ -6,6 +6,7 @@
 import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { type AccessTokenClaims, decodeAccessTokenClaims } from "@daykey/common/access-token";
+import { parseJws } from "@daykey/common/jws";
 import { MAX_ACCESS_TOKEN_LENGTH } from "@daykey/common/protocol";
 import type { KeyRing } from "../keys/key-ring.ts";
 import { readOpaqueToken } from "../token/opaque-token.ts";
@@ -34,13 +35,10 @@ export function createAccessTokenReader({
   });
 
   function readJwt(token: string): { claims: AccessTokenClaims; kid: string } | undefined {
-    const key = keys.signerOf(token);
-    if (!key) return undefined;
-    const text = token.split(".")[1] ?? "";
-    const payload = Buffer.from(text, "base64url");
-    // One spelling only, as decoders take stray bits (RFC 7515 §2).
-    if (payload.toString("base64url") !== text) return undefined;
-    const claims = decodeAccessTokenClaims(payload);
+    const jws = parseJws(token);
+    const key = typeof jws === "string" ? undefined : keys.signerOf(token);
+    if (typeof jws === "string" || !key) return undefined;
+    const claims = decodeAccessTokenClaims(jws.payload);
     return claims?.iss === issuer ? { claims, kid: key.kid } : undefined;
   }
 

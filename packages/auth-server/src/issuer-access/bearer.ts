@@ -29,6 +29,11 @@ export function createBearerAuthorizer({
   const challenge = (parameters = ""): Record<string, string> => ({
     "WWW-Authenticate": `Bearer realm="${issuer}"${parameters}`,
   });
+  const notValid = (detail: string): OAuthError =>
+    new OAuthError("invalid_token", "The access token is not valid here.", {
+      detail,
+      headers: challenge(', error="invalid_token"'),
+    });
   return {
     async authorize({ authorization }, scope) {
       const presented = readBearer(authorization);
@@ -45,13 +50,9 @@ export function createBearerAuthorizer({
         });
       }
       const token = readAccessToken(presented.token);
-      const rights = token?.claims.aud === issuer ? await readRights(token) : undefined;
-      if (!rights) {
-        throw new OAuthError("invalid_token", "The access token is not valid here.", {
-          detail: token ? "dead_or_misdirected_token" : "not_our_token",
-          headers: challenge(', error="invalid_token"'),
-        });
-      }
+      if (!token) throw notValid("not_our_token");
+      const rights = token.claims.aud === issuer ? await readRights(token) : "wrong_aud";
+      if (typeof rights === "string") throw notValid(rights);
       if (!rights.scope.split(" ").includes(scope)) {
         throw new OAuthError("insufficient_scope", `This needs the scope ${scope}.`, {
           headers: challenge(`, error="insufficient_scope", scope="${scope}"`),

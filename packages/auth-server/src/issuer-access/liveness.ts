@@ -1,5 +1,5 @@
 /** What a genuine token is still good for, from memory (docs/protocol.md §3). */
-import type { AccessTokenClaims } from "@daykey/common/access-token";
+import { type AccessTokenClaims, type TimeFault, timeFault } from "@daykey/common/access-token";
 import type { Clock } from "@daykey/common/clock";
 import { OAuthError } from "@daykey/common/oauth-error";
 import { formatScope, intersection } from "@daykey/common/scope";
@@ -12,14 +12,16 @@ import type { ReadAccessToken } from "./access-token-reader.ts";
 
 /**
  * The token's claims, cut to what holds now: its scope to what the client still has and its resource
- * still defines, its quotas to the client's. The scope may be empty. Undefined when the token is dead:
- * expired, not valid yet, revoked, its client disabled or without its resource, its epoch or credential
- * no longer good.
+ * still defines, its quotas to the client's. The scope may be empty. Or why the token is dead, as a reason
+ * for the log: its times, a revocation, or `no_rights` for a client that is disabled or without the
+ * resource, and for an epoch or credential that is no longer good.
  * @throws {OAuthError} temporarily_unavailable when the revocations were not read for 5 s
  */
 export type ReadRights = (
   token: ReadAccessToken,
-) => Promise<Readonly<AccessTokenClaims> | undefined>;
+) => Promise<Readonly<AccessTokenClaims> | DeadToken>;
+
+export type DeadToken = TimeFault | "revoked" | "no_rights";
 
 /** What is known of revocations is no answer when it is older than this. */
 const FRESH_SECONDS = 5;
@@ -29,11 +31,14 @@ export function createReadRights({
   liveSet,
   directory,
   clock,
+  maxLifeSeconds,
 }: {
   cache: ClientCache;
   liveSet: LiveSet;
   directory: ResourceDirectory;
   clock: Clock;
+  /** A token that was issued for longer is dead: revocations are remembered only so long. */
+  maxLifeSeconds: number;
 }): ReadRights {
   return async ({ claims, kid }) => {
     if (liveSet.ageSeconds() > FRESH_SECONDS) {
@@ -42,11 +47,11 @@ export function createReadRights({
         headers: { "Retry-After": "1" },
       });
     }
-    const now = clock();
-    if (claims.exp <= now || (claims.nbf ?? 0) > now) return undefined;
+    const fault = timeFault(claims, { now: clock(), maxLifeSeconds });
+    if (fault) return fault;
     const { client } = await cache.find(claims.client_id);
     // After the client was waited for: what was revoked meanwhile is known.
-    if (liveSet.current().isRevoked(claims, kid)) return undefined;
+    if (liveSet.current().isRevoked(claims, kid)) return "revoked";
     const resource = directory.find(claims.aud);
     const isAlive =
       client !== undefined &&
@@ -54,7 +59,7 @@ export function createReadRights({
       claims.ep >= client.epoch &&
       client.credentials.has(claims.cred) &&
       client.resources.includes(claims.aud);
-    if (!isAlive || !resource) return undefined;
+    if (!isAlive || !resource) return "no_rights";
     const held = intersection(claims.scope.split(" "), client.scopes);
     const scope = intersection(held, resource.scopes);
     const { quota: _then, ...rest } = claims;
