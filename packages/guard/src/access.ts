@@ -25,12 +25,16 @@ export interface Access {
 }
 
 /**
- * Whose credential this is. It is given what the credential says in one piece, and the request, over
- * which a signature is spread. Not checked: the scope.
+ * Whose credential this is. It is given what the credential says in one piece, the request, over which a
+ * signature is spread, and the caller's address as limits count it. Not checked: the scope.
  * @throws {InvalidCredential}; {KeysUnavailable}, {RevocationsUnknown} or {AuthServerUnavailable} when
  *   nothing can be said
  */
-export type Authenticate = (text: string, request: IncomingMessage) => Promise<Access>;
+export type Authenticate = (
+  text: string,
+  request: IncomingMessage,
+  address: string,
+) => Promise<Access>;
 
 /** What the log may say of a credential that is genuine. */
 export type Holder = Pick<Access, "clientId" | "credential" | "grant">;

@@ -57,10 +57,12 @@ export function createRequireScope({
       // 2. Whose it is.
       const authenticate = authenticators[kind];
       if (!authenticate) throw new TypeError("readCredential: a kind that is not accepted");
-      const access = await authenticate(text, ctx.req).catch((error: unknown) => {
-        if (error instanceof InvalidCredential && error.holder) note(error.holder);
-        throw refusals.because(error, kind, scope);
-      });
+      const access = await authenticate(text, ctx.req, ctx.state.addressKey).catch(
+        (error: unknown) => {
+          if (error instanceof InvalidCredential && error.holder) note(error.holder);
+          throw refusals.because(error, kind, scope);
+        },
+      );
       note(access);
       ctx.state.clientId = access.clientId;
 

@@ -16,6 +16,7 @@ import { createApiKeyIntrospector, createIntrospector } from "@daykey/guard/toke
 import { createJwks } from "@daykey/guard/tokens/jwks";
 import { createTokenValidator } from "@daykey/guard/tokens/jwt";
 import { createOwnClient, type OwnCredential } from "@daykey/guard/tokens/own-client";
+import { createStrangers } from "@daykey/guard/tokens/strangers";
 import { createOpaqueTokenValidator, isOpaque } from "@daykey/guard/tokens/opaque";
 import { createSignatureVerifier } from "@daykey/guard/keys/http-signature";
 import { createFindKey, createSignatureKeyQuestion } from "@daykey/guard/keys/signature-keys";
@@ -113,7 +114,8 @@ async function composeResourceServer(
     onSigningKey: jwks.heardRevoked,
     limits: feedLimits,
   });
-  const asking: AskDeps = { authServerUrl, ownClient, fetch, clock, elapsed, log };
+  const strangers = createStrangers(elapsed);
+  const asking: AskDeps = { authServerUrl, ownClient, fetch, strangers, clock, elapsed, log };
   const introspect = createIntrospector(asking);
   const isRevoked = createRevocationCheck({ feed, policy: config.stalePolicy, introspect });
   const whose = { issuer, audience: resource, clock };
@@ -140,8 +142,8 @@ async function composeResourceServer(
   const requireScope = createRequireScope({
     refusals: createRefusals(resource),
     authenticators: {
-      access_token: (token, request) =>
-        (isOpaque(token) ? validateOpaque : validateJwt)(token, request),
+      access_token: (token, ...rest) =>
+        (isOpaque(token) ? validateOpaque : validateJwt)(token, ...rest),
       api_key: createApiKeyAuthenticator({
         ...whose,
         ask: createApiKeyIntrospector(asking),

@@ -1,7 +1,8 @@
 /**
  * API keys (docs/protocol.md §4.3): the auth-server knows them, by hash, so it is asked; its answer is
  * kept for seconds, and what the feed has revoked meanwhile is refused at once. A key that cannot be one
- * is refused here, and an unknown one is asked about once in those seconds: guessing reaches nobody.
+ * is refused here. An unknown one is asked about once in those seconds, and a caller's address has only a
+ * share of such questions.
  */
 import { hash } from "node:crypto";
 import { idOfApiKey } from "@daykey/common/api-key";
@@ -27,11 +28,14 @@ export function createApiKeyAuthenticator({
   audience: string;
   clock: Clock;
 }): Authenticate {
-  return async (key) => {
+  return async (key, _request, address) => {
     const id = idOfApiKey(key);
     if (id === undefined || !hasChecksum(key)) throw new InvalidCredential("malformed");
     // A client whose epoch rose still has its keys (docs/protocol.md §5.1).
-    const claims = await ask(key, { isOutdated: (said) => feed.isRevoked(said, undefined) });
+    const claims = await ask(key, {
+      from: { address },
+      isOutdated: (said) => feed.isRevoked(said, undefined),
+    });
     // An answer about another key, however that came about, does not help this one.
     if (claims?.cred !== id) throw new InvalidCredential("inactive");
     const access = accessOfKey(claims, { via: "api_key", issuer, audience, now: clock() });

@@ -56,7 +56,7 @@ export function createSignatureVerifier({
   resource: string;
   clock: Clock;
 }): Authenticate {
-  return async (_text, req) => {
+  return async (_text, req, address) => {
     const { "signature-input": input, signature } = req.headers;
     const read = readSignatures(String(input), String(signature));
     const [only, ...others] = read ?? [];
@@ -67,7 +67,7 @@ export function createSignatureVerifier({
     checkTimes(only, clock());
     const bytes = bytesOf(() => bytesToSign(signedMessageOf(req, resource), only.input));
 
-    const found = await findKey(keyid, "http_signature");
+    const found = await findKey(keyid, "http_signature", address);
     const isGenuine = isSignatureOf(found?.key, only.signature, bytes);
     if (!found) throw new InvalidCredential("unknown_key");
     if (alg !== undefined && alg !== found.key.algorithm) {

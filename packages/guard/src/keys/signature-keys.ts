@@ -45,10 +45,14 @@ export interface FoundKey {
 }
 
 /**
- * The key of this id, or undefined.
+ * The key of this id, or undefined. A key id is no secret: `address` is the caller's, as limits count it.
  * @throws {AuthServerUnavailable}
  */
-export type FindKey = (keyId: string, via: CredentialKind) => Promise<FoundKey | undefined>;
+export type FindKey = (
+  keyId: string,
+  via: CredentialKind,
+  address: string,
+) => Promise<FoundKey | undefined>;
 
 export function createFindKey({
   ask,
@@ -64,9 +68,12 @@ export function createFindKey({
   audience: string;
   clock: Clock;
 }): FindKey {
-  return async (keyId, via) => {
+  return async (keyId, via, address) => {
     // A client whose epoch rose still has its keys (docs/protocol.md §5.1).
-    const claims = await ask(keyId, { isOutdated: (said) => feed.isRevoked(said, undefined) });
+    const claims = await ask(keyId, {
+      from: { address },
+      isOutdated: (said) => feed.isRevoked(said, undefined),
+    });
     // An answer about another key, however that came about, does not help this one.
     const key = claims?.cred === keyId ? toKey(claims) : undefined;
     if (!claims || !key) return undefined;

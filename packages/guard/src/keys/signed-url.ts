@@ -27,7 +27,7 @@ export function createSignedUrlVerifier({
   resource: string;
   clock: Clock;
 }): Authenticate {
-  return async (_text, req) => {
+  return async (_text, req, address) => {
     const signed = readSignedUrl(req.url ?? "");
     if (!signed) throw new InvalidCredential("malformed_url", undefined, HINTS.form);
     if (hasBody(req)) throw new InvalidCredential("body_with_url", undefined, HINTS.body);
@@ -37,7 +37,7 @@ export function createSignedUrlVerifier({
     }
     const message = { ...signedMessageOf(req, resource), target: signed.unsigned };
     const bytes = bytesOf(() => bytesToSign(message, urlInput(signed)));
-    const found = await findKey(signed.keyId, "signed_url");
+    const found = await findKey(signed.keyId, "signed_url", address);
     const isGenuine = isSignatureOf(found?.key, signed.signature, bytes);
     if (!found) throw new InvalidCredential("unknown_key");
     if (!isGenuine) throw new InvalidCredential("wrong_signature");

@@ -24,10 +24,10 @@ export function createSimpleSignatureVerifier({
   /** Of a signature that names no key. */
   defaultKeyId: string | undefined;
 }): Authenticate {
-  return async (_text, req) => {
+  return async (_text, req, address) => {
     const presented = readSimpleSignature(String(req.headers["signature"]), defaultKeyId);
     if (!presented) throw new InvalidCredential("malformed_signature", undefined, HINT);
-    const found = await findKey(presented.keyId, "simple_signature");
+    const found = await findKey(presented.keyId, "simple_signature", address);
     const content = await readContent(req, BODY_BYTES);
     // The article's programs have keys as text.
     const isGenuine = isHmacOf(found?.key.secretText ?? "", presented.mac, content);

@@ -56,7 +56,7 @@ export function createRevocationCheck({
     if (policy.kind !== "introspect") throw new RevocationsUnknown("feed_stale");
     try {
       // An answer about another token, however that came about, does not help this one.
-      return (await introspect(token, { isLikely: true }))?.jti !== claims.jti;
+      return (await introspect(token, { from: { isProven: true } }))?.jti !== claims.jti;
     } catch (error) {
       throw new RevocationsUnknown("introspection_failed", error);
     }

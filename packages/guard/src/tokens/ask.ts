@@ -1,8 +1,8 @@
 /**
  * Asking the auth-server about one token or key, for when nothing nearer can tell. What is active is not
  * asked about again for a few seconds, nor is what is not. However many requests bring one, one question is on
- * its way, and of all questions only so many. Those that a stranger can cause, with something nobody
- * made, have a budget of their own, well below what the auth-server answers one address.
+ * its way, and of all questions only so many. Those that a stranger can cause have room of their own, in
+ * which addresses take turns (`strangers.ts`).
  */
 import { createHash } from "node:crypto";
 import { type Answer, boundedFetch } from "@daykey/client/bounded-fetch";
@@ -13,19 +13,26 @@ import type { Log } from "@daykey/service/observe/log";
 import { OWN_MESSAGE } from "@daykey/service/observe/own-message";
 import { LRUCache } from "lru-cache";
 import type { OwnClient, OwnProof } from "./own-client.ts";
+import type { Leave, Strangers } from "./strangers.ts";
 
 /**
  * What the auth-server says of something, or undefined when it is not active or not for this server.
  * @throws {AuthServerUnavailable}
  */
-export type Ask<T> = (subject: string, options?: AskOptions<T>) => Promise<T | undefined>;
+export type Ask<T> = (subject: string, options: AskOptions<T>) => Promise<T | undefined>;
 
 export interface AskOptions<T> {
+  /** Who brought the subject: its caller's address, or nobody who matters when it has proved itself. */
+  from: Caller;
   /** Of what it said before: then it is asked anew. */
   isOutdated?: (said: T) => boolean;
-  /** It shows what only the issuer makes, so that a question about it is not at a stranger's expense. */
-  isLikely?: boolean;
 }
+
+export type Caller =
+  /** As limits count it (`addressKey`): the subject may be anything. */
+  | { address: string }
+  /** Only the issuer can have made the subject; a signature shows it. A text that looks right does not. */
+  | { isProven: true };
 
 /** The auth-server gave no answer that can be used. */
 export class AuthServerUnavailable extends Error {
@@ -37,6 +44,8 @@ export interface AskDeps {
   authServerUrl: string;
   ownClient: Pick<OwnClient, "proof">;
   fetch: Fetch;
+  /** One for all that is asked about. */
+  strangers: Strangers;
   clock: Clock;
   /** Seconds of a clock that nobody sets. */
   elapsed: Clock;
@@ -45,13 +54,12 @@ export interface AskDeps {
 
 const REMEMBERED_SECONDS = 5;
 const REMEMBERED = 10_000;
-const MAX_IN_FLIGHT = 256;
-/** The rest of those on their way is for what was active before. */
-const MAX_LIKELY_IN_FLIGHT = 192;
-/** About what was never active here, and shows nothing that speaks for it. */
-const STRANGERS = { inFlight: 128, perSecond: 200 };
-/** Answers about the very subject of a question, which is then none; others are about the asking. */
-const REFUSES_SUBJECT = new Set([400, 413, 414, 422, 431]);
+/** On their way about what has proved itself, or was active before. */
+const MAX_PROVEN = 256;
+/** Answers that may be about the very subject of a question: too long, or a text that nobody takes. */
+const MAY_REFUSE_SUBJECT = new Set([400, 413, 414, 422, 431]);
+/** Neither token nor key, and short: who refuses a question about this refuses the question itself. */
+const NOTHING = "0";
 const TIMEOUT_SECONDS = 2;
 const LOG_EVERY_SECONDS = 5;
 
@@ -59,6 +67,7 @@ export function createAsk<T extends { exp?: number }>({
   authServerUrl,
   ownClient,
   fetch,
+  strangers,
   clock,
   elapsed,
   log,
@@ -76,36 +85,36 @@ export function createAsk<T extends { exp?: number }>({
   const active = new LRUCache<string, { said: T; until: number }>({ max: REMEMBERED });
   const inactive = new LRUCache<string, number>({ max: REMEMBERED });
   const inFlight = new Map<string, Promise<T | undefined>>();
-  let strangersSecond = -Infinity;
-  let strangers = 0;
+  let proven = 0;
   const never = new AbortController().signal;
   let loggedAt = -Infinity;
 
-  const post = async (subject: string, proof: OwnProof): Promise<Answer> =>
-    boundedFetch(
-      fetch,
-      url,
-      {
-        method: "POST",
-        headers: { accept: JSON_MEDIA_TYPE, "content-type": FORM_MEDIA_TYPE },
-        body: new URLSearchParams({ [parameter]: subject, ...proof.form }).toString(),
-      },
-      { timeoutSeconds: TIMEOUT_SECONDS, signal: never },
-    );
+  async function post(subject: string): Promise<Answer> {
+    const postWith = (proof: OwnProof): Promise<Answer> =>
+      boundedFetch(
+        fetch,
+        url,
+        {
+          method: "POST",
+          headers: { accept: JSON_MEDIA_TYPE, "content-type": FORM_MEDIA_TYPE },
+          body: new URLSearchParams({ [parameter]: subject, ...proof.form }).toString(),
+        },
+        { timeoutSeconds: TIMEOUT_SECONDS, signal: never },
+      );
+    const proof = await ownClient.proof();
+    const answer = await postWith(proof);
+    const another = answer.status === 401 ? await proof.another() : undefined;
+    return another ? postWith(another) : answer;
+  }
 
   async function ask(subject: string): Promise<T | undefined> {
-    const proof = await ownClient.proof();
-    let answer = await post(subject, proof);
-    const another = answer.status === 401 ? await proof.another() : undefined;
-    if (another) answer = await post(subject, another);
-    if (REFUSES_SUBJECT.has(answer.status)) {
-      tell("introspection_refused", new AuthServerUnavailable(`answered with ${answer.status}`));
-      return undefined;
-    }
-    if (answer.status !== 200) {
-      throw new AuthServerUnavailable(`the question was answered with ${answer.status}`);
-    }
-    return readAnswer(answer.text, read);
+    const { status, text } = await post(subject);
+    if (status === 200) return readAnswer(text, read);
+    const refusal = new AuthServerUnavailable(`the question was answered with ${status}`);
+    // The fault is the subject's own only if the same question about another one is answered.
+    if (!MAY_REFUSE_SUBJECT.has(status) || (await post(NOTHING)).status !== 200) throw refusal;
+    tell("introspection_refused", refusal);
+    return undefined;
   }
 
   async function askAndRemember(subject: string, digest: string): Promise<T | undefined> {
@@ -121,8 +130,6 @@ export function createAsk<T extends { exp?: number }>({
     } catch (error) {
       tell("introspection_failed", error);
       throw new AuthServerUnavailable("the auth-server cannot be asked", { cause: error });
-    } finally {
-      inFlight.delete(digest);
     }
   }
 
@@ -133,19 +140,29 @@ export function createAsk<T extends { exp?: number }>({
     log.warn({ event, path, err: error }, "cannot ask the auth-server");
   }
 
-  /** Counts one more question that a stranger may have caused. */
-  function hasRoomForStranger(): boolean {
-    if (inFlight.size >= STRANGERS.inFlight) return false;
-    const second = Math.floor(elapsed());
-    if (second !== strangersSecond) {
-      strangersSecond = second;
-      strangers = 0;
-    }
-    strangers += 1;
-    return strangers <= STRANGERS.perSecond;
+  /** @returns what to call with the outcome, or undefined when there is no room */
+  async function enter(from: Caller): Promise<Leave | undefined> {
+    if ("address" in from) return strangers.enter(from.address);
+    if (proven >= MAX_PROVEN) return undefined;
+    proven += 1;
+    return () => void (proven -= 1);
   }
 
-  return async (subject, { isOutdated = () => false, isLikely = false } = {}) => {
+  async function askInTurn(subject: string, digest: string, from: Caller): Promise<T | undefined> {
+    let said: T | undefined;
+    let leave: Leave | undefined;
+    try {
+      leave = await enter(from);
+      if (!leave) throw new AuthServerUnavailable("too many questions are on their way");
+      said = await askAndRemember(subject, digest);
+      return said;
+    } finally {
+      inFlight.delete(digest);
+      leave?.(said !== undefined);
+    }
+  }
+
+  return async (subject, { from, isOutdated = () => false }) => {
     const digest = createHash("sha256").update(subject).digest("base64");
     const known = active.get(digest);
     if (known && elapsed() < known.until && clock() < (known.said.exp ?? Infinity)) {
@@ -154,10 +171,8 @@ export function createAsk<T extends { exp?: number }>({
     if (elapsed() < (inactive.get(digest) ?? -Infinity)) return undefined;
     const asking = inFlight.get(digest);
     if (asking) return asking;
-    const max = known ? MAX_IN_FLIGHT : MAX_LIKELY_IN_FLIGHT;
-    const hasRoom = known || isLikely ? inFlight.size < max : hasRoomForStranger();
-    if (!hasRoom) throw new AuthServerUnavailable("too many questions are on their way");
-    const question = askAndRemember(subject, digest);
+    // What was active before has proved itself, whoever brings it.
+    const question = askInTurn(subject, digest, known ? { isProven: true } : from);
     inFlight.set(digest, question);
     return question;
   };

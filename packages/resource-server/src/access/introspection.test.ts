@@ -94,20 +94,24 @@ test("however many requests bring one token, one question is on its way; differe
   expect(questions()).toBe(2);
 });
 
-test("of questions about new tokens only 192 are on their way; who would ask another gets 503 at once", async () => {
-  const held: [ServerResponse, string][] = [];
-  api.authServer.answerIntrospection((_req, res) =>
-    held.push([res, api.authServer.questions.at(-1)?.["token"] ?? ""]),
-  );
+test("of questions about tokens that are valid by themselves 256 at most are on their way", async () => {
+  const held = new Map<ServerResponse, string>();
+  let most = 0;
+  api.authServer.answerIntrospection((_req, res) => {
+    held.set(res, api.authServer.questions.at(-1)?.["token"] ?? "");
+    res.once("close", () => held.delete(res));
+    most = Math.max(most, held.size);
+  });
   const answers = statuses(
     api,
-    Array.from({ length: 192 }, () => api.token()),
+    Array.from({ length: 300 }, () => api.token()),
   );
-  await until("all are asked", () => held.length === 192);
-  expect(await statuses(api, [api.token()])).toEqual([503]);
-  for (const [res, token] of held) sendJson(res, claimsOf(token));
-  expect(new Set(await answers)).toEqual(new Set([200]));
+  const refused = () => api.lines.filter(({ status }) => status === 503).length;
+  await until("one is refused", () => refused() > 0);
   api.authServer.answerIntrospection(active);
+  for (const [res, token] of held) sendJson(res, claimsOf(token));
+  expect(await answers).toContain(200);
+  expect(most).toBeLessThanOrEqual(256);
   expect(await statuses(api, [api.token()])).toEqual([200]);
 });
 
