@@ -40,13 +40,16 @@ const USES: readonly (readonly [files: string, grant: Grant])[] = [
   ["packages/guard/src/koa.ts", { ...GUARD, koa: true }],
   ["packages/*-server/src/**", SERVER],
   ["packages/resource-server/src/**", RESOURCE_SERVER],
-  ["packages/auth-server/src/server.ts", { ...SERVER, sql: true, koa: true }],
-  ["packages/auth-server/src/recover.ts", { ...SERVER, sql: true }],
+  // They open the database and make the two applications; server.ts only puts features together.
+  ["packages/auth-server/src/{ground,recover}.ts", { ...SERVER, sql: true }],
+  ["packages/auth-server/src/serve.ts", { ...SERVER, koa: true }],
   ["packages/resource-server/src/server.ts", { ...RESOURCE_SERVER, sql: true, koa: true }],
   ["packages/auth-server/{src/migrate.ts,src/*-store.ts,migrations/**}", { ...SERVER, sql: true }],
   ...feature("auth-server/src/*", []),
   ...feature("auth-server/src/clients", ["resources"]),
-  ...feature("auth-server/src/authentication", ["clients"]),
+  ...feature("auth-server/src/changes", []),
+  ["packages/auth-server/src/changes/compose.ts", { ...SERVER, features: [], sql: true }],
+  ...feature("auth-server/src/authentication", ["clients", "resources"]),
   ...feature("auth-server/src/registration", ["authentication", "clients", "resources"]),
   ...feature("auth-server/src/metadata", ["keys", "resources"]),
   ...feature("auth-server/src/token", ["authentication", "clients", "grants", "keys", "resources"]),
@@ -135,7 +138,7 @@ function restrictedImports(grant: Grant): NonNullable<DummyRuleMap["no-restricte
       message: "The product does not import its tests.",
     },
     !tests && {
-      regex: "^(\\.\\./)+(main|server|config|migrate)\\.ts$",
+      regex: "^(\\.\\./)+(main|server|serve|config|migrate|metrics)\\.ts$",
       message: "server.ts knows the features, not they it: take what is needed as an argument.",
     },
     libraries === false && {
