@@ -2,7 +2,7 @@
 import { authorizedFetch } from "@daykey/client/authorized-fetch";
 import { createTokenSource } from "@daykey/client/token-source";
 import { type Cli, find, insecure } from "./cli.ts";
-import { proofBy } from "./credential.ts";
+import { proofBy } from "./proof.ts";
 import { CliError, EXIT } from "./exit.ts";
 import type { QuotaView } from "./quota-option.ts";
 import { accepted, type Answer, ask, objectIn } from "./http.ts";

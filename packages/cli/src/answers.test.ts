@@ -246,22 +246,6 @@ test("neither secret nor token is shown in any of it", async () => {
 });
 
 test.each([
-  ["an unknown command", ["frob"], "daykey: unknown command 'frob'\nSee --help.\n"],
-  [
-    "an unknown option",
-    ["token", "--secret", "x"],
-    "daykey: unknown option '--secret'\nSee --help.\n",
-  ],
-  [
-    "a token as an argument",
-    ["introspect", "eyJhbGciOi.eyJpc3Mi.c2ln"],
-    "daykey: too many arguments for 'introspect'. Expected 0 arguments but got 1: …\nSee --help.\n",
-  ],
-  [
-    "a secret as an argument",
-    ["token", `--secret=${SECRET}`],
-    "daykey: unknown option '--secret=…'\nSee --help.\n",
-  ],
   [
     "nobody to ask",
     ["clients", "delete", "billing"],

@@ -4,7 +4,7 @@ import { CLOCK_SKEW_SECONDS } from "@daykey/common/clock";
 import { PATHS } from "@daykey/common/protocol";
 import { type Cli, insecure } from "./cli.ts";
 import { metadataOf, skewOf } from "./client-endpoint.ts";
-import { proofBy } from "./credential.ts";
+import { proofBy } from "./proof.ts";
 import { DOCTOR_HINT, explain } from "./explain.ts";
 import type { Found } from "./find-credential.ts";
 import { accepted, type Answer, ask, objectIn } from "./http.ts";

@@ -54,10 +54,13 @@ function explainDaykey(error: DaykeyError): CliError {
       const exitCode = isPassing(status) ? EXIT.unreachable : EXIT.refused;
       const answer = oauthError && { error: oauthError, error_description: description };
       const text = description === undefined ? message : `${message}: ${description}`;
-      return new CliError(exitCode, text, { answer, hint: hintFor(oauthError) });
+      const hint = status === 404 ? "Is that the address of a Daykey auth-server?" : undefined;
+      return new CliError(exitCode, text, { answer, hint: hintFor(oauthError) ?? hint });
     }
     case "credential":
-      return new CliError(EXIT.credential, message);
+      return new CliError(EXIT.credential, message, {
+        hint: "Was it copied whole? An admin makes the client a new one: daykey secrets rotate CLIENT --save FILE",
+      });
     case "insecure_url":
       return new CliError(
         EXIT.credential,

@@ -1,26 +1,8 @@
 /** The tree of commands, with what holds for all of them. */
 import { Command } from "@commander-js/extra-typings";
 import type { Cli } from "./cli.ts";
-import type { AnyCommand } from "./command.ts";
-import { apiKeysCommand } from "./commands/api-keys.ts";
-import { auditCommand } from "./commands/audit.ts";
-import { timeCommand } from "./commands/calls.ts";
-import { clientKeysCommand } from "./commands/client-keys.ts";
-import { clientsCommand } from "./commands/clients.ts";
-import { completionCommand } from "./commands/completion.ts";
-import { doctorCommand } from "./commands/doctor.ts";
-import { introspectCommand, revokeCommand } from "./commands/existing-token.ts";
-import { keysCommand } from "./commands/keys.ts";
-import { primeCommand } from "./commands/prime.ts";
-import { profileCommand } from "./commands/profile.ts";
-import { restoredCommand } from "./commands/restored.ts";
-import { resourcesCommand } from "./commands/resources.ts";
-import { secretsCommand } from "./commands/secrets.ts";
-import { signUrlCommand } from "./commands/sign-url.ts";
-import { signatureKeysCommand } from "./commands/signature-keys.ts";
-import { usageCommand } from "./commands/usage.ts";
-import { hashCommand, tokenCommand } from "./commands/token.ts";
-import { EXIT_CODES } from "./exit.ts";
+import { type AnyCommand, command, type Group } from "./command.ts";
+import { EXIT_CODES, usageError } from "./exit.ts";
 
 const ABOUT = `
 Which credential is used, the first that is there: --credential, --profile,
@@ -32,47 +14,188 @@ Results are on standard output, everything else on standard error.
 
 ${EXIT_CODES}`;
 
-const GROUPS: readonly (readonly [
-  heading: string,
-  commands: readonly ((cli: Cli) => AnyCommand)[],
-])[] = [
+/** Gives a command its options, arguments and commands. */
+type Define = (own: Group, cli: Cli, program: AnyCommand) => void;
+
+interface Entry {
+  name: string;
+  about: string;
+  /** What stands behind a name is read when it is needed: a start takes as long as it has modules. */
+  load: () => Promise<Define>;
+}
+
+const GROUPS: readonly (readonly [heading: string, entries: readonly Entry[]])[] = [
   [
     "For an app:",
     [
-      tokenCommand,
-      hashCommand,
-      introspectCommand,
-      revokeCommand,
-      timeCommand,
-      primeCommand,
-      signUrlCommand,
+      {
+        name: "token",
+        about: "get an access token",
+        load: async () => (await import("./commands/token.ts")).tokenCommand,
+      },
+      {
+        name: "hash",
+        about: "print today's client_secret_hash; asks no server",
+        load: async () => (await import("./commands/token.ts")).hashCommand,
+      },
+      {
+        name: "introspect",
+        about: "what the auth-server says of a token (RFC 7662)",
+        load: async () => (await import("./commands/existing-token.ts")).introspectCommand,
+      },
+      {
+        name: "revoke",
+        about: "end a grant, by any of its tokens (RFC 7009)",
+        load: async () => (await import("./commands/existing-token.ts")).revokeCommand,
+      },
+      {
+        name: "time",
+        about: "ask the resource-server for the time",
+        load: async () => (await import("./commands/calls.ts")).timeCommand,
+      },
+      {
+        name: "prime",
+        about: "ask the resource-server whether a number is prime",
+        load: async () => (await import("./commands/prime.ts")).primeCommand,
+      },
+      {
+        name: "sign-url",
+        about: "print a URL that may be asked for without a credential; asks no server",
+        load: async () => (await import("./commands/sign-url.ts")).signUrlCommand,
+      },
     ],
   ],
   [
     "For an operator:",
     [
-      clientsCommand,
-      secretsCommand,
-      clientKeysCommand,
-      apiKeysCommand,
-      signatureKeysCommand,
-      resourcesCommand,
-      keysCommand,
-      usageCommand,
-      auditCommand,
-      restoredCommand,
+      {
+        name: "clients",
+        about: "the clients that may get tokens",
+        load: async () => (await import("./commands/clients.ts")).clientsCommand,
+      },
+      {
+        name: "secrets",
+        about: "a client's secrets",
+        load: async () => (await import("./commands/secrets.ts")).secretsCommand,
+      },
+      {
+        name: "client-keys",
+        about: "the public keys that a client proves itself with",
+        load: async () => (await import("./commands/client-keys.ts")).clientKeysCommand,
+      },
+      {
+        name: "api-keys",
+        about: "keys that a client sends straight to a resource",
+        load: async () => (await import("./commands/api-keys.ts")).apiKeysCommand,
+      },
+      {
+        name: "signature-keys",
+        about: "keys that sign a client's requests",
+        load: async () => (await import("./commands/signature-keys.ts")).signatureKeysCommand,
+      },
+      {
+        name: "resources",
+        about: "the APIs that tokens are for",
+        load: async () => (await import("./commands/resources.ts")).resourcesCommand,
+      },
+      {
+        name: "keys",
+        about: "the server's own keys",
+        load: async () => (await import("./commands/keys.ts")).keysCommand,
+      },
+      {
+        name: "usage",
+        about: "how often clients were served, by day",
+        load: async () => (await import("./commands/usage.ts")).usageCommand,
+      },
+      {
+        name: "audit",
+        about: "the record of all changes",
+        load: async () => (await import("./commands/audit.ts")).auditCommand,
+      },
+      {
+        name: "restored",
+        about: "after a restore: end all that the backup has forgotten to end",
+        load: async () => (await import("./commands/restored.ts")).restoredCommand,
+      },
     ],
   ],
-  ["For this machine:", [doctorCommand, profileCommand]],
+  [
+    "For this machine:",
+    [
+      {
+        name: "doctor",
+        about: "check credential, servers, clock, keys and a token",
+        load: async () => (await import("./commands/doctor.ts")).doctorCommand,
+      },
+      {
+        name: "profile",
+        about: "credentials under a name",
+        load: async () => (await import("./commands/profile.ts")).profileCommand,
+      },
+      {
+        name: "completion",
+        about: "print a completion script for a shell",
+        load: async () => (await import("./commands/completion.ts")).completionCommand,
+      },
+    ],
+  ],
 ];
 
-/** `cli` without its global options, which this parses. */
-export function createProgram(parts: Omit<Cli, "globals">, version: string): AnyCommand {
-  const program = new Command("daykey")
+/**
+ * `cli` without its global options, which this parses. The command that `argv` names is whole; the others
+ * have a name and a description, as `--help` shows them.
+ */
+export async function createProgram(
+  parts: Omit<Cli, "globals">,
+  version: string,
+  argv: readonly string[],
+): Promise<AnyCommand> {
+  const program = withGlobals(new Command("daykey"))
     .description(
       "Tokens for machines: get and inspect them, and manage the clients that may have them.",
     )
     .version(version)
+    .addHelpText("after", ABOUT);
+  const cli: Cli = { ...parts, globals: () => program.opts() };
+  const named = namedIn(argv);
+  for (const [heading, entries] of GROUPS) {
+    for (const { name, about, load } of entries) {
+      const own = command(name, about).helpGroup(heading);
+      // A completion script is about all of them.
+      if (named === name || named === "completion") (await load())(own, cli, program);
+      program.addCommand(own);
+    }
+  }
+  program.addCommand(helpCommand(program));
+  inherit(program, {
+    exitOverride: true,
+    write: cli.terminal.print,
+    note: (text) => cli.terminal.note(text.trimEnd()),
+  });
+  return program;
+}
+
+/** The parser's own shows the general help for a name that is none. */
+function helpCommand(program: AnyCommand): AnyCommand {
+  return command("help", "show how a command is used")
+    .helpGroup("For this machine:")
+    .argument("[command...]", "its name, and that of one below it")
+    .action((words) => {
+      let shown = program;
+      let place = program.name();
+      for (const word of words) {
+        const child = shown.commands.find((one) => one.name() === word);
+        if (!child) throw usageError(`There is no command ${word}`, `See ${place} --help.`);
+        shown = child;
+        place += ` ${word}`;
+      }
+      shown.outputHelp();
+    });
+}
+
+function withGlobals(program: Group) {
+  return program
     .option("--credential <file>", "the credential file to use")
     .option("--profile <name>", "the profile to use")
     .option(
@@ -80,31 +203,24 @@ export function createProgram(parts: Omit<Cli, "globals">, version: string): Any
       "the auth-server's private listener (default: http://127.0.0.1:4001)",
     )
     .option("--allow-http", "let secrets travel over plain http to other machines")
-    .option("--json", "print what the server answered")
-    .addHelpText("after", ABOUT);
-  const cli: Cli = { ...parts, globals: () => program.opts() };
-  for (const [heading, commands] of GROUPS) {
-    for (const create of commands) program.addCommand(create(cli).helpGroup(heading));
-  }
-  program.addCommand(completionCommand(cli, program).helpGroup("For this machine:"));
-  inherit(program, {
-    exitOverride: true,
-    write: cli.terminal.print,
-    note: (text) => cli.terminal.note(text.trimEnd()),
-  });
-  program.helpCommand("help [command]", "show how a command is used");
-  return program;
+    .option("--json", "print what the server answered");
+}
+
+/** The command that a command line is about, wherever the global options stand. */
+function namedIn(argv: readonly string[]): string | undefined {
+  const { operands } = withGlobals(new Command()).parseOptions([...argv]);
+  return operands[0] === "help" ? operands[1] : operands[0];
 }
 
 /** Errors are thrown, text goes where it belongs, and each --help shows the global options. */
 function inherit(
-  command: AnyCommand,
+  shown: AnyCommand,
   settings: { exitOverride: true; write: (text: string) => void; note: (text: string) => void },
 ): void {
-  command
+  shown
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({ writeOut: settings.write, writeErr: settings.note, outputError: () => {} })
     .helpCommand(false);
-  for (const child of command.commands) inherit(child, settings);
+  for (const child of shown.commands) inherit(child, settings);
 }

@@ -8,6 +8,7 @@ import { explain } from "./explain.ts";
 import { json, printable, withoutSecrets } from "./output.ts";
 import { createProgram } from "./program.ts";
 import { useProxy } from "./proxy.ts";
+import { explainUsage } from "./usage-faults.ts";
 
 /** Resolves with the exit code. Never throws. */
 export async function run(argv: readonly string[], parts: Omit<Cli, "globals">): Promise<ExitCode> {
@@ -23,15 +24,18 @@ export async function run(argv: readonly string[], parts: Omit<Cli, "globals">):
 
 async function attempt(argv: readonly string[], parts: Omit<Cli, "globals">): Promise<ExitCode> {
   const { terminal } = parts;
-  const program = createProgram(parts, await version());
+  const program = await createProgram(parts, await version(), argv);
   try {
-    useProxy(parts.env);
+    await useProxy(parts.env);
     await program.parseAsync(withDashedArguments(program, argv), { from: "user" });
     return EXIT.ok;
   } catch (error) {
     terminal.clear();
-    if (error instanceof CommanderError) return explainUsage(error, parts);
-    const told = explain(error);
+    // Help and version were written already, and a group without a command shows its help.
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
+    if (error instanceof CommanderError && error.code === "commander.help") return EXIT.usage;
+    const told =
+      error instanceof CommanderError ? explainUsage(error, program, argv) : explain(error);
     if (program.opts()["json"] === true) terminal.note(json(jsonOf(told)).trimEnd());
     else tell(told, parts);
     return told.exitCode;
@@ -45,17 +49,7 @@ function tell({ message, hint }: CliError, { terminal }: Pick<Cli, "terminal">):
 
 /** On standard error too: standard output holds results alone. */
 function jsonOf({ message, hint, exitCode, answer }: CliError): object {
-  return { error: { message, hint, exit_code: exitCode, answer } };
-}
-
-/** Help and version were written already. */
-function explainUsage(error: CommanderError, { terminal }: Pick<Cli, "terminal">): ExitCode {
-  if (error.exitCode === 0) return EXIT.ok;
-  if (error.code === "commander.help") return EXIT.usage;
-  const message = error.message.replace(/^error: /, "").replaceAll("\n", " ");
-  terminal.note(`daykey: ${printable(withoutSecrets(message))}`);
-  terminal.note("See --help.");
-  return EXIT.usage;
+  return { error: { message: withoutSecrets(message), hint, exit_code: exitCode, answer } };
 }
 
 async function version(): Promise<string> {

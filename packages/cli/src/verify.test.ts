@@ -148,6 +148,6 @@ test("--next and --previous exclude each other", async () => {
   const { code, stderr } = await run("prime 7 --next --previous", "");
   expect([code, stderr]).toEqual([
     2,
-    "daykey: option '--next' cannot be used with option '--previous'\nSee --help.\n",
+    "daykey: --next and --previous exclude each other\nSee daykey prime --help.\n",
   ]);
 });

@@ -1,7 +1,7 @@
 /** `daykey api-keys`: keys that a client sends straight to a resource, without a token. */
 import { type AdminApi, openAdminApi, segment } from "../admin-api.ts";
 import { type Cli, show } from "../cli.ts";
-import { type AnyCommand, command, examples } from "../command.ts";
+import { examples, type Group } from "../command.ts";
 import { checkKeyFile, handingOver, tellKey } from "../hand-over.ts";
 import { json } from "../output.ts";
 import { parseDuration } from "../times.ts";
@@ -26,8 +26,7 @@ import {
 const KIND = "api-keys";
 const SAVE_OPTION = ["--save <file>", "write the key to this file instead of showing it"] as const;
 
-export function apiKeysCommand(cli: Cli): AnyCommand {
-  const keys = command(KIND, "keys that a client sends straight to a resource");
+export function apiKeysCommand(keys: Group, cli: Cli): void {
   addKeyList(keys, cli, KIND);
 
   keys
@@ -72,8 +71,6 @@ export function apiKeysCommand(cli: Cli): AnyCommand {
     });
 
   addKeyRevocation(keys, cli, KIND);
-  return keys;
-
   async function make(
     api: AdminApi,
     path: string,

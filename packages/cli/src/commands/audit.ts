@@ -1,7 +1,7 @@
 /** `daykey audit`: who changed what, and whether the record is whole. */
 import { type AdminApi, type AuditView, openAdminApi, type Page } from "../admin-api.ts";
 import { type Cli, hint, show } from "../cli.ts";
-import { type AnyCommand, command, examples, wholeNumber } from "../command.ts";
+import { examples, wholeNumber, type Group } from "../command.ts";
 import { CliError, EXIT } from "../exit.ts";
 import { facts, json, jsonLine, printable } from "../output.ts";
 import { table } from "../table.ts";
@@ -15,9 +15,7 @@ const DEFAULT_ROWS = 20;
 const FOLLOW_SECONDS = 2;
 const PAGE = 200;
 
-export function auditCommand(cli: Cli): AnyCommand {
-  const audit = command("audit", "the record of all changes");
-
+export function auditCommand(audit: Group, cli: Cli): void {
   audit
     .command("tail")
     .description("show the last changes, the newest at the end")
@@ -58,8 +56,6 @@ export function auditCommand(cli: Cli): AnyCommand {
         { hint: "Keep the database as it is, and compare it with a backup." },
       );
     });
-
-  return audit;
 }
 
 /** Prints what is there, then what is added, until it is interrupted. */

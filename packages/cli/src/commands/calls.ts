@@ -10,8 +10,9 @@ import { signedFetch } from "@daykey/client/signed-fetch";
 import { createTokenSource } from "@daykey/client/token-source";
 import { verifiedFetch } from "@daykey/client/verified-fetch";
 import { type Cli, find, insecure, show } from "../cli.ts";
-import { type AnyCommand, command, examples } from "../command.ts";
-import { type Credential, proofBy } from "../credential.ts";
+import { examples, type Group } from "../command.ts";
+import type { Credential } from "../credential.ts";
+import { proofBy } from "../proof.ts";
 import { CliError, EXIT, usageError } from "../exit.ts";
 import { accepted, ask, objectIn } from "../http.ts";
 import { readToken } from "../input.ts";
@@ -36,8 +37,8 @@ export const SIGNED = ["--signed", "ask for a signed answer, and verify it here"
 
 const TIME_FORMATS = ["rfc3339", "datetime", "http-date", "unix", "unix-ms"] as const;
 
-export function timeCommand(cli: Cli): AnyCommand {
-  return command("time", "ask the resource-server for the time")
+export function timeCommand(own: Group, cli: Cli): void {
+  own
     .option("--zone <zone>", "an IANA time zone", "UTC")
     .addOption(new Option("--format <format>", "how to write it").choices(TIME_FORMATS))
     .option("--nonce <nonce>", "what the answer must repeat")

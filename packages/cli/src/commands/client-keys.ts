@@ -1,7 +1,7 @@
 /** `daykey client-keys`: the public keys of clients that authenticate by `private_key_jwt` (RFC 7523). */
 import { endOne, openAdminApi, segment } from "../admin-api.ts";
 import { type Cli, confirm, show } from "../cli.ts";
-import { type AnyCommand, command, examples, type Group } from "../command.ts";
+import { examples, type Group } from "../command.ts";
 import { readPublicJwk } from "../public-keys.ts";
 import { table } from "../table.ts";
 import { relativeTo } from "../times.ts";
@@ -14,8 +14,7 @@ interface ClientKeyView {
   revoked_at: string | null;
 }
 
-export function clientKeysCommand(cli: Cli): AnyCommand {
-  const keys = command("client-keys", "the public keys that a client proves itself with");
+export function clientKeysCommand(keys: Group, cli: Cli): void {
   addList(keys, cli);
 
   keys
@@ -45,8 +44,6 @@ export function clientKeysCommand(cli: Cli): AnyCommand {
       await endOne(api, `/clients/${segment(id)}/keys`, { id: kid, member: "kid" });
       show(cli, { revoked: kid }, () => `${kid} is revoked\n`);
     });
-
-  return keys;
 }
 
 function addList(keys: Group, cli: Cli): void {

@@ -10,7 +10,7 @@ import {
 } from "../admin-api.ts";
 import { type Cli, hint, show } from "../cli.ts";
 import { examples, type Group, wholeNumber } from "../command.ts";
-import { METHODS } from "../credential.ts";
+import { METHODS } from "../proof.ts";
 import { CliError, EXIT, usageError } from "../exit.ts";
 import { checkSave, handingOver, handOver } from "../hand-over.ts";
 import { objectIn } from "../http.ts";

@@ -1,7 +1,7 @@
 /** `daykey clients`: list, show, create, change and end clients. */
 import { type AdminApi, type ClientView, openAdminApi, type Page, segment } from "../admin-api.ts";
 import { type Cli, confirm, hint, show } from "../cli.ts";
-import { type AnyCommand, command, examples, type Group } from "../command.ts";
+import { examples, type Group } from "../command.ts";
 import { table } from "../table.ts";
 import { relativeTo } from "../times.ts";
 import { clientFacts } from "../client-facts.ts";
@@ -9,8 +9,7 @@ import { addClientCreation } from "./client-registration.ts";
 
 const LARGEST_PAGE = 200;
 
-export function clientsCommand(cli: Cli): AnyCommand {
-  const clients = command("clients", "the clients that may get tokens");
+export function clientsCommand(clients: Group, cli: Cli): void {
   addList(clients, cli);
 
   clients
@@ -25,7 +24,6 @@ export function clientsCommand(cli: Cli): AnyCommand {
 
   addClientCreation(clients, cli);
   addSwitches(clients, cli);
-  return clients;
 }
 
 function addList(clients: Group, cli: Cli): void {

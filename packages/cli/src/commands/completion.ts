@@ -1,11 +1,11 @@
 /** `daykey completion`: a script that lets a shell complete the fixed tree of commands and options. */
 import { Argument } from "@commander-js/extra-typings";
 import type { Cli } from "../cli.ts";
-import { type AnyCommand, command, examples } from "../command.ts";
+import { type AnyCommand, examples, type Group } from "../command.ts";
 import { completionScript, SHELLS } from "../completion.ts";
 
-export function completionCommand(cli: Cli, program: AnyCommand): AnyCommand {
-  return command("completion", "print a completion script for a shell")
+export function completionCommand(own: Group, cli: Cli, program: AnyCommand): void {
+  own
     .addArgument(new Argument("<shell>", "the shell").choices(SHELLS))
     .addHelpText(
       "after",

@@ -1,14 +1,14 @@
 /** `daykey doctor`: one line for each thing that must be right, and what to do where it is not. */
 import { type Cli, find } from "../cli.ts";
-import { type AnyCommand, command, examples } from "../command.ts";
+import { examples, type Group } from "../command.ts";
 import { type Check, runChecks } from "../checks.ts";
 import { CliError, EXIT } from "../exit.ts";
 import { json, printable, type Style } from "../output.ts";
 
 const STYLES: Record<Check["status"], Style> = { ok: "green", fault: "red", skipped: "dim" };
 
-export function doctorCommand(cli: Cli): AnyCommand {
-  return command("doctor", "check credential, servers, clock, keys and a token")
+export function doctorCommand(own: Group, cli: Cli): void {
+  own
     .addHelpText(
       "after",
       examples("daykey doctor", "daykey doctor --credential billing.json --json"),

@@ -5,8 +5,9 @@ import { PATHS } from "@daykey/common/protocol";
 import { openAdminApi } from "../admin-api.ts";
 import { type Cli, confirm, find, hint, show } from "../cli.ts";
 import { metadataOf, postAuthenticated } from "../client-endpoint.ts";
-import { type AnyCommand, command, examples } from "../command.ts";
-import { type Credential, proofBy } from "../credential.ts";
+import { examples, type Group } from "../command.ts";
+import type { Credential } from "../credential.ts";
+import { proofBy } from "../proof.ts";
 import { CliError, EXIT } from "../exit.ts";
 import { type Answer, objectIn } from "../http.ts";
 import { readToken } from "../input.ts";
@@ -15,8 +16,8 @@ import { local, relative } from "../times.ts";
 
 const TOKEN_FILE = ["--token-file <file>", "where the token is (default: standard input)"] as const;
 
-export function introspectCommand(cli: Cli): AnyCommand {
-  return command("introspect", "what the auth-server says of a token (RFC 7662)")
+export function introspectCommand(own: Group, cli: Cli): void {
+  own
     .option(...TOKEN_FILE)
     .addHelpText(
       "after",
@@ -31,8 +32,8 @@ export function introspectCommand(cli: Cli): AnyCommand {
     });
 }
 
-export function revokeCommand(cli: Cli): AnyCommand {
-  return command("revoke", "end a grant, by any of its tokens (RFC 7009)")
+export function revokeCommand(own: Group, cli: Cli): void {
+  own
     .option(...TOKEN_FILE)
     .option("--grant <id>", "as an admin: by its id (the claim gid)")
     .option("--yes", "with --grant: do not ask")

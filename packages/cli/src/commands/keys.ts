@@ -1,13 +1,11 @@
 /** `daykey keys`: the keys that tokens are made with. They rotate by themselves. */
 import { type KeyView, openAdminApi, segment } from "../admin-api.ts";
 import { type Cli, confirm, hint, show } from "../cli.ts";
-import { type AnyCommand, command, examples } from "../command.ts";
+import { examples, type Group } from "../command.ts";
 import { table } from "../table.ts";
 import { epochOf, parseDuration, relativeTo } from "../times.ts";
 
-export function keysCommand(cli: Cli): AnyCommand {
-  const keys = command("keys", "the server's own keys");
-
+export function keysCommand(keys: Group, cli: Cli): void {
   keys
     .command("list")
     .description("list the keys: next, current and retired ones")
@@ -49,8 +47,6 @@ export function keysCommand(cli: Cli): AnyCommand {
       await api.answer("POST", `/keys/${segment(kid)}/revoke`);
       show(cli, { revoked: kid }, () => `${kid} is revoked\n`);
     });
-
-  return keys;
 }
 
 function keyTable({ terminal, clock }: Cli, keys: readonly KeyView[]): string {

@@ -2,7 +2,7 @@
 import { Option } from "@commander-js/extra-typings";
 import { verifyPrimeAnswer, type PrimeEvidence } from "@daykey/common/prime-answer";
 import { type Cli, show } from "../cli.ts";
-import { type AnyCommand, command, examples } from "../command.ts";
+import { examples, type Group } from "../command.ts";
 import { CliError, EXIT, usageError } from "../exit.ts";
 import { callResource, KEY_FILE, RESOURCE, SIGNED, text, TOKEN_FILE } from "./calls.ts";
 
@@ -12,8 +12,8 @@ type Direction = "next" | "previous";
 /** Of 4096 bits in decimal digits, and a minus. */
 const MAX_LENGTH = 1 + 1234;
 
-export function primeCommand(cli: Cli): AnyCommand {
-  return command("prime", "ask the resource-server whether a number is prime")
+export function primeCommand(own: Group, cli: Cli): void {
+  own
     .argument("<number>", "up to 4096 bits")
     .addOption(new Option("--next", "the first prime above it instead").conflicts("previous"))
     .option("--previous", "the first prime below it instead")

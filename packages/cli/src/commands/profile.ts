@@ -1,15 +1,14 @@
 /** `daykey profile`: credentials under a name. */
 import { resolve } from "node:path";
-import { type Cli, show } from "../cli.ts";
-import { type AnyCommand, command, examples, type Group } from "../command.ts";
+import { type Cli, hint, show } from "../cli.ts";
+import { examples, type Group } from "../command.ts";
 import { parseCredential, readCredentialFile } from "../credential.ts";
 import { usageError } from "../exit.ts";
 import { readSecretInput } from "../input.ts";
 import { type Profile, PROFILE_NAME, profileNamed } from "../profile.ts";
 import { table } from "../table.ts";
 
-export function profileCommand(cli: Cli): AnyCommand {
-  const profiles = command("profile", "credentials under a name");
+export function profileCommand(profiles: Group, cli: Cli): void {
   addList(profiles, cli);
   addAdd(profiles, cli);
 
@@ -38,8 +37,6 @@ export function profileCommand(cli: Cli): AnyCommand {
       });
       show(cli, { removed: name }, () => `${name} is removed\n`);
     });
-
-  return profiles;
 }
 
 function addAdd(profiles: Group, cli: Cli): void {
@@ -114,5 +111,7 @@ function addList(profiles: Group, cli: Cli): void {
           cli.terminal,
         ),
       );
+      if (items.length === 0)
+        hint(cli, "There is none yet: daykey profile add NAME --credential FILE");
     });
 }

@@ -1,15 +1,13 @@
 /** `daykey resources`: the APIs that tokens are for, and the scopes they define. */
 import { openAdminApi, type ResourceView, segment } from "../admin-api.ts";
 import { type Cli, confirm, show } from "../cli.ts";
-import { type AnyCommand, command, examples } from "../command.ts";
+import { examples, type Group } from "../command.ts";
 import { usageError } from "../exit.ts";
 import { objectIn } from "../http.ts";
 import { facts } from "../output.ts";
 import { table } from "../table.ts";
 
-export function resourcesCommand(cli: Cli): AnyCommand {
-  const resources = command("resources", "the APIs that tokens are for");
-
+export function resourcesCommand(resources: Group, cli: Cli): void {
   resources
     .command("list")
     .description("list the resources and their scopes")
@@ -74,8 +72,6 @@ export function resourcesCommand(cli: Cli): AnyCommand {
       await api.answer("DELETE", `/resources/${segment(uri)}`);
       show(cli, { removed: uri }, () => `${uri} is removed\n`);
     });
-
-  return resources;
 }
 
 /** There is only a whole replacement: what is not changed goes back as it was read. */

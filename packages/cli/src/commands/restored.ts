@@ -1,10 +1,10 @@
 /** `daykey restored`: what an operator says once after the database was restored from a backup. */
 import { openAdminApi } from "../admin-api.ts";
 import { type Cli, confirm, hint, show } from "../cli.ts";
-import { type AnyCommand, command, examples } from "../command.ts";
+import { examples, type Group } from "../command.ts";
 
-export function restoredCommand(cli: Cli): AnyCommand {
-  return command("restored", "after a restore: end all that the backup has forgotten to end")
+export function restoredCommand(own: Group, cli: Cli): void {
+  own
     .option("--yes", "do not ask")
     .addHelpText("after", examples("daykey restored", "daykey restored --yes"))
     .action(async ({ yes }) => {

@@ -8,18 +8,16 @@ import {
   segment,
 } from "../admin-api.ts";
 import { type Cli, confirm, hint, show } from "../cli.ts";
-import { type AnyCommand, command, examples, type Group } from "../command.ts";
+import { examples, type Group } from "../command.ts";
 import { checkSave, handingOver, handOver } from "../hand-over.ts";
 import { completed, orderSecret } from "../new-secret.ts";
 import { table } from "../table.ts";
 import { duration, epochOf, local, parseDuration, relativeTo } from "../times.ts";
 
-export function secretsCommand(cli: Cli): AnyCommand {
-  const secrets = command("secrets", "a client's secrets");
+export function secretsCommand(secrets: Group, cli: Cli): void {
   addList(secrets, cli);
   addRotate(secrets, cli);
   addRevoke(secrets, cli);
-  return secrets;
 }
 
 function addList(secrets: Group, cli: Cli): void {

@@ -2,18 +2,15 @@
 import { signUrl } from "@daykey/client/sign-url";
 import { MAX_URL_LIFE_SECONDS } from "@daykey/common/signed-url";
 import { aside, type Cli, show } from "../cli.ts";
-import { type AnyCommand, command, examples, wholeNumber } from "../command.ts";
+import { examples, wholeNumber, type Group } from "../command.ts";
 import { usageError } from "../exit.ts";
 import { readKeyFile } from "../signature-key-file.ts";
 import { duration } from "../times.ts";
 
 const DEFAULT_SECONDS = 300;
 
-export function signUrlCommand(cli: Cli): AnyCommand {
-  return command(
-    "sign-url",
-    "print a URL that may be asked for without a credential; asks no server",
-  )
+export function signUrlCommand(own: Group, cli: Cli): void {
+  own
     .argument("<url>", "with its query, or from the root of the key's resource")
     .requiredOption("--key-file <file>", "the signature key")
     .option("--method <method>", "the one method it is for", "GET")

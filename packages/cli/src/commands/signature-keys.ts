@@ -3,7 +3,7 @@ import { Option } from "@commander-js/extra-typings";
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from "@daykey/common/signed-request";
 import { type AdminApi, openAdminApi, segment } from "../admin-api.ts";
 import { type Cli, show } from "../cli.ts";
-import { type AnyCommand, command, examples } from "../command.ts";
+import { examples, type Group } from "../command.ts";
 import { CliError, EXIT } from "../exit.ts";
 import { checkKeyFile, handingOver, tellKey } from "../hand-over.ts";
 import { json } from "../output.ts";
@@ -39,8 +39,7 @@ const SECRET_OPTION = [
 
 type SignatureKeyView = AccessKeyView & { algorithm: SignatureAlgorithm; secret?: string };
 
-export function signatureKeysCommand(cli: Cli): AnyCommand {
-  const keys = command(KIND, "keys that sign a client's requests");
+export function signatureKeysCommand(keys: Group, cli: Cli): void {
   addKeyList(keys, cli, KIND);
 
   keys
@@ -101,8 +100,6 @@ export function signatureKeysCommand(cli: Cli): AnyCommand {
     });
 
   addKeyRevocation(keys, cli, KIND);
-  return keys;
-
   async function make(
     api: AdminApi,
     path: string,

@@ -2,8 +2,8 @@
 import { Option } from "@commander-js/extra-typings";
 import { aside, type Cli, find, show } from "../cli.ts";
 import { metadataOf, postAuthenticated } from "../client-endpoint.ts";
-import { type AnyCommand, command, examples } from "../command.ts";
-import { FORMS, proofBy } from "../credential.ts";
+import { examples, type Group } from "../command.ts";
+import { FORMS, proofBy } from "../proof.ts";
 import { CliError, EXIT } from "../exit.ts";
 import { requireOutput } from "../hand-over.ts";
 import { objectIn } from "../http.ts";
@@ -18,8 +18,8 @@ interface TokenAnswer {
   refresh_token?: unknown;
 }
 
-export function tokenCommand(cli: Cli): AnyCommand {
-  return command("token", "get an access token")
+export function tokenCommand(own: Group, cli: Cli): void {
+  own
     .addOption(
       new Option("--form <form>", "how the client proves itself")
         .choices(FORMS)
@@ -81,8 +81,8 @@ function describe(
     .join(", ");
 }
 
-export function hashCommand(cli: Cli): AnyCommand {
-  return command("hash", "print today's client_secret_hash; asks no server")
+export function hashCommand(own: Group, cli: Cli): void {
+  own
     .option("--once", "one that is good for a single request")
     .addHelpText(
       "after",

@@ -3,7 +3,7 @@ import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { DAY_SECONDS, formatDate, parseDay } from "@daykey/common/clock";
 import { openAdminApi, type Page } from "../admin-api.ts";
 import { type Cli, hint, show } from "../cli.ts";
-import { type AnyCommand, command, examples } from "../command.ts";
+import { examples, type Group } from "../command.ts";
 import { table } from "../table.ts";
 
 interface UsageView {
@@ -18,8 +18,8 @@ interface UsageView {
 const LARGEST_PAGE = 200;
 const DEFAULT_DAYS = 7;
 
-export function usageCommand(cli: Cli): AnyCommand {
-  return command("usage", "how often clients were served, by day")
+export function usageCommand(own: Group, cli: Cli): void {
+  own
     .option("--client <client>", "of this client_id alone")
     .option("--resource <uri>", "at this resource alone")
     .addOption(
