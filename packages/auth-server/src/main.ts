@@ -38,10 +38,15 @@ async function recoverAdmin(): Promise<void> {
   const config = readConfig(process.env);
   const clock = (): number => Date.now() / 1000;
   const log = createLog({ name: "auth-server", level: "silent" });
-  const clientId = await recoverFromSettings(config, { clock, log });
+  const { clientId, auditDamage } = await recoverFromSettings(config, { clock, log });
   process.stdout.write(
     `Made the admin ${clientId}; its credential is in ${config.adminCredentialFile}.\n`,
   );
+  if (auditDamage !== undefined) {
+    process.stderr.write(
+      "The audit log was damaged; the recovery is recorded past the damage. Look with: daykey audit verify\n",
+    );
+  }
 }
 
 await runCommandLine({

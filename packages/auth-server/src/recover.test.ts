@@ -4,9 +4,9 @@ import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { adminWith, createTestAdmin } from "../test/admin.ts";
-import { ISSUER, startAuthServer, type TestAuthServer } from "../test/auth-server.ts";
+import { type Answer, ISSUER, startAuthServer, type TestAuthServer } from "../test/auth-server.ts";
 import type { CredentialFile } from "./registration/credential-file.ts";
 
 const MAIN = fileURLToPath(new URL("./main.ts", import.meta.url));
@@ -57,7 +57,17 @@ async function admins(): Promise<number> {
 /** The file's client, at the running server, without waiting for it to look. */
 async function signIn(): Promise<{ status: number; token: string; clientId: string }> {
   const file = JSON.parse(await readFile(path, "utf8")) as CredentialFile;
-  const answer = await server.clientCredentials({
+  const answer = await request(server, file);
+  const token = String(answer.body["access_token"]);
+  return { status: answer.status, token, clientId: file.client_id };
+}
+
+async function tokenOf(at: TestAuthServer, file: CredentialFile): Promise<string> {
+  return String((await request(at, file)).body["access_token"]);
+}
+
+function request(at: TestAuthServer, file: CredentialFile): Promise<Answer> {
+  return at.clientCredentials({
     clientId: file.client_id,
     clientSecret: file.client_secret,
     root: file.client_secret,
@@ -65,8 +75,6 @@ async function signIn(): Promise<{ status: number; token: string; clientId: stri
     kid: file.client_secret.split("_")[1] ?? "",
     expiresAt: 0,
   });
-  const token = String(answer.body["access_token"]);
-  return { status: answer.status, token, clientId: file.client_id };
 }
 
 test.each([
@@ -147,11 +155,59 @@ test.each(["a file", "a link to nowhere"])("leaves %s that is there alone", asyn
   expect(await readdir(directory)).toEqual(["admin.json"]);
 });
 
-test("what cannot be recorded is not done, and its file goes again", async () => {
-  await server.database.query("update daykey.audit_head set sealed = '\\x00'");
-  const before = await admins();
-  const { code } = await recover();
-  expect(code).toBe(1);
-  expect(await admins()).toBe(before);
-  expect(await readdir(directory)).toEqual([]);
+const FOREIGN = `insert into daykey.audit_log (seq, at, actor, action, target, detail, hash)
+  select coalesce(max(seq), 0) + 1, now(), 'x', 'client.change', 'x', '{"before":null,"after":null}',
+    '\\x00' from daykey.audit_log`;
+/** Bytes 1 to 8 name the master key. */
+const OTHER_KEY = `update daykey.audit_head
+  set sealed = overlay(sealed placing '\\xffffffffffffffff'::bytea from 2)`;
+
+describe("a damaged audit log keeps nobody out who has the database and the master key", () => {
+  let own: TestAuthServer;
+  beforeEach(async () => void (own = await startAuthServer()));
+  afterEach(() => own.stop());
+  const recoverThere = () =>
+    recover({ DATABASE_URL: own.database.appUrl, MASTER_KEY: own.config.masterKey });
+
+  test.each([
+    ["its head is altered", "update daykey.audit_head set sealed = '\\x00'", "head"],
+    ["its head is gone", "delete from daykey.audit_head", "head"],
+    ["its head names another master key", OTHER_KEY, "head"],
+    ["another wrote a row", FOREIGN, "unknown"],
+  ])("%s", async (_what, sql, damage) => {
+    const someone = await createTestAdmin(own);
+    await someone.create();
+    await own.database.query(sql);
+    await own.database.query("update daykey.clients set enabled = false");
+
+    const { code, stdout, stderr } = await recoverThere();
+    expect([code, stderr]).toEqual([
+      0,
+      "The audit log was damaged; the recovery is recorded past the damage. Look with: daykey audit verify\n",
+    ]);
+    const file = JSON.parse(await readFile(path, "utf8")) as CredentialFile;
+    expect(stdout).toContain(file.client_id);
+    const [row] = await own.database.query<{ target: string; damage: string }>(
+      "select target, detail->>'damage' as damage from daykey.audit_log where actor = '(recovery)'",
+    );
+    expect(row).toEqual({ target: file.client_id, damage });
+
+    // The new admin works, its changes are recorded, and the damage is told of for good.
+    const token = await tokenOf(own, file);
+    const admin = await adminWith(own, { clientId: file.client_id } as never, token);
+    expect((await admin.create()).status).toBe(201);
+    expect((await admin.get("/audit/verify")).body).toMatchObject({ valid: false });
+  });
+
+  test("while the master key is being changed, a head under the new one is no damage", async () => {
+    await (await createTestAdmin(own)).create();
+    await own.database.query(OTHER_KEY);
+    await own.database.query(`insert into daykey.keys
+      select (jsonb_populate_record(k, jsonb_build_object('kid', 'other', 'sealed',
+        overlay(k.sealed placing '\\xffffffffffffffff'::bytea from 2)))).* from daykey.keys k limit 1`);
+    const { code, stderr } = await recoverThere();
+    expect(code).toBe(1);
+    expect(stderr).toContain("MASTER_KEY_PREVIOUS; nothing was changed");
+    expect(await readdir(directory)).toEqual([]);
+  });
 });

@@ -2,14 +2,15 @@
 import { createDatabase } from "@daykey/service/database/database";
 import type { Clock } from "@daykey/common/clock";
 import { ConfigError } from "@daykey/service/process/config";
+import { ProblemError } from "@daykey/service/http/problem-error";
 import type { Log } from "@daykey/service/observe/log";
-import { createAuditStore } from "./audit/audit-store.ts";
+import { createAuditStore, type Damage } from "./audit/audit-store.ts";
 import { createClientsStore } from "./clients/clients-store.ts";
 import type { AuthServerConfig } from "./config.ts";
 import { createKeysStore } from "./keys/keys-store.ts";
 import { requireMigrated } from "./migrate.ts";
 import { provenSealer } from "./keys/proven-sealer.ts";
-import { recoverAdmin } from "./registration/recover-admin.ts";
+import { recoverAdmin, RecoveryError } from "./registration/recover-admin.ts";
 import { createClientRegistrar } from "./registration/register.ts";
 import { createSecretMaker } from "./registration/secrets.ts";
 import { createResourcesStore } from "./resources/resources-store.ts";
@@ -17,8 +18,15 @@ import { createResourcesStore } from "./resources/resources-store.ts";
 /** Brackets are in no client id, so no client can be taken for it. */
 const RECOVERY_ACTOR = "(recovery)";
 
+export interface RecoveredAdmin {
+  clientId: string;
+  /** What was found of the audit log; the recovery is recorded past it, and `audit verify` tells of it. */
+  auditDamage: Damage | undefined;
+}
+
 /**
- * Makes another admin and writes its credential to `adminCredentialFile`. Resolves with its id.
+ * Makes another admin and writes its credential to `adminCredentialFile`. A damaged audit log does not stop
+ * it: whoever damaged the log could lock all admins out otherwise.
  * @throws {ConfigError} without that setting, and as `provenSealer` and `recoverAdmin`
  */
 export async function recoverFromSettings(
@@ -33,7 +41,7 @@ export async function recoverFromSettings(
     | "refreshAbsoluteMaxSeconds"
   >,
   { clock, log }: { clock: Clock; log: Log },
-): Promise<string> {
+): Promise<RecoveredAdmin> {
   const { issuer, adminCredentialFile: path, refreshAbsoluteMaxSeconds } = config;
   if (path === undefined) {
     throw new ConfigError(["ADMIN_CREDENTIAL_FILE names the file to write the credential to"]);
@@ -41,7 +49,9 @@ export async function recoverFromSettings(
   const database = createDatabase({ connectionString: config.databaseUrl, max: 1, log });
   try {
     await requireMigrated(database);
-    const sealer = await provenSealer(createKeysStore(database), config);
+    const keys = createKeysStore(database);
+    const sealer = await provenSealer(keys, config);
+    const ownsHead = (await keys.all()).every(({ sealed }) => sealer.knows(sealed));
     const clients = createClientsStore(database, {
       issuer,
       longestGrantSeconds: refreshAbsoluteMaxSeconds,
@@ -53,20 +63,26 @@ export async function recoverFromSettings(
       clock,
       limits: config,
     });
-    const audit = createAuditStore(database, sealer);
-    return await recoverAdmin({
+    let auditDamage: Damage | undefined;
+    const audit = createAuditStore(database, sealer, ({ damage }) => void (auditDamage = damage));
+    const clientId = await recoverAdmin({
       path,
       issuer,
       registrar,
-      record: async (tx, target, after) =>
-        audit.append(tx, {
-          actor: RECOVERY_ACTOR,
-          action: "client.create",
-          target,
-          before: null,
-          after,
-        }),
+      record: async (tx, target, after) => {
+        const event = { actor: RECOVERY_ACTOR, action: "client.create" as const, target };
+        await audit
+          .append(tx, { ...event, before: null, after }, { ownsHead })
+          .catch((cause: unknown) => {
+            if (!(cause instanceof ProblemError)) throw cause;
+            throw new RecoveryError(
+              "The audit log is sealed under another master key, as the master key is being changed: give the new one as MASTER_KEY, this one as MASTER_KEY_PREVIOUS; nothing was changed",
+              { cause },
+            );
+          });
+      },
     });
+    return { clientId, auditDamage };
   } finally {
     await database.close();
   }

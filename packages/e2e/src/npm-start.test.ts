@@ -258,6 +258,13 @@ describe("npm start keeps what it has", () => {
     expect(second.output()).toContain(`  made the admin ${client_id}, in `);
     expect(await place.credential("admin-client.json.old")).toEqual(before);
     expect(statSync(join(place.home, "admin-client.json")).mode & 0o777).toBe(0o600);
+
+    const middle = await place.credential("admin-client.json");
+    const third = npmStart(place, "--recover-admin", "--once");
+    expect(await third.ended, third.output()).toBe(0);
+    expect(third.output()).toContain("admin-client.json.old-2\n");
+    expect(await place.credential("admin-client.json.old")).toEqual(before);
+    expect(await place.credential("admin-client.json.old-2")).toEqual(middle);
   });
 
   test.each([0, 150, 400, 800, 1500, 3000])(

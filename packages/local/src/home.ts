@@ -55,6 +55,26 @@ export async function openHome(folder: string): Promise<Home> {
   };
 }
 
+/**
+ * Gives a file another name beside it: the first of `.old`, `.old-2`, … that nothing has, so no earlier one
+ * is lost. Resolves with its path; undefined when there is no such file.
+ */
+export async function moveAside(file: string): Promise<string | undefined> {
+  for (let n = 1; ; n++) {
+    const aside = n === 1 ? `${file}.old` : `${file}.old-${n}`;
+    try {
+      // Unlike a rename, a link never takes the place of another file.
+      await link(file, aside);
+      await rm(file);
+      return aside;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === "ENOENT") return undefined;
+      if (code !== "EEXIST") throw error;
+    }
+  }
+}
+
 /** Like mkdir's `recursive`, which never ends where a parent exists and refuses children, as /proc does. */
 async function makeFolder(path: string): Promise<void> {
   if (await isFolder(path)) return;

@@ -16,7 +16,7 @@ import { describeConfig, type LocalConfig, readConfig } from "./config.ts";
 import { EmbeddedPostgresError } from "./embedded-postgres-error.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "./embedded-postgres.ts";
 import { LIMITS } from "./first-clients.ts";
-import { type Home, openHome } from "./home.ts";
+import { type Home, moveAside, openHome } from "./home.ts";
 import { keepHomeClients } from "./home-clients.ts";
 import { lockHome } from "./home-lock.ts";
 import { LocalError } from "./local-error.ts";
@@ -28,7 +28,7 @@ import { startServerProcess } from "./server-process.ts";
 const USAGE = `Usage: npm start [-- --once] [-- --recover-admin]
 
   --once            do the main job once, then stop everything and end
-  --recover-admin   make another admin; the old credential is kept beside the new one, as .old
+  --recover-admin   make another admin; the old credential is kept beside the new one, as .old, .old-2, …
 
 Settings, from the environment:
 
@@ -179,13 +179,10 @@ async function openDatabase(home: Home, log: (line: string) => void) {
 
 /** The credential it replaces is moved away first, and back if no admin can be made. */
 async function recoverAdmin(home: Home, issuer: string, databaseUrl: string): Promise<void> {
-  const old = `${home.adminFile}.old`;
-  await rename(home.adminFile, old).catch((error: unknown) => {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-  });
+  const old = await moveAside(home.adminFile);
   const masterKey = (await readFile(home.masterKeyFile, "utf8")).trim();
   try {
-    const clientId = await recoverFromSettings(
+    const { clientId, auditDamage } = await recoverFromSettings(
       {
         issuer,
         databaseUrl,
@@ -197,8 +194,12 @@ async function recoverAdmin(home: Home, issuer: string, databaseUrl: string): Pr
       { clock, log: createLog({ name: "local", level: "silent" }) },
     );
     print(`  made the admin ${clientId}, in ${relative(process.cwd(), home.adminFile)}`);
+    if (old !== undefined) print(`  the credential before it is ${relative(process.cwd(), old)}`);
+    if (auditDamage !== undefined) {
+      print("  the audit log was damaged; this is recorded past it: npx daykey audit verify");
+    }
   } catch (error) {
-    await rename(old, home.adminFile).catch(() => {});
+    if (old !== undefined) await rename(old, home.adminFile);
     if (!(error instanceof NoKeys)) throw error;
     print("  this is a first start: it makes the first admin");
   }

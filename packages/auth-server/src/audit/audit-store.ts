@@ -34,10 +34,11 @@ export interface AuditStore {
    * Adds a row; nothing may be written after it in its transaction, as it holds the log's lock. Where
    * the log is damaged an end of access is recorded past the damage, which its row names: `verify` tells
    * of it from then on.
+   * @param recovery of an admin: it is recorded past the damage as well, or damage would lock all out
    * @throws {ProblemError} 503 when the head is gone or altered or its next number taken: what cannot be
    *   recorded is not done
    */
-  append(tx: Queryable, event: AuditEvent): Promise<void>;
+  append(tx: Queryable, event: AuditEvent, recovery?: Recovery): Promise<void>;
   /** Newest first; `before` is a row's number. */
   list(page: { limit: number; before: number | undefined }): Promise<AuditEntry[]>;
   verify(): Promise<Verdict>;
@@ -53,8 +54,16 @@ export interface HeadSealer {
   knows(sealed: Buffer): boolean;
 }
 
+export interface Recovery {
+  /**
+   * Whether all else in the database is sealed under this master key. Then a head that names another one is
+   * damage; otherwise the master key is being changed, and nothing is sealed over it.
+   */
+  ownsHead: boolean;
+}
+
 /** `unknown`: a row that this server did not write has the next number. `head`: gone or altered. */
-type Damage = "unknown" | "head";
+export type Damage = "unknown" | "head";
 
 /** Told of each change that met a damaged log. */
 export type OnDamage = (facts: {
@@ -108,7 +117,7 @@ export function createAuditStore(
   }
 
   /** The head, never the last row there: rows that were deleted so leave a gap for good. */
-  async function baseOf(tx: Queryable): Promise<Base> {
+  async function baseOf(tx: Queryable, recovery: Recovery | undefined): Promise<Base> {
     const { rows } = await tx.query<{ sealed: Buffer | null; is_empty: boolean; at: string }>({
       text: `select (select sealed from daykey.audit_head) as sealed,
                not exists (select from daykey.audit_log) as is_empty,
@@ -124,7 +133,7 @@ export function createAuditStore(
       return { ...head, at, next, damage: next === head.seq + 1 ? undefined : "unknown" };
     }
     // Another master key's: this instance has the old one alone, and must not seal over the new one.
-    if (sealed && !sealer.knows(sealed)) throw damaged("head");
+    if (sealed && !sealer.knows(sealed) && recovery?.ownsHead !== true) throw damaged("head");
     const { rows: last } = await tx.query<Head>({
       text: `select seq::float8 as seq, hash from daykey.audit_log
              where seq < ${Number.MAX_SAFE_INTEGER / 2} order by audit_log.seq desc limit 1`,
@@ -179,12 +188,12 @@ export function createAuditStore(
   }
 
   return {
-    async append(tx, { actor, action, target, before, after }) {
+    async append(tx, { actor, action, target, before, after }, recovery) {
       await tx.query({ text: "select pg_advisory_xact_lock($1)", values: [AUDIT_LOCK] });
-      const base = await baseOf(tx);
+      const base = await baseOf(tx, recovery);
       const { damage, seq: follows } = base;
       if (damage !== undefined) {
-        const isRecorded = ENDING_ACTIONS.has(action);
+        const isRecorded = ENDING_ACTIONS.has(action) || recovery !== undefined;
         onDamage({ damage, action, outcome: isRecorded ? "recorded" : "refused" });
         if (!isRecorded) throw damaged(damage);
       }

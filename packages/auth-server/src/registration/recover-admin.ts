@@ -19,7 +19,7 @@ export interface RecoveredFacts {
 }
 
 /** The message is one sentence for the operator. */
-class RecoveryError extends Error {
+export class RecoveryError extends Error {
   readonly [OWN_MESSAGE] = true;
   override readonly name = "RecoveryError";
 }
