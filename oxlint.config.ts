@@ -14,6 +14,8 @@ interface Grant {
   readonly koa?: true;
   readonly tests?: true;
   readonly libraries?: false;
+  /** What routes requests, by others. Refused where a service is to choose its own. */
+  readonly frameworks?: boolean;
 }
 
 const TESTS = "packages/*/{test/**,src/**/*.test.ts}";
@@ -21,9 +23,9 @@ const TESTS = "packages/*/{test/**,src/**/*.test.ts}";
 const AROUND = "packages/{local,e2e,bench,interop}/**";
 
 const SERVER = { packages: ["common", "service"] } as const;
-/** What protects a resource is a client of the auth-server too. */
-const GUARD = { packages: ["common", "service", "client"] } as const;
-const RESOURCE_SERVER = { packages: [...GUARD.packages, "guard"] } as const;
+/** What protects a resource is a client of the auth-server too, and knows no server of ours. */
+const GUARD = { packages: ["common", "client"], frameworks: false } as const;
+const RESOURCE_SERVER = { packages: ["common", "service", "client", "guard"] } as const;
 
 const USES: readonly (readonly [files: string, grant: Grant])[] = [
   ["**", {}],
@@ -36,20 +38,18 @@ const USES: readonly (readonly [files: string, grant: Grant])[] = [
     { packages: ["common"], sql: true },
   ],
   ["packages/guard/src/**", GUARD],
-  ["packages/guard/{src/**/*-store.ts,src/migrate.ts,migrations/**}", { ...GUARD, sql: true }],
-  ["packages/guard/src/koa.ts", { ...GUARD, koa: true }],
+  ["packages/guard/src/{koa,express,fastify}.ts", { ...GUARD, koa: true, frameworks: true }],
   ["packages/*-server/src/**", SERVER],
   ["packages/resource-server/src/**", RESOURCE_SERVER],
-  // They open the database and make the two applications; server.ts only puts features together.
-  ["packages/auth-server/src/{ground,recover}.ts", { ...SERVER, sql: true }],
-  ["packages/auth-server/src/serve.ts", { ...SERVER, koa: true }],
+  ["packages/auth-server/src/server.ts", { ...SERVER, sql: true, koa: true }],
+  ["packages/auth-server/src/recover.ts", { ...SERVER, sql: true }],
   ["packages/resource-server/src/server.ts", { ...RESOURCE_SERVER, sql: true, koa: true }],
+  ["packages/resource-server/src/guarded.ts", { ...RESOURCE_SERVER, koa: true }],
+  ["packages/resource-server/src/{own-store,migrate}.ts", { ...RESOURCE_SERVER, sql: true }],
   ["packages/auth-server/{src/migrate.ts,src/*-store.ts,migrations/**}", { ...SERVER, sql: true }],
   ...feature("auth-server/src/*", []),
   ...feature("auth-server/src/clients", ["resources"]),
-  ...feature("auth-server/src/changes", []),
-  ["packages/auth-server/src/changes/compose.ts", { ...SERVER, features: [], sql: true }],
-  ...feature("auth-server/src/authentication", ["clients", "resources"]),
+  ...feature("auth-server/src/authentication", ["clients"]),
   ...feature("auth-server/src/registration", ["authentication", "clients", "resources"]),
   ...feature("auth-server/src/metadata", ["keys", "resources"]),
   ...feature("auth-server/src/token", ["authentication", "clients", "grants", "keys", "resources"]),
@@ -87,7 +87,16 @@ const USES: readonly (readonly [files: string, grant: Grant])[] = [
   ["packages/auth-server/src/admin/**", { ...SERVER, koa: true }],
   ...feature("resource-server/src/*", undefined, RESOURCE_SERVER),
   [TESTS, { ...SERVER, sql: true, koa: true, tests: true }],
-  ["packages/guard/src/**/*.test.ts", { ...GUARD, sql: true, koa: true, tests: true }],
+  [
+    "packages/guard/{test/**,src/**/*.test.ts}",
+    {
+      packages: [...RESOURCE_SERVER.packages, "auth-server"],
+      sql: true,
+      koa: true,
+      frameworks: true,
+      tests: true,
+    },
+  ],
   [
     "packages/resource-server/{test/**,src/**/*.test.ts}",
     { ...RESOURCE_SERVER, sql: true, koa: true, tests: true },
@@ -113,7 +122,7 @@ function feature(
 
 /** Refuses every import that is not granted, each with its reason. */
 function restrictedImports(grant: Grant): NonNullable<DummyRuleMap["no-restricted-imports"]> {
-  const { packages = [], features, sql, koa, tests, libraries } = grant;
+  const { packages = [], features, sql, koa, tests, libraries, frameworks = true } = grant;
   const list = (names: readonly string[]) => names.join(", ") || "none";
   const except = (names: readonly string[], parent: string) =>
     names.map((name) => `!${parent}/${name}/**`);
@@ -131,14 +140,18 @@ function restrictedImports(grant: Grant): NonNullable<DummyRuleMap["no-restricte
     !koa && {
       regex: "^(koa|@koa/.*)$|^@daykey/service/http/(app|router)$",
       message:
-        "Koa stands in *endpoint.ts, server.ts, admin/ and guard/src/koa.ts: take and return data.",
+        "Koa stands in *endpoint.ts, server.ts, guarded.ts, admin/ and guard/src/koa.ts: take and return data.",
+    },
+    !frameworks && {
+      regex: "^(express|fastify|hono|next)(/|$)",
+      message: "The guard knows no framework outside of the adapter that is named after it.",
     },
     !tests && {
       regex: "^(vitest|fast-check)(/|$)|(^|/)test/|\\.test\\.ts$",
       message: "The product does not import its tests.",
     },
     !tests && {
-      regex: "^(\\.\\./)+(main|server|serve|config|migrate|metrics)\\.ts$",
+      regex: "^(\\.\\./)+(main|server|config|migrate)\\.ts$",
       message: "server.ts knows the features, not they it: take what is needed as an argument.",
     },
     libraries === false && {

@@ -223,12 +223,9 @@ export async function startAuthServer(
       });
     },
     async stop() {
-      try {
-        await server.stop();
-      } finally {
-        await admin.close();
-        if (!options.database) await database.drop();
-      }
+      await server.stop();
+      await admin.close();
+      if (!options.database) await database.drop();
     },
   };
 }

@@ -6,8 +6,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { beforeAll, expect, test } from "vitest";
-
-import { CODE, IMPORTS } from "../test/planted-violations.ts";
+import { IMPORTS, type Plant } from "../test/planted-imports.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
@@ -17,6 +16,69 @@ interface Finding {
   readonly help?: string;
   readonly filename: string;
 }
+
+const PROCESS = "Only main.ts and config.ts know the process: take what is needed as an argument.";
+const CLOCK = "Only main.ts reads the machine's clock: take a Clock, which a test can set.";
+
+const CODE: readonly Plant[] = [
+  ...["ab", "ba"].map((pair) => ({
+    rule: `House rule 2: no cycle (${pair})`,
+    file: `packages/service/src/cycle-${pair[0]}.ts`,
+    refused: [
+      `import { ${pair[1]} } from "./cycle-${pair[1]}.ts";\nexport const ${pair[0]} = () => [${pair[1]}];`,
+    ],
+    reason: "Dependency cycle detected",
+    allowed: [`export const ${pair[0]} = 1;`],
+  })),
+  ...["common/src/clock.ts", "service/src/http/form.ts", "auth-server/src/token/endpoint.ts"].map(
+    (file) => ({
+      rule: `House rule 5: ${file} does not know the process`,
+      file: `packages/${file}`,
+      refused: [
+        'export const setting = process.env["X"];',
+        "export const end = (): never => process.exit(1);",
+      ],
+      reason: PROCESS,
+      allowed: ["export const setting = 1;"],
+    }),
+  ),
+  ...[
+    "common/src/bytes.ts",
+    "service/src/http/body.ts",
+    "resource-server/src/time/zone-time.ts",
+  ].map((file) => ({
+    rule: `House rule 5: ${file} does not read the machine's clock`,
+    file: `packages/${file}`,
+    refused: [
+      "export const now = Date.now() / 1000;",
+      "export const today = new Date();",
+      "export const text = Date();",
+    ],
+    reason: CLOCK,
+    allowed: ["export const epoch = new Date(0);"],
+  })),
+  {
+    rule: "House rule 5: main.ts knows both, and only as globals",
+    file: "packages/resource-server/src/main.ts",
+    refused: ['export type { Process } from "node:process";'],
+    reason: "'node:process' import is restricted",
+    allowed: ["export const now = Date.now();", "export const { env } = process;"],
+  },
+  {
+    rule: "House rule 7: a file has 350 lines at most",
+    file: "packages/service/src/long.ts",
+    refused: [`export const long = \`${"\n".repeat(350)}\`;`],
+    reason: "File has too many lines (351).",
+    allowed: [`export const long = \`${"\n".repeat(349)}\`;`],
+  },
+  {
+    rule: "lint knows types: a promise is waited for",
+    file: "packages/service/src/promise.ts",
+    refused: ["export function start(work: () => Promise<void>): void {\n  work();\n}"],
+    reason: "Promises must be awaited, add void operator to ignore.",
+    allowed: ["export function start(work: () => Promise<void>): void {\n  void work();\n}"],
+  },
+];
 
 let violating: readonly Finding[];
 let obeying: readonly Finding[];

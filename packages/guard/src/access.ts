@@ -1,9 +1,9 @@
 /**
  * What a request may do, whichever credential it brought: the guard and the quotas know this alone.
  */
-import type { IncomingMessage } from "node:http";
 import type { AccessTokenClaims } from "@daykey/common/access-token";
 import type { Quota } from "@daykey/common/quota";
+import type { GuardedRequest } from "./request.ts";
 
 export type CredentialKind =
   | "access_token"
@@ -15,26 +15,28 @@ export type CredentialKind =
 export interface Access {
   via: CredentialKind;
   clientId: string;
+  /** For whom the client acts: the client itself, until it acts for another. */
+  subject: string;
   /** The kid of the secret or key that stands behind it. */
   credential: string;
   /** Of an access token. */
   grant?: string;
   scope: readonly string[];
+  /** Epoch seconds at which the credential ends; undefined where it has no end. */
+  expiresAt?: number | undefined;
+  /** By what a revocation ends it: within a second by the feed, or not before its end. */
+  revocation: "feed" | "until-expiry";
   /** Both are charged. */
   quotas: { client: readonly Quota[]; key: readonly Quota[] };
 }
 
 /**
- * Whose credential this is. It is given what the credential says in one piece, the request, over which a
- * signature is spread, and the caller's address as limits count it. Not checked: the scope.
+ * Whose credential this is. It is given what the credential says in one piece, and the request, over
+ * which a signature is spread. Not checked: the scope.
  * @throws {InvalidCredential}; {KeysUnavailable}, {RevocationsUnknown} or {AuthServerUnavailable} when
  *   nothing can be said
  */
-export type Authenticate = (
-  text: string,
-  request: IncomingMessage,
-  address: string,
-) => Promise<Access>;
+export type Authenticate = (text: string, request: GuardedRequest) => Promise<Access>;
 
 /** What the log may say of a credential that is genuine. */
 export type Holder = Pick<Access, "clientId" | "credential" | "grant">;
@@ -58,9 +60,26 @@ export class InvalidCredential extends Error {
 
 const NO_QUOTAS: readonly Quota[] = [];
 
-export function accessOfToken(claims: AccessTokenClaims): Access {
-  const { client_id: clientId, cred: credential, gid: grant, quota = NO_QUOTAS } = claims;
-  const scope = claims.scope.split(" ");
-  const quotas = { client: quota, key: NO_QUOTAS };
-  return { via: "access_token", clientId, credential, grant, scope, quotas };
+export function accessOfToken(
+  claims: AccessTokenClaims,
+  revocation: Access["revocation"] = "feed",
+): Access {
+  const {
+    client_id: clientId,
+    sub: subject,
+    cred: credential,
+    gid: grant,
+    exp: expiresAt,
+  } = claims;
+  return {
+    via: "access_token",
+    clientId,
+    subject,
+    credential,
+    grant,
+    scope: claims.scope.split(" "),
+    expiresAt,
+    revocation,
+    quotas: { client: claims.quota ?? NO_QUOTAS, key: NO_QUOTAS },
+  };
 }

@@ -4,11 +4,11 @@
  * a signature in headers of its own (RFC 9421) or in a signed URL. No other credential has a place in
  * the URL, where logs and histories keep it.
  */
-import type { IncomingHttpHeaders } from "node:http";
 import { idOfApiKey } from "@daykey/common/api-key";
 import { isBearerToken, readBearer } from "@daykey/common/bearer";
 import { hasUrlSignature } from "@daykey/common/signed-url";
 import type { CredentialKind } from "./access.ts";
+import type { GuardedRequest } from "./request.ts";
 
 /** What was presented, or why that cannot be said. */
 export type PresentedCredential =
@@ -45,35 +45,41 @@ const CREDENTIAL_NAMES = new Set([
 /** Those of Daykey are known under any name. */
 const CREDENTIAL_VALUE = /^(?:dk[ks]_|dk[ar]1\.)/;
 
-/**
- * Kinds that are not `accepted` are not looked for, but for tokens and API keys, which always are.
- * Repeated Authorization headers are refused before this (`service/request-rules.ts`).
- */
+type Fields = Pick<GuardedRequest, "lines" | "field" | "target">;
+
+/** Kinds that are not `accepted` are not looked for, but for tokens and API keys, which always are. */
 export function readCredential(
-  headers: IncomingHttpHeaders,
-  querystring: string,
+  request: Fields,
   accepted: ReadonlySet<CredentialKind>,
 ): PresentedCredential {
-  const query = new URLSearchParams(querystring);
+  const query = queryOf(request.target);
   for (const [name, value] of query) {
     if (!isCredential(name, value)) continue;
     return { kind: "malformed", detail: "A credential belongs into a header, not into the URL." };
   }
 
-  const { authorization, "x-pa-auth-token": token, "x-api-key": key } = headers;
-  const brought: PresentedCredential[] = [];
-  if (authorization !== undefined) brought.push(readAuthorization(authorization));
+  const authorizations = request.lines("authorization") ?? [];
+  const token = request.field("x-pa-auth-token");
+  const key = request.field("x-api-key");
+  const brought: PresentedCredential[] = authorizations.map(readAuthorization);
   if (token !== undefined) {
     brought.push(readOne("access_token", token, "X-PA-AUTH-TOKEN is not one access token."));
   }
   if (key !== undefined) brought.push(readOne("api_key", key, "X-Api-Key is not one API key."));
-  const signature = signatureKind(headers);
+  const signature = signatureKind(request);
   if (signature && accepted.has(signature)) brought.push({ kind: signature, text: "" });
   if (accepted.has("signed_url") && hasUrlSignature(query)) {
     brought.push({ kind: "signed_url", text: "" });
   }
   if (brought.length > 1) return { kind: "malformed", detail: "Use exactly one credential." };
   return brought[0] ?? { kind: "none" };
+}
+
+const NO_QUERY = new URLSearchParams();
+
+function queryOf(target: string): URLSearchParams {
+  const mark = target.indexOf("?");
+  return mark < 0 ? NO_QUERY : new URLSearchParams(target.slice(mark + 1));
 }
 
 function isCredential(name: string, value: string): boolean {
@@ -93,19 +99,13 @@ function readAuthorization(authorization: string): PresentedCredential {
   return isApiKey ? { kind: "api_key", text: authorization } : { kind: "none" };
 }
 
-/** Node joins a repeated header with a comma, which no token or key holds. */
-function readOne(
-  kind: CredentialKind,
-  field: string | string[],
-  detail: string,
-): PresentedCredential {
-  return typeof field === "string" && isBearerToken(field)
-    ? { kind, text: field }
-    : { kind: "malformed", detail };
+/** The lines of a repeated header are joined with a comma, which no token or key holds. */
+function readOne(kind: CredentialKind, field: string, detail: string): PresentedCredential {
+  return isBearerToken(field) ? { kind, text: field } : { kind: "malformed", detail };
 }
 
 /** The simple form is told by what it lacks. */
-function signatureKind(headers: IncomingHttpHeaders): CredentialKind | undefined {
-  if (headers["signature-input"] !== undefined) return "http_signature";
-  return headers["signature"] === undefined ? undefined : "simple_signature";
+function signatureKind({ lines }: Fields): CredentialKind | undefined {
+  if (lines("signature-input") !== undefined) return "http_signature";
+  return lines("signature") === undefined ? undefined : "simple_signature";
 }

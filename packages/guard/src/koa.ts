@@ -1,79 +1,70 @@
 /**
- * The guard of every route: exactly one credential, valid, with the route's scope, within its quotas, or
- * a refusal. It stands before anything is parsed or computed.
+ * The guard of a route in Koa: `router.get("/orders", protect(guard, "orders:read"), …)`. Who was let
+ * through stands in `ctx.state.access`. Refusals are answered here; a fault of the guard is thrown, as
+ * any error in Koa.
  */
-import type { AppMiddleware } from "@daykey/service/http/router";
-import type { RouteQuota } from "./quota/policy.ts";
-import type { ChargeQuota } from "./quota/quota.ts";
-import {
-  type Authenticate,
-  type CredentialKind,
-  type Holder,
-  InvalidCredential,
-} from "./access.ts";
-import { readCredential } from "./credential.ts";
-import type { Refusals } from "./refusals.ts";
+import type { IncomingMessage } from "node:http";
+import type { Access } from "./access.ts";
+import { type CheckResult, requireOptions } from "./check.ts";
+import type { Guard } from "./guard.ts";
+import { type RouteOptions, toCheckRequest } from "./node.ts";
+import type { Refusal } from "./refusals.ts";
+import type { CheckRequest } from "./request.ts";
 
-export interface GuardOptions {
-  /** Clients for whom alone it is. */
-  only?: readonly string[];
-  /** The route's own, beside those of the credential. */
-  quota?: RouteQuota | undefined;
+/** For `new Koa<GuardState>()`: what a protected route finds in `ctx.state`. */
+export interface GuardState {
+  access?: Access;
 }
 
-/** A middleware that lets a request with this scope through, for one route or for all of a router. */
-export type RequireScope = (scope: string, options?: GuardOptions) => AppMiddleware;
+/** What is used of Koa's context. `ip` is another's only where the application trusts proxies. */
+export interface GuardContext {
+  readonly req: IncomingMessage;
+  readonly ip: string;
+  readonly state: object;
+  status: number;
+  body: unknown;
+  set(headers: Record<string, string>): void;
+}
 
-/** One for each kind of credential that is served; others are not credentials here. */
-export type Authenticators = Readonly<
-  Record<"access_token" | "api_key", Authenticate> & Partial<Record<CredentialKind, Authenticate>>
->;
+export interface KoaOptions<C> extends RouteOptions {
+  /** What is checked, in place of what the context says. */
+  request?: (ctx: C) => CheckRequest;
+  /** Told of each result, for the application's log. */
+  told?: (ctx: C, result: CheckResult) => void;
+  /** Answers a refusal, or throws what says no, in place of the answer made here. */
+  refuse?: (ctx: C, refusal: Refusal) => void;
+}
 
-export function createRequireScope({
-  refusals,
-  authenticators,
-  charge,
-}: {
-  /** How it says no: `createRefusals`, or other words of one's own. */
-  refusals: Refusals;
-  authenticators: Authenticators;
-  charge: ChargeQuota;
-}): RequireScope {
-  const accepted = new Set(Object.keys(authenticators) as CredentialKind[]);
+/** @throws {TypeError} for a scope that is none */
+export function protect<C extends GuardContext>(
+  guard: Pick<Guard, "check">,
+  scope: string,
+  { request = requestOf, told, refuse = answer, ...options }: KoaOptions<C> = {},
+): (ctx: C, next: () => Promise<unknown>) => Promise<void> {
+  const needs = { ...options, scope };
+  requireOptions(needs);
+  return async (ctx, next) => {
+    const result = await guard.check(request(ctx), needs);
+    told?.(ctx, result);
+    if (!result.allowed) return refuse(ctx, result);
+    (ctx.state as GuardState).access = result.access;
+    ctx.set(result.headers);
+    await next();
+  };
+}
 
-  return (scope, { only, quota } = {}) =>
-    async (ctx, next) => {
-      const { logFields } = ctx.state;
-      const note = ({ clientId, credential, grant }: Holder): void =>
-        void Object.assign(logFields, { client: clientId, kid: credential, grant });
+/** @throws {TypeError} where no guard stands before */
+export function accessOf({ state }: { state: GuardState }): Access {
+  if (!state.access) throw new TypeError("accessOf: no guard has let this request through");
+  return state.access;
+}
 
-      // 1. Exactly one credential.
-      const presented = readCredential(ctx.req.headers, ctx.querystring, accepted);
-      if (presented.kind === "none") throw refusals.noCredential(scope);
-      if (presented.kind === "malformed") throw refusals.malformed(presented.detail, scope);
-      const { kind, text } = presented;
-      logFields["via"] = kind;
+function requestOf({ req, ip }: GuardContext): CheckRequest {
+  return toCheckRequest(req, ip);
+}
 
-      // 2. Whose it is.
-      const authenticate = authenticators[kind];
-      if (!authenticate) throw new TypeError("readCredential: a kind that is not accepted");
-      const access = await authenticate(text, ctx.req, ctx.state.addressKey).catch(
-        (error: unknown) => {
-          if (error instanceof InvalidCredential && error.holder) note(error.holder);
-          throw refusals.because(error, kind, scope);
-        },
-      );
-      note(access);
-      ctx.state.clientId = access.clientId;
-
-      // 3. What it may.
-      if (!access.scope.includes(scope)) throw refusals.insufficientScope(scope, kind);
-      if (only && !only.includes(access.clientId)) throw refusals.otherClient(kind, scope);
-
-      // 4. Whether its quotas have room.
-      const { headers, wouldRefuse } = await charge(access, scope, quota);
-      if (wouldRefuse) logFields["quota"] = "would_refuse";
-      ctx.set(headers);
-      await next();
-    };
+function answer(ctx: GuardContext, { status, headers, body }: Refusal): void {
+  ctx.status = status;
+  ctx.set(headers);
+  ctx.body = JSON.stringify(body);
 }

@@ -2,24 +2,66 @@
  * How the guard refuses: problems (RFC 9457) with the challenge of RFC 6750 §3, whose error codes are
  * for access tokens alone. The caller learns what to do; why a credential is bad is for the log.
  */
-import type { ProblemCode } from "@daykey/common/problems";
-import { PATHS } from "@daykey/common/protocol";
-import { problem, type ProblemError } from "@daykey/service/http/problem-error";
+import { type ProblemCode, PROBLEMS } from "@daykey/common/problems";
+import { PATHS, PROBLEM_MEDIA_TYPE } from "@daykey/common/protocol";
 import { type CredentialKind, InvalidCredential } from "./access.ts";
 import { AuthServerUnavailable } from "./tokens/ask.ts";
 import { KeysUnavailable } from "./tokens/jwks.ts";
 import { NoncesUnavailable } from "./keys/nonce-store.ts";
 import { RevocationsUnknown } from "./revocation/stale-policy.ts";
+import type { LogFields } from "./log.ts";
+import { Refused } from "./refused.ts";
+
+/** RFC 9457 §3. Its texts are fixed: nothing in it comes from the request. */
+export interface Problem {
+  /** `urn:daykey:problem:<code>`, or `about:blank` for what the status alone says. */
+  type: string;
+  title: string;
+  status: number;
+  detail?: string;
+}
+
+/** The answer to a request that is not let through. */
+export interface Refusal {
+  allowed: false;
+  status: number;
+  /** Challenge, Retry-After and quotas where they belong, Content-Type and Cache-Control. */
+  headers: Readonly<Record<string, string>>;
+  /** To be sent as JSON; to HEAD it is not sent. */
+  body: Problem;
+  /** Of `body.type`. */
+  code: ProblemCode | undefined;
+  /** A short code for the log, not for the caller. */
+  reason: string;
+  log: LogFields;
+}
+
+export function refusalOf({ kind, told }: Refused, noted: LogFields): Refusal {
+  const isCode = typeof kind === "string";
+  const [status, known] = isCode ? PROBLEMS[kind] : [kind, ""];
+  const { title = known, detail, headers } = told;
+  const reason = told.reason ?? (isCode ? kind.replaceAll("-", "_") : String(kind));
+  const type = isCode ? `urn:daykey:problem:${kind}` : "about:blank";
+  return {
+    allowed: false,
+    status,
+    headers: { "Content-Type": PROBLEM_MEDIA_TYPE, "Cache-Control": "no-store", ...headers },
+    body: { type, title, status, ...(detail !== undefined && { detail }) },
+    code: isCode ? kind : undefined,
+    reason,
+    log: { ...noted, reason },
+  };
+}
 
 /** Each is told the scope that the route needs, so that its challenge can name it (RFC 6750 §3). */
 export interface Refusals {
-  noCredential(scope: string): ProblemError;
-  malformed(detail: string, scope: string): ProblemError;
-  /** An error of an authenticator as a problem; any other as it is. */
+  noCredential(scope: string): Refused;
+  malformed(detail: string, scope: string): Refused;
+  /** An error of an authenticator as a refusal; any other as it is. */
   because(error: unknown, kind: CredentialKind, scope: string): unknown;
-  insufficientScope(scope: string, kind: CredentialKind): ProblemError;
+  insufficientScope(scope: string, kind: CredentialKind): Refused;
   /** The route is for other clients. */
-  otherClient(kind: CredentialKind, scope: string): ProblemError;
+  otherClient(kind: CredentialKind, scope: string): Refused;
 }
 
 const INVALID: Record<CredentialKind, ProblemCode> = {
@@ -32,11 +74,15 @@ const INVALID: Record<CredentialKind, ProblemCode> = {
 
 /** @param resource this resource's URI; its metadata says where tokens come from (RFC 9728 §5.1) */
 export function createRefusals(resource: string): Refusals {
+  const { origin, pathname } = new URL(resource);
+  // RFC 9728 §3.1: the well-known part goes between host and path.
+  const path = pathname === "/" ? "" : pathname;
+  const metadata = `${origin}${PATHS.protectedResourceMetadata}${path}`;
   const challenge = (parameters: Record<string, string> = {}): Record<string, string> => {
     const all = {
       realm: resource,
       ...parameters,
-      resource_metadata: `${resource}${PATHS.protectedResourceMetadata}`,
+      resource_metadata: metadata,
     };
     const list = Object.entries(all).map(([name, value]) => `${name}="${value}"`);
     return { "WWW-Authenticate": `Bearer ${list.join(", ")}` };
@@ -47,13 +93,13 @@ export function createRefusals(resource: string): Refusals {
 
   return {
     noCredential: (scope) =>
-      problem(401, {
+      new Refused(401, {
         title: "A credential is required",
         reason: "no_credential",
         headers: challenge({ scope }),
       }),
     malformed: (detail, scope) =>
-      problem("invalid-request", {
+      new Refused("invalid-request", {
         detail,
         reason: "malformed_credential",
         headers: challenge({ error: "invalid_request", scope }),
@@ -63,7 +109,7 @@ export function createRefusals(resource: string): Refusals {
         const headers = challengeFor(kind, { error: "invalid_token", scope });
         const detail = error.hint === undefined ? {} : { detail: error.hint };
         const { reason } = error;
-        return problem(INVALID[kind], { ...detail, reason, headers });
+        return new Refused(INVALID[kind], { ...detail, reason, headers });
       }
       if (error instanceof KeysUnavailable) {
         return unavailable("keys-unavailable", "keys_unavailable");
@@ -80,16 +126,19 @@ export function createRefusals(resource: string): Refusals {
       return error;
     },
     insufficientScope: (scope, kind) =>
-      problem("insufficient-scope", {
+      new Refused("insufficient-scope", {
         detail: `This needs the scope ${scope}.`,
         reason: "insufficient_scope",
         headers: challengeFor(kind, { error: "insufficient_scope", scope }),
       }),
     otherClient: (kind, scope) =>
-      problem("other-client", { reason: "other_client", headers: challengeFor(kind, { scope }) }),
+      new Refused("other-client", {
+        reason: "other_client",
+        headers: challengeFor(kind, { scope }),
+      }),
   };
 }
 
-function unavailable(code: ProblemCode, reason: string): ProblemError {
-  return problem(code, { reason, headers: { "Retry-After": "1" } });
+function unavailable(code: ProblemCode, reason: string): Refused {
+  return new Refused(code, { reason, headers: { "Retry-After": "1" } });
 }

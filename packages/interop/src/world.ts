@@ -10,7 +10,7 @@ import { createKey } from "@daykey/auth-server/test/assertions";
 import { migrateAuthServer } from "@daykey/auth-server/migrate";
 import type { CredentialFile } from "@daykey/auth-server/registration/credential-file";
 import { dayFormHash } from "@daykey/common/secret-hash";
-import { migrateResourceServer } from "@daykey/guard/migrate";
+import { migrateResourceServer } from "@daykey/resource-server/migrate";
 import type { LocalConfig } from "@daykey/local/config";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "@daykey/local/embedded-postgres";
 import { type Home, openHome } from "@daykey/local/home";

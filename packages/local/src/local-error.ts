@@ -1,4 +1,4 @@
-import { OWN_MESSAGE } from "@daykey/service/observe/own-message";
+import { OWN_MESSAGE } from "@daykey/common/own-message";
 
 /** What keeps a first start from its work, in one sentence for whoever started it. */
 export class LocalError extends Error {

@@ -5,13 +5,13 @@
 import { readFile, rename } from "node:fs/promises";
 import { relative } from "node:path";
 import { migrateAuthServer } from "@daykey/auth-server/migrate";
-import { migrateResourceServer } from "@daykey/guard/migrate";
+import { migrateResourceServer } from "@daykey/resource-server/migrate";
 import { recoverFromSettings } from "@daykey/auth-server/recover";
 import { NoKeys } from "@daykey/auth-server/keys/proven-sealer";
 import type { CredentialFile } from "@daykey/auth-server/registration/credential-file";
 import { createLog } from "@daykey/service/observe/log";
 import { ConfigError } from "@daykey/service/process/config";
-import { OWN_MESSAGE } from "@daykey/service/observe/own-message";
+import { OWN_MESSAGE } from "@daykey/common/own-message";
 import { describeConfig, type LocalConfig, readConfig } from "./config.ts";
 import { EmbeddedPostgresError } from "./embedded-postgres-error.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "./embedded-postgres.ts";

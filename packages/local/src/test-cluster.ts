@@ -9,7 +9,7 @@ import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { migrateAuthServer } from "@daykey/auth-server/migrate";
-import { migrateResourceServer } from "@daykey/guard/migrate";
+import { migrateResourceServer } from "@daykey/resource-server/migrate";
 import pg from "pg";
 import type { TestProject } from "vitest/node";
 import { startEmbeddedPostgres } from "./embedded-postgres.ts";

@@ -26,9 +26,9 @@ import { LOG_LEVELS, type LogLevel } from "@daykey/service/observe/log";
 import type { OwnCredential } from "@daykey/guard/tokens/own-client";
 import type { StalePolicy } from "@daykey/guard/revocation/stale-policy";
 import { type AnswerKeys, readAnswerKeys } from "@daykey/guard/signed-answers/answer-key";
-import type { OwnStoreConfig } from "@daykey/guard/own-store";
 import type { QuotaSettings } from "@daykey/guard/quota/quota";
-import { type IssuedCredential, parseCredential } from "./credential-file.ts";
+import type { OwnStoreConfig } from "./own-store.ts";
+import { type IssuedCredential, parseCredential } from "@daykey/guard/credential-file";
 
 const isAlgorithm = (name: string): name is SigningAlgorithm =>
   SIGNING_ALGORITHMS.some((known) => known === name);

@@ -2,7 +2,7 @@
 import { runCommandLine } from "@daykey/service/process/command-line";
 import { runServer, type Surroundings } from "@daykey/service/process/run-server";
 import { describeConfig, readConfig, readMigrateConfig } from "./config.ts";
-import { migrateResourceServer } from "@daykey/guard/migrate";
+import { migrateResourceServer } from "./migrate.ts";
 import { createResourceServer } from "./server.ts";
 
 const USAGE = `Usage: node packages/resource-server/src/main.ts [serve | migrate]

@@ -1,8 +1,8 @@
 import type { Clock } from "@daykey/common/clock";
 import type { Database } from "@daykey/service/database/database";
-import { deleteExpired } from "@daykey/service/database/delete-expired";
+import { deleteExpired } from "@daykey/common/delete-expired";
 import type { Redis } from "@daykey/service/database/redis";
-import { createUseOnce } from "@daykey/service/database/use-once";
+import { createUseOnce } from "@daykey/common/use-once";
 
 /** Something that works once: a one-time hash's nonce, or an assertion's jti. */
 export interface Nonce {

@@ -5,8 +5,8 @@
  */
 import type { Database, Queryable } from "@daykey/service/database/database";
 import { changeAlone } from "../changes/changes-store.ts";
-import { deleteExpired } from "@daykey/service/database/delete-expired";
-import { createGroupCommit } from "@daykey/service/database/group-commit";
+import { deleteExpired } from "@daykey/common/delete-expired";
+import { createGroupCommit } from "@daykey/common/group-commit";
 import {
   type GrantState,
   refreshOutcome,

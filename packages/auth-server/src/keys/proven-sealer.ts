@@ -1,6 +1,6 @@
 /** Proof that a master key is this database's, for a program that does not serve. */
 import { randomBytes } from "node:crypto";
-import { OWN_MESSAGE } from "@daykey/service/observe/own-message";
+import { OWN_MESSAGE } from "@daykey/common/own-message";
 import type { KeysStore } from "./keys-store.ts";
 import { openMasterKey } from "./master-key.ts";
 import { createSealer, type Sealer } from "./sealing.ts";

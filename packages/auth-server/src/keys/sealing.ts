@@ -4,7 +4,7 @@
  * table and row it belongs to, so it opens nowhere else.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
-import { OWN_MESSAGE } from "@daykey/service/observe/own-message";
+import { OWN_MESSAGE } from "@daykey/common/own-message";
 import type { MasterKey } from "./master-key.ts";
 
 const VERSION = 1;

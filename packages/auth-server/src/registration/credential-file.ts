@@ -6,7 +6,7 @@
 import { open, readFile, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { PATHS } from "@daykey/common/protocol";
-import { OWN_MESSAGE } from "@daykey/service/observe/own-message";
+import { OWN_MESSAGE } from "@daykey/common/own-message";
 import type { ClientRegistration } from "../clients/client.ts";
 import type { ClientRegistrar, IssuedSecret } from "./register.ts";
 

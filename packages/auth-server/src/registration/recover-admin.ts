@@ -5,7 +5,7 @@
  * a running server knows it at once, as nobody has asked for its id before.
  */
 import { open, rm } from "node:fs/promises";
-import { OWN_MESSAGE } from "@daykey/service/observe/own-message";
+import { OWN_MESSAGE } from "@daykey/common/own-message";
 import { formatInstant } from "@daykey/common/clock";
 import { randomKid } from "../random-kid.ts";
 import type { Transaction } from "../clients/clients-store.ts";

@@ -1,6 +1,6 @@
 import type { Revocation, RevocationKind } from "@daykey/common/revocation";
 import type { Database, Queryable } from "@daykey/service/database/database";
-import { deleteExpired } from "@daykey/service/database/delete-expired";
+import { deleteExpired } from "@daykey/common/delete-expired";
 import { changeAlone } from "../changes/changes-store.ts";
 import { tellClientEnded } from "../clients/client-ended-store.ts";
 

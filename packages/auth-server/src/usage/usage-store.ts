@@ -1,5 +1,5 @@
 import type { Database } from "@daykey/service/database/database";
-import { deleteExpired } from "@daykey/service/database/delete-expired";
+import { deleteExpired } from "@daykey/common/delete-expired";
 import { fromRowUri, toRowUri } from "../resources/resources-store.ts";
 
 /** Requests of one client with one scope, on one day at one resource. */

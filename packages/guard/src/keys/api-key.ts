@@ -4,7 +4,7 @@
  * is refused here. An unknown one is asked about once in those seconds, and a caller's address has only a
  * share of such questions.
  */
-import { hash } from "node:crypto";
+import { createHash } from "node:crypto";
 import { idOfApiKey } from "@daykey/common/api-key";
 import type { Clock } from "@daykey/common/clock";
 import { checksumOf, withoutChecksum } from "@daykey/common/secret-hash";
@@ -28,7 +28,7 @@ export function createApiKeyAuthenticator({
   audience: string;
   clock: Clock;
 }): Authenticate {
-  return async (key, _request, address) => {
+  return async (key, { address }) => {
     const id = idOfApiKey(key);
     if (id === undefined || !hasChecksum(key)) throw new InvalidCredential("malformed");
     // A client whose epoch rose still has its keys (docs/protocol.md §5.1).
@@ -46,5 +46,5 @@ export function createApiKeyAuthenticator({
 
 function hasChecksum(key: string): boolean {
   const body = withoutChecksum(key);
-  return `${body}_${checksumOf(hash("sha256", body, "buffer"))}` === key;
+  return `${body}_${checksumOf(createHash("sha256").update(body).digest())}` === key;
 }

@@ -19,11 +19,9 @@ import {
   REQUEST_TAG,
   SIGNATURE_LIFE_SECONDS,
 } from "@daykey/common/signed-request";
-import { hasBody } from "@daykey/service/http/body";
-import { readContent } from "@daykey/service/http/json-body";
 import { DIGESTS } from "../digests.ts";
-import { signedMessageOf } from "../request-message.ts";
-import { type Authenticate, InvalidCredential } from "../access.ts";
+import { type GuardedRequest, readContent, RequestBodyError, signedMessageOf } from "../request.ts";
+import { type Authenticate, type Holder, InvalidCredential } from "../access.ts";
 import { type FindKey, isSignatureOf } from "./signature-keys.ts";
 
 /** Whether the nonce was never used with this key before; it is from now on. */
@@ -42,6 +40,7 @@ const HINTS = {
   time: "The signature is too old or dated ahead; see its created and expires, and the clock.",
   base: "The signature covers what the request does not have, or what is not supported.",
   digest: "Content-Digest is not that of the body.",
+  gone: "Signatures over a body cannot be checked here.",
 };
 
 export function createSignatureVerifier({
@@ -56,18 +55,18 @@ export function createSignatureVerifier({
   resource: string;
   clock: Clock;
 }): Authenticate {
-  return async (_text, req, address) => {
-    const { "signature-input": input, signature } = req.headers;
-    const read = readSignatures(String(input), String(signature));
+  return async (_text, req) => {
+    const [input = "", signature = ""] = [req.field("signature-input"), req.field("signature")];
+    const read = readSignatures(input, signature);
     const [only, ...others] = read ?? [];
     if (!only || others.length > 0) throw refused("malformed_signature", HINTS.one);
     const { keyid, nonce, created, alg } = readParameters(only);
     const covered = coveredBy(only.input);
-    if (!covers(covered, hasBody(req))) throw refused("not_covered", HINTS.cover);
+    if (!covers(covered, req.hasBody)) throw refused("not_covered", HINTS.cover);
     checkTimes(only, clock());
     const bytes = bytesOf(() => bytesToSign(signedMessageOf(req, resource), only.input));
 
-    const found = await findKey(keyid, "http_signature", address);
+    const found = await findKey(keyid, "http_signature", req.address);
     const isGenuine = isSignatureOf(found?.key, only.signature, bytes);
     if (!found) throw new InvalidCredential("unknown_key");
     if (alg !== undefined && alg !== found.key.algorithm) {
@@ -77,8 +76,8 @@ export function createSignatureVerifier({
 
     const access = found.access();
     if (covered.has("content-digest")) {
-      const field = req.headersDistinct["content-digest"]?.join(", ") ?? "";
-      const content = await readContent(req, SIGNED_BODY_BYTES);
+      const field = req.field("content-digest") ?? "";
+      const content = await contentOf(req, found.holder);
       if (!(await isContentDigestOf(DIGESTS, field, content))) {
         throw new InvalidCredential("wrong_digest", found.holder, HINTS.digest);
       }
@@ -88,6 +87,23 @@ export function createSignatureVerifier({
     }
     return access;
   };
+}
+
+const NO_CONTENT = new Uint8Array();
+
+/** @throws {InvalidCredential} where nobody can read it: a proxy's question, or another has read it */
+export async function contentOf(
+  request: GuardedRequest,
+  holder: Holder | undefined,
+  limitBytes = SIGNED_BODY_BYTES,
+): Promise<Uint8Array> {
+  if (!request.hasBody) return NO_CONTENT;
+  try {
+    return await readContent(request, limitBytes);
+  } catch (error) {
+    if (!(error instanceof RequestBodyError)) throw error;
+    throw new InvalidCredential("body_gone", holder, HINTS.gone);
+  }
 }
 
 function readParameters({ parameters }: MessageSignature): {

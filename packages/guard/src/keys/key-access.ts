@@ -29,5 +29,13 @@ export function accessOfKey(
     throw new InvalidCredential("expired", holder);
   }
   const quotas = { client: quota, key: keyQuota };
-  return { via, ...holder, scope: claims.scope.split(" "), quotas };
+  return {
+    via,
+    ...holder,
+    subject: clientId,
+    scope: claims.scope.split(" "),
+    expiresAt: claims.exp,
+    revocation: "feed",
+    quotas,
+  };
 }

@@ -6,13 +6,9 @@ import { machineTool } from "@daykey/service/test/machine-tool";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { startRedis } from "@daykey/service/test/redis-server";
 import { connectRedis } from "@daykey/service/database/redis";
-import {
-  createMemoryNonceStore,
-  createPostgresNonceStore,
-  createRedisNonceStore,
-  NoncesUnavailable,
-  type NonceStore,
-} from "./nonce-store.ts";
+import { createMemoryNonceStore, NoncesUnavailable, type NonceStore } from "./nonce-store.ts";
+import { createPostgresStore } from "../postgres-store.ts";
+import { createRedisStore } from "../redis-store.ts";
 
 const { log } = createTestLog();
 const redisProgram = machineTool("redis-server");
@@ -38,7 +34,10 @@ const STORES: Record<string, () => Promise<Opened>> = {
     const breakIt = async () => {
       await database.query("drop table daykey_resource.nonces");
     };
-    const stores = pools.map(createPostgresNonceStore) as [NonceStore, NonceStore];
+    const stores = pools.map((pool) => createPostgresStore(pool).nonces) as [
+      NonceStore,
+      NonceStore,
+    ];
     return { stores, breakIt };
   },
   async redis() {
@@ -48,7 +47,7 @@ const STORES: Record<string, () => Promise<Opened>> = {
       for (const connection of connections) connection.close();
       await server.kill();
     });
-    const stores = connections.map((each) => createRedisNonceStore(each, now));
+    const stores = connections.map((each) => createRedisStore(each, now).nonces);
     return { stores: stores as [NonceStore, NonceStore], breakIt: server.kill };
   },
   memory() {
@@ -115,7 +114,7 @@ test("what is long over is forgotten: rows, and memory", async () => {
     await pool.close();
     await database.drop();
   });
-  for (const store of [createPostgresNonceStore(pool), createMemoryNonceStore(now)]) {
+  for (const store of [createPostgresStore(pool).nonces, createMemoryNonceStore(now)]) {
     await store.use("k", "n", now() - 301);
     await store.clean();
     expect(await store.use("k", "n", now() - 301)).toBe(true);

@@ -5,8 +5,7 @@
 import { type Clock, CLOCK_SKEW_SECONDS } from "@daykey/common/clock";
 import { bytesToSign } from "@daykey/common/http-signature";
 import { MAX_URL_LIFE_SECONDS, readSignedUrl, urlInput } from "@daykey/common/signed-url";
-import { hasBody } from "@daykey/service/http/body";
-import { signedMessageOf } from "../request-message.ts";
+import { signedMessageOf } from "../request.ts";
 import { type Authenticate, InvalidCredential } from "../access.ts";
 import { bytesOf } from "./http-signature.ts";
 import { type FindKey, isSignatureOf } from "./signature-keys.ts";
@@ -27,17 +26,17 @@ export function createSignedUrlVerifier({
   resource: string;
   clock: Clock;
 }): Authenticate {
-  return async (_text, req, address) => {
-    const signed = readSignedUrl(req.url ?? "");
+  return async (_text, req) => {
+    const signed = readSignedUrl(req.target);
     if (!signed) throw new InvalidCredential("malformed_url", undefined, HINTS.form);
-    if (hasBody(req)) throw new InvalidCredential("body_with_url", undefined, HINTS.body);
+    if (req.hasBody) throw new InvalidCredential("body_with_url", undefined, HINTS.body);
     const leftSeconds = signed.expiresAt - clock();
     if (leftSeconds <= 0 || leftSeconds > MAX_URL_LIFE_SECONDS + CLOCK_SKEW_SECONDS) {
       throw new InvalidCredential("wrong_time", undefined, HINTS.time);
     }
     const message = { ...signedMessageOf(req, resource), target: signed.unsigned };
     const bytes = bytesOf(() => bytesToSign(message, urlInput(signed)));
-    const found = await findKey(signed.keyId, "signed_url", address);
+    const found = await findKey(signed.keyId, "signed_url", req.address);
     const isGenuine = isSignatureOf(found?.key, signed.signature, bytes);
     if (!found) throw new InvalidCredential("unknown_key");
     if (!isGenuine) throw new InvalidCredential("wrong_signature");

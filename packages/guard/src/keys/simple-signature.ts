@@ -5,8 +5,8 @@
  */
 import { isKeyId } from "@daykey/common/api-key";
 import { fromBase64 } from "@daykey/common/bytes";
-import { readContent } from "@daykey/service/http/json-body";
 import { type Authenticate, InvalidCredential } from "../access.ts";
+import { contentOf } from "./http-signature.ts";
 import { type FindKey, isHmacOf } from "./signature-keys.ts";
 
 /** Read before anyone has proven anything, so it is little. */
@@ -24,11 +24,11 @@ export function createSimpleSignatureVerifier({
   /** Of a signature that names no key. */
   defaultKeyId: string | undefined;
 }): Authenticate {
-  return async (_text, req, address) => {
-    const presented = readSimpleSignature(String(req.headers["signature"]), defaultKeyId);
+  return async (_text, req) => {
+    const presented = readSimpleSignature(req.field("signature") ?? "", defaultKeyId);
     if (!presented) throw new InvalidCredential("malformed_signature", undefined, HINT);
-    const found = await findKey(presented.keyId, "simple_signature", address);
-    const content = await readContent(req, BODY_BYTES);
+    const found = await findKey(presented.keyId, "simple_signature", req.address);
+    const content = await contentOf(req, undefined, BODY_BYTES);
     // The article's programs have keys as text.
     const isGenuine = isHmacOf(found?.key.secretText ?? "", presented.mac, content);
     if (found?.key.secretText === undefined) throw new InvalidCredential("unknown_key");

@@ -4,16 +4,16 @@
  * counted and no store asked; nor is it for a window that is known to be used up.
  */
 import type { Clock } from "@daykey/common/clock";
-import type { Log } from "@daykey/service/observe/log";
-import { problem } from "@daykey/service/http/problem-error";
 import { LRUCache } from "lru-cache";
 import type { Access } from "../access.ts";
+import type { GuardLog } from "../log.ts";
+import { Refused } from "../refused.ts";
 import type { Usage } from "./usage.ts";
 import { rateLimitHeaders, retryAfterSeconds } from "./headers.ts";
 import { type RouteQuota, windowsOf, type Window } from "./policy.ts";
 import type { Charged, Count, QuotaStore } from "./quota-store.ts";
 
-/** @throws {ProblemError} 429 when a window has no room, 503 when nobody can tell */
+/** @throws {Refused} 429 when a window has no room, 503 when nobody can tell */
 export type ChargeQuota = (
   access: Access,
   scope: string,
@@ -58,9 +58,10 @@ export function createQuota({
   settings: QuotaSettings;
   /** Seconds of a clock that nobody sets. */
   elapsed: Clock;
-  log: Log;
+  log: GuardLog;
   count: (decision: QuotaDecision) => void;
-  usage: Pick<Usage, "count">;
+  /** Undefined: nobody is told. */
+  usage: Pick<Usage, "count"> | undefined;
 }): ChargeQuota {
   /** Of windows that were full: what they had admitted, and until when that is so. */
   const full = new LRUCache<string, { used: number; until: number }>({ max: REMEMBERED_COUNTERS });
@@ -106,7 +107,7 @@ export function createQuota({
   async function chargeWithoutStore(windows: readonly Window[]): Promise<Charged> {
     count("store_down");
     if (storeDown === "memory" || mode === "log") return insurance.charge(windows);
-    throw problem("quota-unavailable", {
+    throw new Refused("quota-unavailable", {
       reason: "quota_store_down",
       headers: { "Retry-After": "1" },
     });
@@ -115,7 +116,7 @@ export function createQuota({
   return async (access, scope, route) => {
     const windows = windowsOf(access, scope, route);
     if (windows.length === 0) {
-      usage.count(access.clientId, scope, "served");
+      usage?.count(access.clientId, scope, "served");
       return NOT_COUNTED;
     }
     const counted = knownFull(windows) ?? (await askStore(windows));
@@ -123,11 +124,11 @@ export function createQuota({
     const isEnforced = mode === "enforce";
     if (counted && isAdmitted) count("admitted");
     else if (counted) count(isEnforced ? "refused" : "would_refuse");
-    usage.count(access.clientId, scope, isAdmitted || !isEnforced ? "served" : "refused");
+    usage?.count(access.clientId, scope, isAdmitted || !isEnforced ? "served" : "refused");
     if (!isEnforced) return { headers: {}, wouldRefuse: !isAdmitted };
     const headers = rateLimitHeaders(windows, counts);
     if (isAdmitted) return { headers, wouldRefuse: false };
-    throw problem("quota-exceeded", {
+    throw new Refused("quota-exceeded", {
       detail: "Try again after the seconds in Retry-After.",
       reason: "quota_exceeded",
       headers: { ...headers, "Retry-After": String(retryAfterSeconds(windows, counts)) },

@@ -4,12 +4,12 @@
  * is counted twice, and what a crash takes is a few seconds of counts.
  */
 import { randomUUID } from "node:crypto";
-import { boundedFetch } from "@daykey/client/bounded-fetch";
+import { boundedFetch } from "@daykey/client/internal/bounded-fetch";
 import { type Clock, dayOf, formatDay } from "@daykey/common/clock";
 import { JSON_MEDIA_TYPE, PATHS } from "@daykey/common/protocol";
-import type { Log } from "@daykey/service/observe/log";
-import { OWN_MESSAGE } from "@daykey/service/observe/own-message";
+import { OWN_MESSAGE } from "@daykey/common/own-message";
 import type { OwnToken } from "../tokens/own-client.ts";
+import type { GuardLog } from "../log.ts";
 
 export interface Usage {
   /** Counts one request of a client that needed the scope: let in, or refused by a quota. */
@@ -68,7 +68,7 @@ export function createUsage({
   clock: Clock;
   /** Seconds of a clock that nobody sets. */
   elapsed: Clock;
-  log: Log;
+  log: GuardLog;
 }): Usage {
   const url = new URL(PATHS.usage, authServerUrl);
   const reporter = randomUUID();

@@ -5,7 +5,7 @@
  */
 import { PATHS } from "@daykey/common/protocol";
 import { type Revocation, REVOCATION_KINDS, type SetSummary } from "@daykey/common/revocation";
-import { OWN_MESSAGE } from "@daykey/service/observe/own-message";
+import { OWN_MESSAGE } from "@daykey/common/own-message";
 import { createEventStreamParser, type ServerSentEvent } from "./sse.ts";
 
 export type FeedEvent =

@@ -13,9 +13,9 @@ import {
   type RevocationSet,
   type SetSummary,
 } from "@daykey/common/revocation";
-import type { Log } from "@daykey/service/observe/log";
 import { FeedError, readFeedEvents } from "./feed-events.ts";
 import type { OwnToken } from "../tokens/own-client.ts";
+import type { GuardLog } from "../log.ts";
 
 export interface RevocationFeed {
   /** Whether this token or key was heard to be revoked. @param kid of the key that signed it */
@@ -75,8 +75,21 @@ interface Connection {
   heardAt: number;
   renewAt: number;
   /** Another is needed: with the error that ended it, if there was one. */
-  over: PromiseWithResolvers<Error | undefined>;
+  over: Deferred<Error | undefined>;
   abort: AbortController;
+}
+
+/** `Promise.withResolvers`, which Node 20 has not. */
+interface Deferred<T> {
+  promise: Promise<T>;
+  resolve: (value: T) => void;
+  reject: (reason: Error) => void;
+}
+
+function createDeferred<T>(): Deferred<T> {
+  let settle: Omit<Deferred<T>, "promise"> | undefined;
+  const promise = new Promise<T>((resolve, reject) => (settle = { resolve, reject }));
+  return { promise, ...(settle as Omit<Deferred<T>, "promise">) };
 }
 
 interface News {
@@ -99,7 +112,7 @@ export function createRevocationFeed({
   clock: Clock;
   /** Seconds of a clock that nobody sets. */
   elapsed: Clock;
-  log: Log;
+  log: GuardLog;
   /** Told the kid of each signing key that was revoked, perhaps again and again. */
   onSigningKey?: (kid: string) => void;
   limits?: Partial<FeedLimits> | undefined;
@@ -124,11 +137,11 @@ export function createRevocationFeed({
       openedAt,
       heardAt: openedAt,
       renewAt: askedAt + token.lifeSeconds * part,
-      over: Promise.withResolvers(),
+      over: createDeferred(),
       abort: new AbortController(),
     };
     candidate = opened;
-    const live = Promise.withResolvers<void>();
+    const live = createDeferred<void>();
     const end = (error: Error | undefined): void => {
       opened.over.resolve(error);
       live.reject(error ?? new FeedError("the feed ended before it had told everything"));

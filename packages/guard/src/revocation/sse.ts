@@ -3,7 +3,7 @@
  * repairs: bytes that are not UTF-8 are refused. And bounded: no server can fill the memory with an
  * event that never ends.
  */
-import { OWN_MESSAGE } from "@daykey/service/observe/own-message";
+import { OWN_MESSAGE } from "@daykey/common/own-message";
 
 export interface ServerSentEvent {
   /** `message` when the server names none. */

@@ -3,7 +3,7 @@
  * and by STALE_POLICY while it does not (docs/protocol.md §3).
  */
 import type { AccessTokenClaims } from "@daykey/common/access-token";
-import { OWN_MESSAGE } from "@daykey/service/observe/own-message";
+import { OWN_MESSAGE } from "@daykey/common/own-message";
 import type { Introspect } from "../tokens/introspection.ts";
 import type { RevocationFeed } from "./revocations.ts";
 

@@ -5,15 +5,15 @@
  * which addresses take turns (`strangers.ts`).
  */
 import { createHash } from "node:crypto";
-import { type Answer, boundedFetch } from "@daykey/client/bounded-fetch";
-import type { Fetch } from "@daykey/client/platform";
+import { type Answer, boundedFetch } from "@daykey/client/internal/bounded-fetch";
+import type { Fetch } from "@daykey/client/internal/platform";
 import type { Clock } from "@daykey/common/clock";
 import { FORM_MEDIA_TYPE, JSON_MEDIA_TYPE } from "@daykey/common/protocol";
-import type { Log } from "@daykey/service/observe/log";
-import { OWN_MESSAGE } from "@daykey/service/observe/own-message";
+import { OWN_MESSAGE } from "@daykey/common/own-message";
 import { LRUCache } from "lru-cache";
 import type { OwnClient, OwnProof } from "./own-client.ts";
 import type { Leave, Strangers } from "./strangers.ts";
+import type { GuardLog } from "../log.ts";
 
 /**
  * What the auth-server says of something, or undefined when it is not active or not for this server.
@@ -49,7 +49,7 @@ export interface AskDeps {
   clock: Clock;
   /** Seconds of a clock that nobody sets. */
   elapsed: Clock;
-  log: Log;
+  log: GuardLog;
 }
 
 const REMEMBERED_SECONDS = 5;

@@ -3,13 +3,13 @@
  * are old serve on through an outage of the auth-server, and a flood of unknown kids costs one fetch
  * a cooldown, which delays no fetch but its own. No token ever says where to fetch.
  */
-import type { Fetch } from "@daykey/client/platform";
+import type { Fetch } from "@daykey/client/internal/platform";
 import { type CryptoKey, importJWK, type JWK } from "jose";
 import type { Clock } from "@daykey/common/clock";
 import { withDeadline } from "@daykey/common/deadline";
 import type { SigningAlgorithm } from "@daykey/common/protocol";
 import { weakness } from "@daykey/common/weak-keys";
-import type { Log } from "@daykey/service/observe/log";
+import type { GuardLog } from "../log.ts";
 
 export interface VerificationKey {
   kid: string;
@@ -68,7 +68,7 @@ export function createJwks({
   algorithms: readonly SigningAlgorithm[];
   fetch: Fetch;
   clock: Clock;
-  log: Log;
+  log: GuardLog;
 }): Jwks {
   let keys = new Map<string, VerificationKey>();
   /** When what was fetched last was asked for; -Infinity when it is known to be outdated. */

@@ -4,7 +4,6 @@
  * remembered by the token's digest, so that a token used again costs one hash; its end, and whether it
  * was revoked, are checked at every use. Failures are never remembered.
  */
-import { hash } from "node:crypto";
 import { errors, jwtVerify } from "jose";
 import { LRUCache } from "lru-cache";
 import {
@@ -16,6 +15,7 @@ import type { Clock } from "@daykey/common/clock";
 import { parseJws } from "@daykey/common/jws";
 import { ACCESS_TOKEN_TYP, MAX_ACCESS_TOKEN_LENGTH } from "@daykey/common/protocol";
 import { type Access, accessOfToken, type Authenticate, InvalidCredential } from "../access.ts";
+import { sha256OfText } from "../digests.ts";
 import type { Jwks } from "./jwks.ts";
 import type { IsRevoked } from "../revocation/stale-policy.ts";
 
@@ -40,7 +40,8 @@ export function createTokenValidator({
   /** This resource. */
   audience: string;
   jwks: Jwks;
-  isRevoked: IsRevoked;
+  /** Undefined where revocations are not heard: a token is then good until its end. */
+  isRevoked: IsRevoked | undefined;
   clock: Clock;
   /** A token issued for longer is refused: revocations are remembered only so long. */
   maxLifeSeconds: number;
@@ -48,6 +49,7 @@ export function createTokenValidator({
   cacheSize: number;
 }): Authenticate {
   const verified = new LRUCache<string, Verified>({ max: cacheSize });
+  const revocation = isRevoked ? "feed" : "until-expiry";
 
   async function verify(token: string): Promise<Verified> {
     const { alg, kid } = readHeader(token);
@@ -70,7 +72,7 @@ export function createTokenValidator({
     const claims = readAccessTokenClaims(payload);
     // `jwtVerify` takes an `aud` that is a list.
     if (!claims || claims.aud !== audience) throw new InvalidCredential("wrong_claims");
-    const access = accessOfToken(claims);
+    const access = accessOfToken(claims, revocation);
     const fault = timeFault(claims, { now, maxLifeSeconds });
     if (fault) throw new InvalidCredential(fault, access);
     return { claims, kid, access };
@@ -78,7 +80,7 @@ export function createTokenValidator({
 
   async function verifyOnce(token: string): Promise<Verified> {
     if (token.length > MAX_ACCESS_TOKEN_LENGTH) throw new InvalidCredential("malformed");
-    const digest = hash("sha256", token, "base64");
+    const digest = sha256OfText(token);
     const known = verified.get(digest);
     // A kid that left the key set takes what it signed along.
     if (known && jwks.has(known.kid)) {
@@ -92,7 +94,7 @@ export function createTokenValidator({
 
   return async (token) => {
     const { claims, kid, access } = await verifyOnce(token);
-    if (await isRevoked({ token, claims, kid })) throw new InvalidCredential("revoked", access);
+    if (await isRevoked?.({ token, claims, kid })) throw new InvalidCredential("revoked", access);
     return access;
   };
 }

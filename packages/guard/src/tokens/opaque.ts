@@ -29,7 +29,7 @@ export function createOpaqueTokenValidator({
   audience: string;
   clock: Clock;
 }): Authenticate {
-  return async (token, _request, address) => {
+  return async (token, { address }) => {
     const isForm = token.length <= MAX_ACCESS_TOKEN_LENGTH && OPAQUE.test(token);
     if (!isForm) throw new InvalidCredential("malformed");
     // The key id proves nothing: whoever has seen one token can write it into any text.

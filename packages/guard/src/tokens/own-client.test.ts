@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
-import { webHash } from "@daykey/client/web-hash";
+import { webHash } from "@daykey/client/internal/web-hash";
 import { parseInstant } from "@daykey/common/clock";
 import { formatSecret, secretBody } from "@daykey/common/secret-hash";
 import { afterEach, beforeEach, expect, test } from "vitest";

@@ -1,11 +1,11 @@
 /** This server as a client of the auth-server: it proves itself by the one-time form (docs/protocol.md §1.4). */
-import { requestByClientCredentials } from "@daykey/client/client-credentials";
-import type { ClientCredential } from "@daykey/client/credential";
-import { DaykeyError } from "@daykey/client/errors";
-import { oneTimeForm } from "@daykey/client/one-time-form";
-import { platformWith } from "@daykey/client/platform";
-import { createServerClock } from "@daykey/client/server-clock";
-import { createTokenEndpoint, type TokenEndpoint } from "@daykey/client/token-endpoint";
+import { requestByClientCredentials } from "@daykey/client/internal/client-credentials";
+import type { ClientCredential } from "@daykey/client/internal/credential";
+import { DaykeyError } from "@daykey/client/internal/errors";
+import { oneTimeForm } from "@daykey/client/internal/one-time-form";
+import { platformWith } from "@daykey/client/internal/platform";
+import { createServerClock } from "@daykey/client/internal/server-clock";
+import { createTokenEndpoint, type TokenEndpoint } from "@daykey/client/internal/token-endpoint";
 import type { Clock } from "@daykey/common/clock";
 import { PATHS } from "@daykey/common/protocol";
 

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import pg from "pg";
 import { migrateAuthServer } from "@daykey/auth-server/migrate";
 import type { Clock } from "@daykey/common/clock";
-import { migrateResourceServer } from "@daykey/guard/migrate";
+import { migrateResourceServer } from "@daykey/resource-server/migrate";
 import { openFirstClients } from "../first-clients.ts";
 import { prepareDatabase } from "../prepare-database.ts";
 import type { ContainersConfig } from "./config.ts";

@@ -1,25 +1,35 @@
 /** The guard as others may put it up: for some clients, for all routes, with words of their own. */
-import { problem, type ProblemError } from "@daykey/service/http/problem-error";
+import { problem } from "@daykey/service/http/problem-error";
 import { createRouter } from "@daykey/service/http/router";
 import { expect, onTestFinished, test } from "vitest";
 import { serveRouters } from "../../test/serve-routers.ts";
 import { type Access, InvalidCredential } from "@daykey/guard/access";
-import { createRefusals, type Refusals } from "@daykey/guard/refusals";
-import { createRequireScope, type RequireScope } from "@daykey/guard/koa";
+import { createCheck } from "@daykey/guard/check";
+import { protect } from "@daykey/guard/koa";
+import { createRefusals } from "@daykey/guard/refusals";
+import { createRequireScope, type RequireScope } from "../guarded.ts";
 
 /** Tokens are client ids. */
-function guard(refusals: Refusals = createRefusals("https://api.example")): RequireScope {
-  const authenticate = async (clientId: string): Promise<Access> => {
-    if (clientId === "nobody") throw new InvalidCredential("unknown");
-    const quotas = { client: [], key: [] };
-    return { via: "access_token", clientId, credential: "k", scope: ["read"], quotas };
+const authenticate = async (clientId: string): Promise<Access> => {
+  if (clientId === "nobody") throw new InvalidCredential("unknown");
+  return {
+    via: "access_token",
+    clientId,
+    subject: clientId,
+    credential: "k",
+    scope: ["read"],
+    revocation: "feed",
+    quotas: { client: [], key: [] },
   };
-  return createRequireScope({
-    refusals,
-    authenticators: { access_token: authenticate, api_key: authenticate },
-    charge: () => Promise.resolve({ headers: {}, wouldRefuse: false }),
-  });
-}
+};
+
+const check = createCheck({
+  refusals: createRefusals("https://api.example"),
+  authenticators: { access_token: authenticate, api_key: authenticate },
+  charge: () => Promise.resolve({ headers: {}, wouldRefuse: false }),
+  count: () => undefined,
+});
+const ours = createRequireScope({ check });
 
 async function serve(requireScope: RequireScope) {
   const router = createRouter();
@@ -38,7 +48,7 @@ async function serve(requireScope: RequireScope) {
 }
 
 test("only named clients pass where a route says so", async () => {
-  const get = await serve(guard());
+  const get = await serve(ours);
   expect(await get("/some", "billing")).toEqual([200, {}]);
   expect(await get("/some", "cron")).toEqual([200, {}]);
   expect(await get("/all", "other")).toEqual([200, {}]);
@@ -49,15 +59,16 @@ test("only named clients pass where a route says so", async () => {
 });
 
 test("one guard stands before all routes of a router", async () => {
-  const get = await serve(guard());
+  const get = await serve(ours);
   expect((await get("/all", "nobody"))[0]).toBe(401);
   expect((await get("/some", "nobody"))[0]).toBe(401);
 });
 
 test("who puts the guard up says how it refuses", async () => {
-  const ours = createRefusals("https://api.example");
-  const because = (): ProblemError => problem(403, { title: "not authorized" });
-  const get = await serve(guard({ ...ours, because }));
+  const refuse = (): never => {
+    throw problem(403, { title: "not authorized" });
+  };
+  const get = await serve((scope, options) => protect({ check }, scope, { ...options, refuse }));
   expect(await get("/all", "nobody")).toEqual([
     403,
     { type: "about:blank", title: "not authorized", status: 403 },

@@ -10,8 +10,9 @@ import { connectRedis } from "@daykey/service/database/redis";
 import { RedisUnavailable } from "@daykey/service/database/redis-unavailable";
 import { createMemoryQuota } from "@daykey/guard/quota/memory-quota";
 import type { Window } from "@daykey/guard/quota/policy";
-import { createPostgresQuotaStore, type QuotaStore } from "@daykey/guard/quota/quota-store";
-import { createRedisQuotaStore } from "@daykey/guard/quota/redis-quota";
+import type { QuotaStore } from "@daykey/guard/quota/quota-store";
+import { createPostgresStore } from "@daykey/guard/postgres-store";
+import { createRedisStore } from "@daykey/guard/redis-store";
 
 const { log } = createTestLog();
 const redisProgram = machineTool("redis-server");
@@ -29,7 +30,7 @@ const STORES: Record<string, () => Promise<readonly QuotaStore[]>> = {
       await Promise.all(pools.map((pool) => pool.close()));
       await database.drop();
     });
-    return pools.map(createPostgresQuotaStore);
+    return pools.map((pool) => createPostgresStore(pool).quotas);
   },
   async redis() {
     const server = await startRedis(redisProgram ?? "");
@@ -40,7 +41,7 @@ const STORES: Record<string, () => Promise<readonly QuotaStore[]>> = {
       for (const connection of connections) connection.close();
       await server.kill();
     });
-    return connections.map(createRedisQuotaStore);
+    return connections.map((each) => createRedisStore(each, () => Date.now() / 1000).quotas);
   },
   memory() {
     const store = createMemoryQuota(() => Date.now() / 1000);
@@ -141,7 +142,7 @@ test("rows of windows that are over are deleted, others are not", async () => {
     await pool.close();
     await database.drop();
   });
-  const store = createPostgresQuotaStore(pool);
+  const store = createPostgresStore(pool).quotas;
   await store.charge([day("old", 5)]);
   await database.query(
     "update daykey_resource.quota_counters set expires_at = now() - interval '2 minutes'",
@@ -162,7 +163,7 @@ describe.skipIf(redisProgram === undefined)("Redis in an outage", () => {
       server.thaw();
       await server.kill();
     });
-    const store = createRedisQuotaStore(connection);
+    const store = createRedisStore(connection, () => Date.now() / 1000).quotas;
     const charge = () => store.charge([day("x", 5)]);
     const back = async (): Promise<number | undefined> => {
       let used: number | undefined;

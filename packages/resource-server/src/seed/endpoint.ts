@@ -15,7 +15,7 @@ import {
   createRouter,
   type ErrorBody,
 } from "@daykey/service/http/router";
-import type { RequireScope } from "@daykey/guard/koa";
+import type { RequireScope } from "../guarded.ts";
 import { notAnInteger, tooLarge } from "../primes/decimal-integer.ts";
 import { askerOf, PRIMES_SCOPE } from "../primes/endpoint.ts";
 import type { PrimeChecker } from "../primes/prime-pool.ts";

@@ -2,7 +2,8 @@
 import type { Clock } from "@daykey/common/clock";
 import { PATHS } from "@daykey/common/protocol";
 import { type AppContext, type AppRouter, createRouter } from "@daykey/service/http/router";
-import { messageOf } from "@daykey/guard/request-message";
+import { linesOf } from "@daykey/guard/node";
+import { messageOf } from "@daykey/guard/request";
 import type { AnswerKeys } from "@daykey/guard/signed-answers/answer-key";
 import { signAnswer } from "@daykey/guard/signed-answers/answer-signature";
 
@@ -45,7 +46,7 @@ export function createAnswerSigning({
         field: (name) => ctx.response.get(name) || undefined,
         content: Buffer.from(body),
       },
-      request: messageOf(ctx.req, resource),
+      request: messageOf({ method, target: ctx.req.url ?? "", lines: linesOf(ctx.req) }, resource),
       key: keys()[0],
       clock,
     });

@@ -1,4 +1,4 @@
-import { OWN_MESSAGE } from "../observe/own-message.ts";
+import { OWN_MESSAGE } from "@daykey/common/own-message";
 
 /**
  * The database cannot answer now; the same request may succeed later. Answered 503 (D4). The message

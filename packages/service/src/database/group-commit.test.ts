@@ -1,10 +1,9 @@
+import { createGroupCommit, StoreOverloaded } from "@daykey/common/group-commit";
 import { expect, test } from "vitest";
 
 import { createTestDatabase } from "../../test/database.ts";
 import { createTestLog } from "../../test/log.ts";
 import { createDatabase } from "./database.ts";
-import { DatabaseUnavailable } from "./database-unavailable.ts";
-import { createGroupCommit } from "./group-commit.ts";
 
 /** A flush that waits for `finish` and remembers its batches. */
 function slowFlush() {
@@ -109,7 +108,7 @@ test("D4: what cannot wait any more is refused", async () => {
   const first = commit("a");
   await turn();
   const waiting = [commit("b"), commit("c")];
-  await expect(commit("d")).rejects.toThrow(DatabaseUnavailable);
+  await expect(commit("d")).rejects.toThrow(StoreOverloaded);
   await slow.finish();
   await slow.finish();
   expect(await Promise.all([first, ...waiting])).toEqual(["A", "B", "C"]);

@@ -7,7 +7,7 @@ import pg from "pg";
 
 import type { Queryable } from "./database.ts";
 import { DatabaseUnavailable } from "./database-unavailable.ts";
-import { OWN_MESSAGE } from "../observe/own-message.ts";
+import { OWN_MESSAGE } from "@daykey/common/own-message";
 import { findPrimary, serverName, serversOf } from "./primary.ts";
 
 /** Runs in a transaction of its own. Its name, without extension, is its identity for ever. */

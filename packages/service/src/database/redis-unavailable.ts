@@ -1,4 +1,4 @@
-import { OWN_MESSAGE } from "../observe/own-message.ts";
+import { OWN_MESSAGE } from "@daykey/common/own-message";
 
 /** Redis cannot be reached, or does not answer in time, or refuses a command. Answered 503. */
 export class RedisUnavailable extends Error {

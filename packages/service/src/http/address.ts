@@ -5,6 +5,8 @@
 import type { IncomingMessage } from "node:http";
 import { BlockList, isIP, SocketAddress } from "node:net";
 
+import { ipv6Network } from "@daykey/common/ipv6-network";
+
 /** True of an IP address or a CIDR range. */
 export function isNetwork(text: string): boolean {
   const [address = "", prefix, ...rest] = text.split("/");
@@ -61,10 +63,7 @@ export function isTrusted(address: string, trustedProxies: BlockList): boolean {
 export function addressKey(address: string): string {
   const plain = canonical(address);
   if (plain === undefined || isIP(plain) === 4) return plain ?? address;
-  const [head = "", tail] = plain.split("::");
-  const groups = head === "" ? [] : head.split(":");
-  const filled = tail === undefined ? groups : [...groups, "0", "0", "0", "0"];
-  return `${filled.slice(0, 4).join(":")}::/64`;
+  return ipv6Network(plain);
 }
 
 /** Lower case, shortest form, IPv4-mapped as IPv4, without a zone; undefined when it is no address. */

@@ -2,6 +2,7 @@
  * The one catch: turns what a handler threw into an answer. An answer is made of fixed text only; no
  * stack, SQL, path or version is ever in it (H8). What nobody expected is logged once and answered 500.
  */
+import { StoreOverloaded } from "@daykey/common/group-commit";
 import { OAuthError } from "@daykey/common/oauth-error";
 import { PROBLEM_MEDIA_TYPE } from "@daykey/common/protocol";
 
@@ -51,7 +52,9 @@ function toKnownError(error: unknown): KnownError {
 
 /** The reason code of a store that cannot answer, or undefined. */
 function unavailableStore(error: unknown): string | undefined {
-  if (error instanceof DatabaseUnavailable) return "database_unavailable";
+  if (error instanceof DatabaseUnavailable || error instanceof StoreOverloaded) {
+    return "database_unavailable";
+  }
   if (!(error instanceof RedisUnavailable)) return undefined;
   return error.refusal === undefined ? "redis_unavailable" : "redis_refused";
 }

@@ -51,7 +51,7 @@ function decodeUtf8(bytes: Buffer): string {
 }
 
 /** The body's bytes, whatever they are. @throws {ProblemError} 413 past `limitBytes`, 400 when cut short */
-export async function readContent(req: IncomingMessage, limitBytes: number): Promise<Buffer> {
+async function readContent(req: IncomingMessage, limitBytes: number): Promise<Buffer> {
   try {
     return await readBody(req, limitBytes);
   } catch (error) {

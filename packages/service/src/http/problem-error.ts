@@ -2,7 +2,7 @@ import { STATUS_CODES } from "node:http";
 
 import { type ProblemCode, PROBLEMS } from "@daykey/common/problems";
 
-import { OWN_MESSAGE } from "../observe/own-message.ts";
+import { OWN_MESSAGE } from "@daykey/common/own-message";
 
 /**
  * A failure told as a problem (RFC 9457), on the resource and the admin side. `errors.ts` is the one

@@ -73,11 +73,13 @@ function readTarget(req: IncomingMessage): string | undefined {
 }
 
 /**
- * The authority that the request's target itself names, in lower case and without the scheme's own port;
- * undefined when the target is a path, as nearly always. `Host` is not read: a proxy may have changed it.
+ * What the request was sent to: a path, as nearly always, or the whole URL that it named, whose
+ * authority counts in place of Host (RFC 9112 §3.2.2).
  */
-export function targetAuthority(req: IncomingMessage): string | undefined {
-  return targets.get(req)?.host;
+export function targetUrl(req: IncomingMessage): string {
+  const { url = "" } = req;
+  const target = targets.get(req);
+  return target ? target.origin + url : url;
 }
 
 function repeatedSingle(rawHeaders: readonly string[]): string | undefined {

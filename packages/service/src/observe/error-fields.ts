@@ -4,7 +4,7 @@
  */
 import { OAuthError } from "@daykey/common/oauth-error";
 
-import { OWN_MESSAGE } from "./own-message.ts";
+import { OWN_MESSAGE } from "@daykey/common/own-message";
 
 export interface ErrorFields {
   type: string;

@@ -1,5 +1,5 @@
 /** The command line of a server: one command, or its usage. */
-import { OWN_MESSAGE } from "../observe/own-message.ts";
+import { OWN_MESSAGE } from "@daykey/common/own-message";
 import { reportFailure } from "./peers.ts";
 
 const LEFT_OPEN_SECONDS = 1;

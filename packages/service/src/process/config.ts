@@ -6,7 +6,7 @@
 import { readFileSync } from "node:fs";
 
 import { parseServer, serversOf } from "../database/primary.ts";
-import { OWN_MESSAGE } from "../observe/own-message.ts";
+import { OWN_MESSAGE } from "@daykey/common/own-message";
 
 /** One setting: how its text becomes a value, and what `--help` says about it. */
 export interface Setting<T> {

@@ -7,7 +7,7 @@ import type { App } from "../http/app.ts";
 import type { Health } from "./health.ts";
 import { createHttpServer, type HttpServer, type Limits, LIMITS } from "../http/http-server.ts";
 import type { Log } from "../observe/log.ts";
-import { OWN_MESSAGE } from "../observe/own-message.ts";
+import { OWN_MESSAGE } from "@daykey/common/own-message";
 import type { Peers } from "./peers.ts";
 
 export interface Endpoint {

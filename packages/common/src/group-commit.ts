@@ -2,7 +2,17 @@
  * Group commit: items that arrive while a flush runs wait and share the next one, so that under load
  * one commit carries many items and at rest an item never waits. There is no timer.
  */
-import { DatabaseUnavailable } from "./database-unavailable.ts";
+import { OWN_MESSAGE } from "./own-message.ts";
+
+/** So many wait for the store that one more would wait too long. Answered 503, like a store that is away. */
+export class StoreOverloaded extends Error {
+  readonly [OWN_MESSAGE] = true;
+  override readonly name = "StoreOverloaded";
+
+  constructor() {
+    super("Too many wait for the store.");
+  }
+}
 
 interface Waiting<T, R> {
   readonly item: T;
@@ -17,7 +27,7 @@ interface Waiting<T, R> {
  * time. When it fails, each item of that batch fails with its error, and the next batch is tried.
  * @param options.keyOf items with equal keys never share a batch: the second waits for the next
  * @param options.maxBatch items a batch at most
- * @param options.maxWaiting items that may wait; one more is refused with `DatabaseUnavailable`
+ * @param options.maxWaiting items that may wait; one more is refused with `StoreOverloaded`
  */
 export function createGroupCommit<T, R>({
   flush,
@@ -59,7 +69,7 @@ export function createGroupCommit<T, R>({
 
   return (item) =>
     new Promise((resolve, reject) => {
-      if (waiting.length >= maxWaiting) return reject(new DatabaseUnavailable());
+      if (waiting.length >= maxWaiting) return reject(new StoreOverloaded());
       waiting.push({ item, resolve, reject });
       if (isFlushing) return;
       isFlushing = true;

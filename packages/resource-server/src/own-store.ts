@@ -4,19 +4,13 @@
  * process's memory.
  */
 import type { Clock } from "@daykey/common/clock";
+import { createPostgresStore } from "@daykey/guard/postgres-store";
+import { createRedisStore } from "@daykey/guard/redis-store";
+import { createMemoryStore, type GuardStore } from "@daykey/guard/store";
 import { createDatabase, type PoolState } from "@daykey/service/database/database";
 import type { Log } from "@daykey/service/observe/log";
 import type { Tracing } from "@daykey/service/observe/tracing";
-import {
-  createMemoryNonceStore,
-  createPostgresNonceStore,
-  createRedisNonceStore,
-  type NonceStore,
-} from "./keys/nonce-store.ts";
 import { requireMigrated } from "./migrate.ts";
-import { createMemoryQuota } from "./quota/memory-quota.ts";
-import { createPostgresQuotaStore, type QuotaStore } from "./quota/quota-store.ts";
-import { createRedisQuotaStore } from "./quota/redis-quota.ts";
 import { connectRedis } from "@daykey/service/database/redis";
 
 export type OwnStoreConfig =
@@ -24,9 +18,7 @@ export type OwnStoreConfig =
   | { kind: "postgresql"; url: string; pool: number; preparedStatements: boolean }
   | { kind: "redis"; url: string };
 
-export interface OwnStore {
-  quotas: QuotaStore;
-  nonces: NonceStore;
+export interface OwnStore extends GuardStore {
   /** Of PostgreSQL. */
   pool?: () => PoolState;
   /** What is wrong with Redis, in a few words; absent without Redis. */
@@ -49,8 +41,7 @@ export async function openOwnStore(
   if (config.kind === "redis") {
     const redis = await connectRedis({ url: config.url, log });
     return {
-      quotas: createRedisQuotaStore(redis),
-      nonces: createRedisNonceStore(redis, clock),
+      ...createRedisStore(redis, clock),
       redisFault: redis.fault,
       close: () => Promise.resolve(redis.close()),
     };
@@ -60,8 +51,7 @@ export async function openOwnStore(
     "neither DATABASE_URL nor REDIS_URL is set: quotas and nonces are this process's own",
   );
   return {
-    quotas: createMemoryQuota(clock),
-    nonces: createMemoryNonceStore(clock),
+    ...createMemoryStore(clock),
     close: () => Promise.resolve(),
   };
 }
@@ -86,8 +76,7 @@ async function openPostgres(
     throw error;
   }
   return {
-    quotas: createPostgresQuotaStore(database),
-    nonces: createPostgresNonceStore(database),
+    ...createPostgresStore(database),
     pool: database.pool,
     close: database.close,
   };

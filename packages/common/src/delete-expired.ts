@@ -1,4 +1,7 @@
-import type { Queryable } from "./database.ts";
+/** What a database does for a store of ours: pg's pool and `@daykey/service`'s database both fit. */
+export interface StatementRunner {
+  query(statement: { text: string }): Promise<{ rowCount: number | null }>;
+}
 
 /** Rows that one statement deletes at most. */
 const PART = 10_000;
@@ -11,12 +14,12 @@ const PART = 10_000;
  * @param before an SQL expression by the database's clock, such as `now()`
  */
 export async function deleteExpired(
-  database: Queryable,
+  database: StatementRunner,
   table: string,
   before: string,
   column = "expires_at",
 ): Promise<void> {
-  let deleted = PART;
+  let deleted: number | null = PART;
   while (deleted === PART) {
     const { rowCount } = await database.query({
       text: `delete from ${table} where ctid = any (array(

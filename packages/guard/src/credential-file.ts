@@ -2,10 +2,11 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { Clock } from "@daykey/common/clock";
+import { OWN_MESSAGE } from "@daykey/common/own-message";
 import { CLIENT_ID } from "@daykey/common/protocol";
 import { checksumOf, isSalt, kidOfSecret, withoutChecksum } from "@daykey/common/secret-hash";
-import type { CredentialSource, OwnCredential } from "@daykey/guard/tokens/own-client";
-import type { Log } from "@daykey/service/observe/log";
+import { CONSOLE_LOG, type GuardLog } from "./log.ts";
+import type { CredentialSource, OwnCredential } from "./tokens/own-client.ts";
 
 /** What is used of a credential file. */
 export type IssuedCredential = OwnCredential & { issuer: string };
@@ -30,6 +31,14 @@ export function parseCredential(content: string): IssuedCredential | undefined {
   return { issuer, clientId, clientSecret, salt };
 }
 
+/** @throws {TypeError} for what is no credential file, or another issuer's */
+export function readOwnCredential(content: string, issuer: string): OwnCredential {
+  const found = parseCredential(content);
+  if (!found) throw new TypeError("The credential is not the content of a credential file.");
+  if (found.issuer !== issuer) throw new TypeError("The credential is of another issuer.");
+  return found;
+}
+
 /** Whether it is a generated secret that nothing was cut from or mistyped in. */
 function isWhole(secret: string): boolean {
   if (kidOfSecret(secret) === undefined) return false;
@@ -46,21 +55,21 @@ export function watchCredentialFile({
   path,
   first,
   issuer,
-  elapsed,
-  log,
-  onChange,
+  elapsed = () => performance.now() / 1000,
+  log = CONSOLE_LOG,
+  onChange = () => undefined,
 }: {
   path: string;
-  /** What it held when the settings were read. */
-  first: OwnCredential;
+  /** What it held when the settings were read; without it the file is read when it is needed. */
+  first?: OwnCredential;
   issuer: string;
   /** Seconds of a clock that nobody sets. */
-  elapsed: Clock;
-  log: Log;
-  onChange: (next: OwnCredential) => void;
+  elapsed?: Clock;
+  log?: GuardLog;
+  onChange?: (next: OwnCredential) => void;
 }): CredentialSource {
   let current = first;
-  let lookedAt = elapsed();
+  let lookedAt = first ? elapsed() : -Infinity;
   let isFaulty = false;
   let looking: Promise<void> | undefined;
 
@@ -72,11 +81,13 @@ export function watchCredentialFile({
     if (!found || isFaulty) {
       if (wasFaulty) return;
       const event = "credential_unusable";
-      log.warn({ event, path }, "RESOURCE_CREDENTIAL_FILE cannot be used; the one before stays");
+      log.warn({ event, path }, "the credential file cannot be used; the one before stays");
       return;
     }
-    if (found.clientSecret === current.clientSecret && found.clientId === current.clientId) return;
+    if (found.clientSecret === current?.clientSecret && found.clientId === current.clientId) return;
+    const isFirst = current === undefined;
     current = found;
+    if (isFirst) return;
     onChange(found);
     const { clientId: client, clientSecret } = found;
     const event = "credential_changed";
@@ -84,11 +95,17 @@ export function watchCredentialFile({
   }
 
   return async ({ isRefused }) => {
-    const pause = isRefused ? LOOK_REFUSED_SECONDS : LOOK_SECONDS;
+    const pause = isRefused || !current ? LOOK_REFUSED_SECONDS : LOOK_SECONDS;
     if (looking || elapsed() - lookedAt >= pause) {
       looking ??= look().finally(() => (looking = undefined));
       await looking;
     }
+    if (!current) throw new CredentialMissing(`There is no usable credential in ${path}.`);
     return current;
   };
+}
+
+class CredentialMissing extends Error {
+  readonly [OWN_MESSAGE] = true;
+  override readonly name = "CredentialMissing";
 }

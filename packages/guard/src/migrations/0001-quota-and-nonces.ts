@@ -1,5 +1,3 @@
-import type { Knex } from "knex";
-
 /**
  * Counters of quotas and used nonces; what each column holds stands in docs/storage-schema.md.
  *
@@ -10,8 +8,7 @@ import type { Knex } from "knex";
  */
 export const quotaAndNonces = {
   name: "0001-quota-and-nonces",
-  async up(knex: Knex): Promise<void> {
-    await knex.raw(`
+  sql: `
 create table daykey_resource.quota_counters (
   counter text not null,
   starts_at bigint not null,
@@ -87,6 +84,5 @@ do $$ begin
       on daykey_resource.quota_counters, daykey_resource.nonces to daykey_resource;
   end if;
 end $$;
-`);
-  },
+`,
 };
