@@ -103,6 +103,7 @@ const USES: readonly (readonly [files: string, grant: Grant])[] = [
   ],
   ["packages/cli/{test/**,src/**/*.test.ts}", { packages: ["common", "client"], tests: true }],
   ["*.config.ts", { tests: true }],
+  ["docs/.vitepress/*.ts", { tests: true }],
 ];
 
 /** A feature's folder: SQL in its stores, Koa in its endpoints, neither anywhere else. */
@@ -287,7 +288,12 @@ export default defineConfig({
     },
     {
       // Tools that load a module take its default export.
-      files: ["*.config.ts", "lint/**", "packages/local/src/test-cluster.ts"],
+      files: [
+        "*.config.ts",
+        "docs/.vitepress/*.ts",
+        "lint/**",
+        "packages/local/src/test-cluster.ts",
+      ],
       rules: { "import/no-default-export": "off" },
     },
   ],

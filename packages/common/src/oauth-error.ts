@@ -1,7 +1,7 @@
 import type { OAuthErrorCode } from "./protocol.ts";
 
 /** Each code with its one status (RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7009 §2.2.1, RFC 8707 §2). */
-const STATUS: Record<OAuthErrorCode, number> = {
+export const OAUTH_ERRORS: Record<OAuthErrorCode, number> = {
   invalid_request: 400,
   invalid_client: 401,
   invalid_grant: 400,
@@ -43,7 +43,7 @@ export class OAuthError extends Error {
     super(`${code}: ${description}`, { cause: options.cause });
     this.name = "OAuthError";
     this.code = code;
-    this.status = options.status ?? STATUS[code];
+    this.status = options.status ?? OAUTH_ERRORS[code];
     this.description = description;
     this.detail = options.detail;
     this.headers = options.headers ?? {};

@@ -14,6 +14,7 @@ import { tryNodeLibraries } from "./node/libraries.ts";
 import { formatPage, type LanguageResult, surprises, verdictsOf } from "./page.ts";
 import { LANGUAGES, prepareLanguage } from "./programs.ts";
 import { findRecipes } from "./recipes.ts";
+import { findServices, tryService } from "./services.ts";
 import { type RunningWorld, startWorld } from "./world.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
@@ -32,6 +33,7 @@ await mkdir(CACHE, { recursive: true });
 const results: LanguageResult[] = [];
 let documents: Finding[] = [];
 let manifests: Finding[] = [];
+const services: Finding[] = [];
 for (const part of PARTS) {
   if (!parts.has(part)) continue;
   tell(part);
@@ -67,15 +69,17 @@ async function tryLanguage(folder: string): Promise<LanguageResult> {
   const language = LANGUAGES.find((candidate) => candidate.folder === folder);
   if (language === undefined) throw new Error(folder);
   const { name, needs, version } = language;
-  const attempts = await prepareLanguage(language, CACHE);
-  if (attempts === undefined) {
+  const shown = (await findServices()).find(({ library }) => library === language.service.library);
+  const prepared = await prepareLanguage(language, { cache: CACHE, source: shown?.source ?? "" });
+  if (prepared === undefined) {
     tell(`${needs.join(" or ")} is not here: skipped`);
     return { language: name, runtime: undefined, outcomes: [] };
   }
-  const outcomes = await inWorld(async ({ world }) => {
+  const outcomes = await inWorld(async (running) => {
+    services.push(await tryService(prepared.service, running));
     const worldFile = join(CACHE, `world-${folder}.json`);
-    await writeFile(worldFile, JSON.stringify(world), { mode: 0o600 });
-    return attempts(worldFile);
+    await writeFile(worldFile, JSON.stringify(running.world), { mode: 0o600 });
+    return prepared.attempts(worldFile);
   });
   return { language: name, runtime: runtimeOf(version), outcomes };
 }
@@ -87,16 +91,23 @@ function runtimeOf([command, ...args]: readonly [string, ...string[]]): string {
 
 async function report(): Promise<void> {
   const verdicts = results.flatMap(({ outcomes }) => verdictsOf(outcomes));
-  for (const { tool, what, passed, seen } of [...documents, ...manifests]) {
+  for (const { tool, what, passed, seen } of [...services, ...documents, ...manifests]) {
     if (passed === false) process.stdout.write(`\n${tool}, ${what}:\n${seen}\n`);
   }
   const unexpected = surprises(verdicts);
   for (const { library, check, seen } of unexpected) tell(`${library}, ${check}: ${seen}`);
-  if (unexpected.length > 0 || documents.some(({ passed }) => passed === false)) {
+  if (unexpected.length > 0 || [...services, ...documents].some(({ passed }) => passed === false)) {
     process.exitCode = 1;
   }
   const date = new Date().toISOString().slice(0, 10);
-  const page = formatPage({ date, results, documents, manifests, recipes: await findRecipes() });
+  const page = formatPage({
+    date,
+    results,
+    services,
+    documents,
+    manifests,
+    recipes: await findRecipes(),
+  });
   if (values.only !== undefined) {
     process.stdout.write(`${page}\n`);
     return;

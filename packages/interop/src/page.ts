@@ -52,6 +52,7 @@ export function surprises(verdicts: readonly Verdict[]): Verdict[] {
 export function formatPage({
   date,
   results,
+  services,
   documents,
   manifests,
   recipes,
@@ -59,6 +60,7 @@ export function formatPage({
   /** `YYYY-MM-DD`. */
   date: string;
   results: readonly LanguageResult[];
+  services: readonly Finding[];
   documents: readonly Finding[];
   manifests: readonly Finding[];
   recipes: readonly Recipe[];
@@ -95,6 +97,8 @@ export function formatPage({
     "Each takes a good token and refuses four: expired, for another audience, of another issuer, and altered. The first three carry a true signature of the auth-server, so only the claim can refuse them. The columns are the values of `SIGNING_ALGORITHM`.",
     table(["", "Library", "Version", ...TOKEN_ALGORITHMS], rows(validators, TOKEN_ALGORITHMS)),
     "Every library here checks a signature and claims. None knows of revocation: a token that was revoked stays good for it until it expires. A resource server that must refuse it earlier asks (introspection) or follows the feed ([protocol](../protocol.md#3-revocation)).",
+    "[Protect your API with a stock validator](../how-to/stock-validators.md) shows a whole service for each of these languages. They were run too (that for Node is run by `npm test`):",
+    findingTable(services),
     "## Settings",
     list(
       all.flatMap(({ verdicts }) => verdicts),

@@ -2,7 +2,7 @@
  * The libraries of other languages: each language's programs stand beside this folder, are copied
  * into the cache with what they need from the language's own registry, and print their outcomes.
  */
-import { cp } from "node:fs/promises";
+import { cp, mkdir, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Outcome } from "./attempt.ts";
@@ -20,9 +20,14 @@ export interface Language {
   build(folder: string, cache: string): Promise<void>;
   /** What to run there. */
   programs(folder: string): readonly Command[];
+  /** The library whose service docs/how-to/stock-validators.md shows, and how such a source is built. */
+  service: {
+    library: string;
+    build(folder: string, source: string, cache: string): Promise<Command>;
+  };
 }
 
-type Command = readonly [string, ...string[]];
+export type Command = readonly [string, ...string[]];
 
 const PYTHON_ENVIRONMENTS = {
   "requirements.txt": ".venv",
@@ -49,6 +54,13 @@ export const LANGUAGES: readonly Language[] = [
         [python, "validators.py"],
       ];
     },
+    service: {
+      library: "PyJWT",
+      async build(folder, source) {
+        await writeFile(join(folder, "service.py"), source);
+        return [join(folder, ".venv/bin/python"), "service.py"];
+      },
+    },
   },
   {
     name: "Go",
@@ -59,6 +71,19 @@ export const LANGUAGES: readonly Language[] = [
       await runTool("go", ["build", "-o", "interop", "."], { folder, env: goEnvironment(cache) });
     },
     programs: (folder) => [[join(folder, "interop")]],
+    service: {
+      library: "go-oidc",
+      async build(folder, source, cache) {
+        await mkdir(join(folder, "service"), { recursive: true });
+        await writeFile(join(folder, "service/main.go"), source);
+        const program = join(folder, "service/service");
+        await runTool("go", ["build", "-o", program, "./service"], {
+          folder,
+          env: goEnvironment(cache),
+        });
+        return [program];
+      },
+    },
   },
   {
     name: "Java",
@@ -80,6 +105,21 @@ export const LANGUAGES: readonly Language[] = [
         const path = [`${module}/target/classes`, `${module}/target/dependency/*`];
         return ["java", "-Xmx512m", "-cp", path.join(delimiter), main];
       }),
+    service: {
+      library: "Spring Security",
+      async build(folder, source) {
+        const libraries = "spring-7/target/dependency/*";
+        await mkdir(join(folder, "service/example"), { recursive: true });
+        await writeFile(join(folder, "service/example/Service.java"), source);
+        await runTool(
+          "javac",
+          ["-parameters", "-cp", libraries, "-d", "service", "service/example/Service.java"],
+          { folder },
+        );
+        const path = ["service", libraries].join(delimiter);
+        return ["java", "-Xmx512m", "-cp", path, "example.Service"];
+      },
+    },
   },
 ];
 
@@ -100,17 +140,33 @@ export async function makePython(environment: string, requirements: string): Pro
 }
 
 /** What a language's programs say of a world. */
-export type Try = (worldFile: string) => Promise<Outcome[]>;
+type Try = (worldFile: string) => Promise<Outcome[]>;
 
-/** Copies and builds its programs. @returns undefined when the language is not installed here */
-export async function prepareLanguage(language: Language, cache: string): Promise<Try | undefined> {
+/** What a language can be tried with, once it is built. */
+export interface Prepared {
+  attempts: Try;
+  /** Of the service in the documentation. */
+  service: { library: string; command: Command; folder: string };
+}
+
+/**
+ * Copies and builds its programs, and its service.
+ * @param options.source of the service
+ * @returns undefined when the language is not installed here
+ */
+export async function prepareLanguage(
+  language: Language,
+  { cache, source }: { cache: string; source: string },
+): Promise<Prepared | undefined> {
   for (const command of language.needs) if (!(await isInstalled(command))) return undefined;
   const folder = join(cache, language.folder);
   await cp(fileURLToPath(new URL(`../${language.folder}`, import.meta.url)), folder, {
     recursive: true,
   });
   await language.build(folder, cache);
-  return async (worldFile) => {
+  const { library, build } = language.service;
+  const started = await build(folder, source, cache);
+  const attempts: Try = async (worldFile) => {
     const outcomes: Outcome[] = [];
     for (const [command, ...args] of language.programs(folder)) {
       const env = { DAYKEY_INTEROP_WORLD: worldFile };
@@ -121,4 +177,5 @@ export async function prepareLanguage(language: Language, cache: string): Promis
     }
     return outcomes;
   };
+  return { attempts, service: { library, command: started, folder } };
 }

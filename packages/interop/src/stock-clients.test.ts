@@ -1,9 +1,12 @@
 /** Node libraries people already have, unchanged, against the real servers; and curl. */
 import { execFileSync } from "node:child_process";
 import * as openid from "openid-client";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { tryValidator } from "./attempt.ts";
+import { freePorts } from "@daykey/service/test/free-ports";
 import { clients, validators } from "./node/libraries.ts";
+import { askService, findServices, questions } from "./services.ts";
 import { type RunningWorld, startWorld, TOKEN_ALGORITHMS } from "./world.ts";
 
 let running: RunningWorld;
@@ -48,6 +51,39 @@ describe("a validator takes a good token and refuses one expired, for another au
     },
   );
 });
+
+const services = await findServices();
+
+test("the services of the documentation are found", () => {
+  expect(services.map(({ page, library }) => `${page}: ${library}`)).toEqual([
+    "README.md: jose",
+    "docs/how-to/stock-validators.md: jose",
+    "docs/how-to/stock-validators.md: PyJWT",
+    "docs/how-to/stock-validators.md: go-oidc",
+    "docs/how-to/stock-validators.md: Spring Security",
+  ]);
+});
+
+test.each(services.filter(({ library }) => library === "jose"))(
+  "the service of $page takes a good token alone, and answers 403 without the scope",
+  async ({ source }) => {
+    const samples = running.world.validation.ES256;
+    const asked = questions(samples, await running.demoToken("primes:check"));
+    const [port = 0] = await freePorts(1);
+    const statuses = await askService(
+      {
+        command: process.execPath,
+        args: ["--input-type=module", "--eval", source],
+        folder: fileURLToPath(new URL("..", import.meta.url)),
+        port,
+      },
+      samples,
+      asked,
+    );
+    const expected = Object.entries(asked).map(([name, { status }]) => [name, status]);
+    expect(statuses).toEqual(Object.fromEntries(expected));
+  },
+);
 
 test("openid-client is told invalid_client for a wrong secret", async () => {
   const { issuer, demo } = running.world;

@@ -62,8 +62,8 @@ export interface RunningWorld {
   world: World;
   /** A token with which the admin API answers. */
   adminToken(): Promise<string>;
-  /** A token with both scopes of the resource-server. */
-  demoToken(): Promise<string>;
+  /** A token with both scopes of the resource-server, or with the one that is given. */
+  demoToken(scope?: string): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -109,7 +109,7 @@ export async function startWorld(): Promise<RunningWorld> {
   return {
     world,
     adminToken: async () => tokenFor(await readCredential(main.home.adminFile)),
-    demoToken: async () => tokenFor(await readCredential(main.home.demoFile)),
+    demoToken: async (scope) => tokenFor(await readCredential(main.home.demoFile), scope),
     stop: () => owned.disposeAsync(),
   };
 }
