@@ -5,6 +5,7 @@ import { keysAndQuotas } from "../migrations/0003-keys-and-quotas.ts";
 import { growth } from "../migrations/0004-growth.ts";
 import { admins } from "../migrations/0006-admins.ts";
 import { assertionTyp } from "../migrations/0007-assertion-typ.ts";
+import { endingSecrets } from "../migrations/0008-ending-secrets.ts";
 
 export const MIGRATIONS = [
   initial,
@@ -13,6 +14,7 @@ export const MIGRATIONS = [
   growth,
   admins,
   assertionTyp,
+  endingSecrets,
 ];
 
 export const { apply: migrateAuthServer, require: requireMigrated } = createMigrations({

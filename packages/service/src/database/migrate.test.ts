@@ -57,6 +57,21 @@ test("many instances may migrate at once: one does, the others find it done", as
   ]);
 });
 
+test("many may migrate at once also where an index is made without locking its table", async () => {
+  const concurrent: Migration = {
+    name: "0002-concurrent",
+    withoutTransaction: true,
+    up: async (knex) =>
+      void (await knex.raw('create index concurrently "one id" on "Some schema".one (id)')),
+  };
+  const runs = await Promise.all(Array.from({ length: 6 }, () => run(first, concurrent)));
+  expect(runs.flat()).toEqual(["0001-first", "0002-concurrent"]);
+  const index = await home.query(
+    `select indisvalid as valid from pg_index where indexrelid = '"Some schema"."one id"'::regclass`,
+  );
+  expect(index).toEqual([{ valid: true }]);
+});
+
 test("a migration that fails leaves nothing behind, and can be tried again", async () => {
   await run(first);
   await expect(run(first, failing)).rejects.toThrow("half way");

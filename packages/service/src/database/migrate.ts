@@ -2,6 +2,7 @@
  * Forward-only migrations. Any number of instances may migrate at once: an advisory lock lets one work
  * while the others wait, and then find nothing to do.
  */
+import { setTimeout } from "node:timers/promises";
 import knex, { type Knex } from "knex";
 import pg from "pg";
 
@@ -10,9 +11,14 @@ import { DatabaseUnavailable } from "./database-unavailable.ts";
 import { OWN_MESSAGE } from "@daykey/common/own-message";
 import { findPrimary, serverName, serversOf } from "./primary.ts";
 
-/** Runs in a transaction of its own. Its name, without extension, is its identity for ever. */
+/** Its name, without extension, is its identity for ever. */
 export interface Migration {
   readonly name: string;
+  /**
+   * Runs without a transaction, which `create index concurrently` needs. It must then be one that can be
+   * run again after it failed half way, and be the only thing that its file does.
+   */
+  readonly withoutTransaction?: boolean;
   up(knex: Knex): Promise<void>;
 }
 
@@ -73,6 +79,7 @@ const MIGRATION_LOCK = 0x6461796b;
 const SILENT: Knex.Logger = { debug() {}, warn() {}, error() {}, deprecate() {} };
 
 const CONNECT_SECONDS = 5;
+const LOCK_RETRY_MS = 100;
 const UNDEFINED_TABLE = "42P01";
 
 /**
@@ -121,7 +128,7 @@ export async function migrate({
     },
   });
   try {
-    await lock.query("select pg_advisory_lock($1)", [MIGRATION_LOCK]);
+    await takeLock(lock);
     await lock.query(`create schema if not exists ${lock.escapeIdentifier(schema)}`);
     await refuseNewer(runner, { migrations, schema });
     // knex keeps a lock of its own in a row, which outlives a killed process. Ours holds here.
@@ -155,6 +162,21 @@ export async function pendingMigrations(
   return migrations.filter((migration) => !applied.has(migration.name)).map(({ name }) => name);
 }
 
+/**
+ * Asks again and again instead of waiting in a statement: `create index concurrently` waits for every
+ * statement that began before it, so the one who migrates and one who waits would wait for each other.
+ */
+async function takeLock(lock: pg.Client): Promise<void> {
+  for (;;) {
+    const { rows } = await lock.query<{ taken: boolean }>(
+      "select pg_try_advisory_lock($1) as taken",
+      [MIGRATION_LOCK],
+    );
+    if (rows[0]?.taken === true) return;
+    await setTimeout(LOCK_RETRY_MS);
+  }
+}
+
 /** An older version cannot know what a newer one made of the data. */
 async function refuseNewer(
   runner: Knex,
@@ -178,6 +200,7 @@ function sourceOf(migrations: readonly Migration[]): Knex.MigrationSource<Migrat
     getMigration: (migration) =>
       Promise.resolve({
         up: (transaction) => migration.up(transaction),
+        ...(migration.withoutTransaction === true && { config: { transaction: false } }),
         down: () => Promise.reject(new MigrationError(`${migration.name} cannot be undone.`)),
       }),
   };
