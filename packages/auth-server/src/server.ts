@@ -203,7 +203,7 @@ async function composeAuthServer(
   const bearer = createBearerAuthorizer({ readAccessToken, readRights, issuer });
 
   const secrets = createSecretsStore(database, { issuer, newsSeconds });
-  const endingSecrets = createEndingSecrets({ store: secrets, clock });
+  const endingSecrets = createEndingSecrets({ store: secrets, clock, log });
   const usage = createUsageStore(database, { issuer });
   const metrics = createMetrics({ name: "auth-server", peers });
   const countDamage = countAuditDamage(metrics);

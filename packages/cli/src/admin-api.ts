@@ -10,6 +10,9 @@ import { accepted, type Answer, ask, objectIn } from "./http.ts";
 const ADMIN_SCOPE = "daykey:admin";
 const BASE = "/admin/v1";
 
+/** The most items that a page of a list may have. */
+export const LARGEST_PAGE = 200;
+
 export interface ClientView {
   client_id: string;
   name: string;
@@ -47,6 +50,16 @@ export interface SecretView {
   last_used_at: string | null;
   revoked_at: string | null;
   live: boolean;
+}
+
+/** The last secret of a client. */
+export interface EndingSecretView {
+  client_id: string;
+  name: string;
+  kid: string;
+  expires_at: string;
+  last_used_at: string | null;
+  state: "ending" | "ended";
 }
 
 export interface ResourceView {
@@ -141,6 +154,29 @@ export async function openAdminApi(cli: Cli): Promise<AdminApi> {
       return objectIn<T>(`${method} ${BASE}${path}`, await answer(method, path, request));
     },
   };
+}
+
+/** One page of a list, or that and all after it as one. @throws {CliError} */
+export async function pages<T>(
+  api: AdminApi,
+  path: string,
+  {
+    query,
+    cursor,
+    all,
+  }: {
+    query: Readonly<Record<string, string | undefined>>;
+    cursor: string | undefined;
+    all: boolean;
+  },
+): Promise<Page<T>> {
+  const items: T[] = [];
+  for (let next = cursor; ;) {
+    const page = await api.call<Page<T>>("GET", path, { query: { ...query, cursor: next } });
+    items.push(...page.items);
+    if (!all || page.next_cursor === null) return { items, next_cursor: page.next_cursor };
+    next = page.next_cursor;
+  }
 }
 
 /**

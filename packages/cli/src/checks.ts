@@ -1,7 +1,8 @@
 /** What `doctor` looks at. Each check stands alone: one that fails keeps no other from being made. */
 import { createTokenSource } from "@daykey/client/token-source";
-import { CLOCK_SKEW_SECONDS } from "@daykey/common/clock";
+import { CLOCK_SKEW_SECONDS, DAY_SECONDS } from "@daykey/common/clock";
 import { PATHS } from "@daykey/common/protocol";
+import { type EndingSecretView, openAdminApi, type Page } from "./admin-api.ts";
 import { type Cli, insecure } from "./cli.ts";
 import { metadataOf, skewOf } from "./client-endpoint.ts";
 import { proofBy } from "./proof.ts";
@@ -10,7 +11,7 @@ import type { Found } from "./find-credential.ts";
 import { accepted, type Answer, ask, objectIn } from "./http.ts";
 import { isOpenToOthers } from "./private-file.ts";
 import { faultInKeys } from "./public-keys.ts";
-import { duration } from "./times.ts";
+import { duration, epochOf, relativeTo } from "./times.ts";
 
 export interface Check {
   name: string;
@@ -25,6 +26,10 @@ type Outcome = Omit<Check, "name">;
 /** What is believed right, and may yet be off by the whole seconds of `Date`. */
 const NOTABLE_SKEW_SECONDS = 5;
 
+/** A last secret that ends within a week is a fault, as it is an alert; until then it is named. */
+const ENDING_FAULT_SECONDS = 7 * DAY_SECONDS;
+const NAMED_SECRETS = 5;
+
 export async function runChecks(cli: Cli, found: Found): Promise<Check[]> {
   const { issuer, resource } = found.credential;
   const checks: readonly (readonly [name: string, check: () => Promise<Outcome>])[] = [
@@ -36,6 +41,7 @@ export async function runChecks(cli: Cli, found: Found): Promise<Check[]> {
     ["token", async () => checkToken(cli, found)],
     ["resource", async () => checkResource(issuer, resource)],
     ["admin API", async () => checkAdmin(found.adminUrl)],
+    ["secrets", async () => checkSecrets(cli)],
   ];
   return Promise.all(checks.map(async ([name, check]) => ({ name, ...(await settled(check)) })));
 }
@@ -150,4 +156,30 @@ async function checkAdmin(adminUrl: string): Promise<Outcome> {
     const detail = `${explain(error).message}; only admin commands need it`;
     return { status: "skipped", detail };
   }
+}
+
+/** Only an admin's credential can ask, and only where the admin API is reachable. */
+async function checkSecrets(cli: Cli): Promise<Outcome> {
+  let page: Page<EndingSecretView>;
+  try {
+    page = await (await openAdminApi(cli)).call("GET", "/secrets");
+  } catch (error) {
+    const { message, answer } = explain(error);
+    const isRefused = (answer as { error?: unknown } | undefined)?.error === "invalid_client";
+    if (isRefused) return fault(`the admin: ${message}`, "Has the admin's own secret ended?");
+    return { status: "skipped", detail: `${message}; only an admin can ask` };
+  }
+  const { items, next_cursor: next } = page;
+  if (items.length === 0) return ok("no client's last secret ends within 30 days");
+  const now = cli.clock();
+  const named = items
+    .slice(0, NAMED_SECRETS)
+    .map(({ client_id, state, expires_at }) =>
+      [client_id, state === "ended" ? "ended" : "ends", relativeTo(expires_at, now)].join(" "),
+    );
+  const more = items.length > NAMED_SECRETS || next !== null ? ["and more"] : [];
+  const detail = [...named, ...more].join(", ");
+  const [first] = items;
+  const isNear = (epochOf(first?.expires_at ?? null) ?? 0) - now < ENDING_FAULT_SECONDS;
+  return isNear ? fault(detail, "daykey secrets ending lists them.") : ok(detail);
 }

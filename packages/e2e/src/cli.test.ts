@@ -142,22 +142,6 @@ test.each(["once", "day", "basic", "post"])("a token is got in the form %s", asy
   expect(await result(`token --form ${form}`)).toMatch(/^eyJ[\w.-]+\n$/);
 });
 
-test("a secret made here is never sent, and works", async () => {
-  await create("kept", "--local --save kept.json");
-  expect((await daykey("time --credential kept.json")).code).toBe(0);
-  expect(compact(await result("secrets list kept"))).toContain("<kid>  verifiers  live");
-});
-
-test("a chosen secret comes from standard input, and is not shown again", async () => {
-  const input = "correct horse battery staple";
-  const command = `clients create chosen --name x --resource ${resource} --scope time:read --chosen`;
-  const { code, stdout, stderr } = await daykey(command, { input });
-  expect([code, stderr]).toEqual([0, ""]);
-  expect(stdout).toMatch(
-    /^client_id {2}chosen\nkid {8}[a-z0-9]{8}\nsalt {7}[0-9a-f]{32}\nends {7}/,
-  );
-});
-
 test("a client is shown, changed, turned off and on, and deleted", async () => {
   await create("shop", "--refresh --save shop.json");
   const shown = JSON.parse(await result("clients show shop --json")) as object;
@@ -253,6 +237,7 @@ test("a key rotates, and what the doctor says", async () => {
       "ok       token        got one: time:read primes:check, for 10 min",
       `ok       resource     ${resource} is ready`,
       `ok       admin API    ${line.adminUrl} is ready`,
+      "ok       secrets      no client's last secret ends within 30 days",
       "",
     ].join("\n"),
   );

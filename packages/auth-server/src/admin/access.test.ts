@@ -27,6 +27,7 @@ const ROUTES = [
   ["GET", "/clients/x/keys"],
   ["POST", "/clients/x/keys"],
   ["POST", "/clients/x/keys/k/revoke"],
+  ["GET", "/secrets"],
   ["GET", "/resources"],
   ["POST", "/resources"],
   ["GET", "/resources/urn%3Ax"],

@@ -33,6 +33,7 @@ import { createSecretRoutes } from "./client-secrets.ts";
 import { createClientRoutes } from "./clients.ts";
 import { COMPONENTS } from "./components.ts";
 import { preconditionRequired, readIfMatch } from "./conditions.ts";
+import { createEndingSecretRoutes } from "./ending-secrets.ts";
 import { readBody } from "./input.ts";
 import { createOpenApiDocument } from "./openapi.ts";
 import { createRecorder } from "./recorder.ts";
@@ -79,6 +80,7 @@ export function createAdminRouter(dependencies: AdminDependencies): AppRouter {
   const routes: Route[] = [
     ...createClientRoutes({ ...dependencies, registeredUri, recorder }),
     ...createSecretRoutes({ ...dependencies, recorder }),
+    ...createEndingSecretRoutes(dependencies),
     ...createClientKeyRoutes({ keys: dependencies.clientKeys, recorder }),
     ...createAccessKeyRoutes({ ...dependencies, recorder }),
     ...createResourceRoutes({ ...dependencies, recorder }),

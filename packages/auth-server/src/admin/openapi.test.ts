@@ -78,6 +78,7 @@ test("each operation succeeds, and its answer is as described", async () => {
   const second = await admin.post(`${id}/secrets`, { kind: "generated", overlap_seconds: 60 });
   expect(second.status, second.text).toBe(201);
   expect((await admin.get(`${id}/secrets`)).body.items.length).toBe(2);
+  expect((await admin.get("/secrets")).body.items).toEqual([]);
   expect((await admin.post(`${id}/secrets/${second.body.kid}/revoke`)).status).toBe(204);
 
   const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });

@@ -18,7 +18,7 @@ export function text(maxLength: number): z.ZodString {
 export const instant = z.iso.datetime();
 
 /** A number in a query, where everything is text. */
-function numberParameter(min: number, max: number) {
+export function numberParameter(min: number, max: number) {
   return z
     .string()
     .regex(/^\d{1,9}$/, `must be a whole number from ${min} to ${max}`)

@@ -10,7 +10,7 @@ import { instant } from "./schema-parts.ts";
 const MAX_VERIFIERS = MAX_SECRET_DAYS + 2;
 
 const days = z.int().min(1).max(MAX_SECRET_DAYS).optional();
-const kid = z.string().regex(/^[a-z0-9]{8}$/, "must be 8 lower-case letters and digits");
+export const kid = z.string().regex(/^[a-z0-9]{8}$/, "must be 8 lower-case letters and digits");
 const salt = z.string().regex(/^[0-9a-f]{32}$/, "must be 32 hexadecimal digits in lower case");
 
 export const KINDS = [

@@ -3,6 +3,7 @@ import type { Database } from "@daykey/service/database/database";
 import { changeAlone } from "../changes/changes-store.ts";
 import { keepAnAdmin } from "../clients/admins-store.ts";
 import { tellCredentialRevoked } from "./credential-rows-store.ts";
+import { createEndingSecretsStore, type EndingSecretsStore } from "./ending-secrets-store.ts";
 import { hasClient, type Transaction } from "../clients/clients-store.ts";
 import type { StoredSecret } from "../clients/verifiers.ts";
 
@@ -18,14 +19,9 @@ export interface SecretState {
   live: boolean;
 }
 
-export interface SecretsStore {
+export interface SecretsStore extends EndingSecretsStore {
   /** Newest first, the ended ones too; undefined without such a client. */
   list(clientId: string): Promise<SecretState[] | undefined>;
-  /**
-   * Of how many enabled clients the last secret ends within 7 days, and within 30, and has ended. A
-   * client that has ended so and has a key of its own is not counted: it needs no secret.
-   */
-  ending(): Promise<{ ended: number; week: number; month: number }>;
   /**
    * Ends a secret and every grant it opened, together with what `record` writes last; its verifiers go.
    * One that was revoked before is left alone.
@@ -59,6 +55,8 @@ export function createSecretsStore(
   { issuer, newsSeconds }: { issuer: string; newsSeconds: number },
 ): SecretsStore {
   return {
+    ...createEndingSecretsStore(database),
+
     async list(clientId) {
       if (!(await hasClient(database, clientId))) return undefined;
       const { rows } = await database.query<Row>({
@@ -67,27 +65,6 @@ export function createSecretsStore(
         values: [clientId],
       });
       return rows.map(toState);
-    },
-
-    async ending() {
-      const { rows } = await database.query<{ ended: number; week: number; month: number }>({
-        text: `select (count(*) filter (where last_end > now()))::int as month,
-                 (count(*) filter (where last_end > now()
-                    and last_end <= now() + interval '7 days'))::int as week,
-                 (count(*) filter (where last_end <= now() and not exists (
-                    select from daykey.clients c
-                    where c.client_id = ending.client_id and (c.jwks_uri is not null or exists (
-                      select from daykey.client_keys k
-                      where k.client_id = c.client_id and k.revoked_at is null)))))::int as ended
-               from (
-                 select client_id, max(s.expires_at) as last_end
-                 from daykey.secrets s join daykey.clients c using (client_id)
-                 where c.enabled and c.deleted_at is null and s.revoked_at is null
-                 group by client_id
-                 having max(s.expires_at) <= now() + interval '30 days'
-               ) ending`,
-      });
-      return rows[0] ?? { ended: 0, week: 0, month: 0 };
     },
 
     async revoke(clientId, kid, record) {

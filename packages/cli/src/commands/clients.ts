@@ -1,13 +1,11 @@
 /** `daykey clients`: list, show, create, change and end clients. */
-import { type AdminApi, type ClientView, openAdminApi, type Page, segment } from "../admin-api.ts";
+import { type ClientView, LARGEST_PAGE, openAdminApi, pages, segment } from "../admin-api.ts";
 import { type Cli, confirm, hint, show } from "../cli.ts";
 import { examples, type Group } from "../command.ts";
 import { table } from "../table.ts";
 import { relativeTo } from "../times.ts";
 import { clientFacts } from "../client-facts.ts";
 import { addClientCreation } from "./client-registration.ts";
-
-const LARGEST_PAGE = 200;
 
 export function clientsCommand(clients: Group, cli: Cli): void {
   addList(clients, cli);
@@ -48,29 +46,10 @@ function addList(clients: Group, cli: Cli): void {
       const state = enabled === disabled ? {} : { enabled: String(enabled === true) };
       const size = all ? String(LARGEST_PAGE) : limit;
       const query = { ...rest, q: search, limit: size, ...state };
-      const page = await pages(api, query, cursor, all === true);
+      const page = await pages<ClientView>(api, "/clients", { query, cursor, all: all === true });
       show(cli, page, () => clientTable(cli, page.items));
       if (page.next_cursor !== null) hint(cli, `More with --cursor ${page.next_cursor}, or --all.`);
     });
-}
-
-/** One page, or that and all after it as one. */
-async function pages(
-  api: AdminApi,
-  query: Readonly<Record<string, string | undefined>>,
-  from: string | undefined,
-  all: boolean,
-): Promise<Page<ClientView>> {
-  const items: ClientView[] = [];
-  let cursor = from;
-  for (;;) {
-    const page = await api.call<Page<ClientView>>("GET", "/clients", {
-      query: { ...query, cursor },
-    });
-    items.push(...page.items);
-    if (!all || page.next_cursor === null) return { items, next_cursor: page.next_cursor };
-    cursor = page.next_cursor;
-  }
 }
 
 const SWITCHES = [

@@ -1,9 +1,12 @@
 /** `daykey secrets`: a client's secrets, and their rotation without a failed call. */
 import {
   type ClientView,
+  type EndingSecretView,
   endOne,
+  LARGEST_PAGE,
   type NewSecret,
   openAdminApi,
+  pages,
   type SecretView,
   segment,
 } from "../admin-api.ts";
@@ -16,6 +19,7 @@ import { duration, epochOf, local, parseDuration, relativeTo } from "../times.ts
 
 export function secretsCommand(secrets: Group, cli: Cli): void {
   addList(secrets, cli);
+  addEnding(secrets, cli);
   addRotate(secrets, cli);
   addRevoke(secrets, cli);
 }
@@ -32,6 +36,43 @@ function addList(secrets: Group, cli: Cli): void {
         `/clients/${segment(id)}/secrets`,
       );
       show(cli, answer, () => secretTable(cli, answer.items));
+    });
+}
+
+function addEnding(secrets: Group, cli: Cli): void {
+  secrets
+    .command("ending")
+    .description("list clients whose last secret ends soon or has ended, the earliest first")
+    .option("--within <time>", "ends that are so near, such as 7d", "30d")
+    .option("--limit <number>", "how many, 1 to 200 (default: 50)")
+    .option("--cursor <cursor>", "where the page before ended")
+    .option("--all", "all pages")
+    .addHelpText(
+      "after",
+      examples("daykey secrets ending --within 30d", "daykey secrets ending --all --json"),
+    )
+    .action(async ({ within, limit, cursor, all }) => {
+      const query = {
+        ending_within_seconds: String(parseDuration(within)),
+        limit: all ? String(LARGEST_PAGE) : limit,
+      };
+      const api = await openAdminApi(cli);
+      const page = await pages<EndingSecretView>(api, "/secrets", {
+        query,
+        cursor,
+        all: all === true,
+      });
+      show(cli, page, () =>
+        page.items.length === 0
+          ? `no client's last secret ends within ${within}\n`
+          : endingTable(cli, page.items),
+      );
+      if (page.next_cursor !== null) hint(cli, `More with --cursor ${page.next_cursor}, or --all.`);
+      if (page.items.length === 0) return;
+      hint(
+        cli,
+        "Next: daykey secrets rotate CLIENT --save FILE, or daykey clients disable CLIENT.",
+      );
     });
 }
 
@@ -134,6 +175,26 @@ function secretTable({ terminal, clock }: Cli, secrets: readonly SecretView[]): 
         title: "ENDS",
         of: ({ expires_at, revoked_at }) => relativeTo(revoked_at ?? expires_at, now),
       },
+    ],
+    terminal,
+  );
+}
+
+function endingTable({ terminal, clock }: Cli, secrets: readonly EndingSecretView[]): string {
+  const now = clock();
+  return table(
+    secrets,
+    [
+      { title: "CLIENT", of: ({ client_id }) => client_id },
+      { title: "NAME", of: ({ name }) => name },
+      { title: "KID", of: ({ kid }) => kid },
+      {
+        title: "STATE",
+        of: ({ state }) => state,
+        style: ({ state }) => (state === "ended" ? "red" : "yellow"),
+      },
+      { title: "ENDS", of: ({ expires_at }) => relativeTo(expires_at, now) },
+      { title: "LAST USED", of: ({ last_used_at }) => relativeTo(last_used_at, now) },
     ],
     terminal,
   );

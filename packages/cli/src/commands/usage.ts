@@ -1,7 +1,7 @@
 /** `daykey usage`: how often clients were served and refused, by day, as resource servers counted it. */
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { DAY_SECONDS, formatDate, parseDay } from "@daykey/common/clock";
-import { openAdminApi, type Page } from "../admin-api.ts";
+import { LARGEST_PAGE, openAdminApi, type Page } from "../admin-api.ts";
 import { type Cli, hint, show } from "../cli.ts";
 import { examples, type Group } from "../command.ts";
 import { table } from "../table.ts";
@@ -15,7 +15,6 @@ interface UsageView {
   refused: bigint;
 }
 
-const LARGEST_PAGE = 200;
 const DEFAULT_DAYS = 7;
 
 export function usageCommand(own: Group, cli: Cli): void {
