@@ -15,7 +15,8 @@ export interface ServerProcess {
   kill(): void;
 }
 
-const READY_SECONDS = 30;
+/** A slow or busy machine takes long over a first start; a server that cannot start ends by itself. */
+const READY_SECONDS = 120;
 
 /**
  * Starts `main` and waits until its private listener says it is ready, or only live. The IPC channel
@@ -51,9 +52,14 @@ export async function startServerProcess({
   if (await becomesSo(child, `http://127.0.0.1:${privatePort}/${until}z`)) {
     return { ended, stop, kill: () => void child.kill("SIGKILL") };
   }
+  const hasEnded = child.exitCode !== null || child.signalCode !== null;
   await stop();
+  const why = hasEnded
+    ? `ended with ${child.signalCode ?? `exit code ${child.exitCode}`}`
+    : `was not ${until} within ${READY_SECONDS} s`;
   const said = (await readFile(logFile, "utf8")).trim().split("\n").slice(-5).join("\n");
-  throw new LocalError(`The ${name} did not start:\n${said}`);
+  const last = said === "" ? "it wrote nothing" : `the last that it wrote:\n${said}`;
+  throw new LocalError(`The ${name} did not start: it ${why}; ${last}\nIts log is ${logFile}.`);
 }
 
 async function becomesSo(child: ChildProcess, url: string): Promise<boolean> {

@@ -25,13 +25,16 @@ export interface Presentation {
   expiresAt: number;
 }
 
+/** What an end met: a grant with a row that lived, one that had been ended, or none that has a row. */
+export type GrantEnd = "ended" | "ended_before" | "unseen";
+
 export interface GrantsStore {
   /** Rotates, retries, revokes or refuses; durable once it answers. */
   rotate(presentation: Presentation): Promise<RefreshOutcome>;
   /** Whether this number is the grant's newest, or its first and unused, and the grant not revoked. */
   isCurrent(grantId: string, seq: number): Promise<boolean>;
   /** Ends a grant, used or not; its row then stands until a day after `expiresAt`. */
-  revoke(grant: { grantId: string; clientId: string; expiresAt: number }): Promise<void>;
+  revoke(grant: { grantId: string; clientId: string; expiresAt: number }): Promise<GrantEnd>;
   /**
    * Ends a grant whoever holds it, used or not, for `lifeSeconds`, unless `record`, which comes last,
    * fails. One that was revoked before is left alone. Resolves with what is known of it: `unseen` when no
@@ -40,7 +43,7 @@ export interface GrantsStore {
   end(
     grant: { grantId: string; lifeSeconds: number },
     record: (tx: Queryable) => Promise<void>,
-  ): Promise<"ended" | "ended_before" | "unseen">;
+  ): Promise<GrantEnd>;
   /** Deletes rows a day past their end, by the database's clock. */
   clean(): Promise<void>;
 }
@@ -140,7 +143,7 @@ export function createGrantsStore(
     },
 
     async revoke({ grantId, clientId, expiresAt }) {
-      await database.query({
+      const { rows } = await database.query<{ was_there: boolean; was_revoked: boolean }>({
         name: "revoke-grant",
         text: `with ended as (
                  insert into daykey.grants as g
@@ -150,12 +153,16 @@ export function createGrantsStore(
                    revoked_at = coalesce(g.revoked_at, excluded.revoked_at),
                    revoke_reason = coalesce(g.revoke_reason, excluded.revoke_reason),
                    expires_at = greatest(g.expires_at, excluded.expires_at)
-                 returning id, client_id)
-               insert into daykey.revocations (kind, subject, client_id, expires_at)
-               select 'grant', id, client_id, now() + make_interval(secs => $4) from ended
-               on conflict (kind, subject) do nothing`,
+                 returning id, client_id, old.id is not null as was_there,
+                   old.revoked_at is not null as was_revoked),
+               news as (
+                 insert into daykey.revocations (kind, subject, client_id, expires_at)
+                 select 'grant', id, client_id, now() + make_interval(secs => $4) from ended
+                 on conflict (kind, subject) do nothing)
+               select was_there, was_revoked from ended`,
         values: [grantId, clientId, expiresAt, newsSeconds],
       });
+      return endOf(rows[0]);
     },
 
     async end({ grantId, lifeSeconds }, record) {
@@ -172,7 +179,8 @@ export function createGrantsStore(
                    old.revoked_at is not null as was_revoked`,
           values: [grantId, lifeSeconds],
         });
-        if (rows[0]?.was_revoked === true) return "ended_before";
+        const end = endOf(rows[0]);
+        if (end === "ended_before") return end;
         await tx.query({
           text: `insert into daykey.revocations (kind, subject, expires_at)
                  values ('grant', $1, now() + make_interval(secs => $2))
@@ -180,7 +188,7 @@ export function createGrantsStore(
           values: [grantId, newsSeconds],
         });
         await record(tx);
-        return rows[0]?.was_there === true ? "ended" : "unseen";
+        return end;
       });
     },
 
@@ -195,6 +203,11 @@ function stateBefore(row: RotatedRow): GrantState | undefined {
     rotatedAt: row.rotated_before ?? undefined,
     revokeReason: row.reason_before ?? undefined,
   };
+}
+
+function endOf(row: { was_there: boolean; was_revoked: boolean } | undefined): GrantEnd {
+  if (row?.was_revoked === true) return "ended_before";
+  return row?.was_there === true ? "ended" : "unseen";
 }
 
 function stateAfter(row: RotatedRow): GrantState {

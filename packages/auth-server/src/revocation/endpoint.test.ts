@@ -31,8 +31,12 @@ async function newGrant(): Promise<{ access: string; refresh: string }> {
 describe("RFC 7009: revoking any token of a grant ends the grant", () => {
   test.each(["access", "refresh"] as const)("its %s token", async (kind) => {
     const grant = await newGrant();
-    const { status, text, headers } = await revoke(grant[kind]);
-    expect([status, text, headers.get("cache-control")]).toEqual([200, "", "no-store"]);
+    const { status, body, headers } = await revoke(grant[kind]);
+    expect([status, body["state"], headers.get("cache-control")]).toEqual([
+      200,
+      "unseen",
+      "no-store",
+    ]);
     expectRefused(await server.refresh(client, grant.refresh));
     await server.look();
     expect(await isActive(grant.access)).toBe(false);
@@ -44,6 +48,25 @@ describe("RFC 7009: revoking any token of a grant ends the grant", () => {
     server.advance(601);
     expect((await revoke(grant.access)).status).toBe(200);
     expectRefused(await server.refresh(client, grant.refresh));
+  });
+
+  test("its client is told what the end met, and when the token itself ends", async () => {
+    const grant = await newGrant();
+    const gid = (await server.postAs(client, "/oauth2/introspect", { token: grant.access })).body[
+      "gid"
+    ];
+    await rotate(server, client, grant.refresh);
+    server.advance(601);
+    const ends = expect.any(Number);
+    expect((await revoke(grant.access)).body).toEqual({
+      grant: gid,
+      state: "ended",
+      token_expires_at: ends,
+    });
+    const again = (await revoke(grant.access)).body;
+    expect(again).toEqual({ grant: gid, state: "ended_before", token_expires_at: ends });
+    expect(again["token_expires_at"]).toBeLessThan(server.now());
+    expect((await revoke("a.b.c")).body).toEqual({ state: "unknown_token" });
   });
 
   test("a used refresh token ends it, and its successor is dead", async () => {

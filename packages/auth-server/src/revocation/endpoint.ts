@@ -15,6 +15,8 @@ import type { RefreshTokenReader } from "../token/refresh-token-reader.ts";
 
 /** A grant named by one of its tokens. */
 interface NamedGrant {
+  /** The token's own end, epoch seconds. */
+  tokenExpiresAt: number;
   grantId: string;
   clientId: string;
   /** When no token of it can be alive any more, epoch seconds. */
@@ -45,14 +47,14 @@ export function createRevocationEndpoint({
   async function grantOf(token: string): Promise<NamedGrant | undefined> {
     const access = readAccessToken(token);
     if (access) {
-      const { gid, client_id, iat } = access.claims;
+      const { gid, client_id, iat, exp } = access.claims;
       const expiresAt = iat + longestGrantSeconds;
-      return { grantId: gid, clientId: client_id, expiresAt };
+      return { grantId: gid, clientId: client_id, expiresAt, tokenExpiresAt: exp };
     }
     const refresh = await readRefreshToken(token);
     if ("fault" in refresh) return undefined;
     const { id, clientId, expiresAt } = refresh.grant;
-    return { grantId: id, clientId, expiresAt };
+    return { grantId: id, clientId, expiresAt, tokenExpiresAt: expiresAt };
   }
 
   const router = createRouter();
@@ -63,13 +65,17 @@ export function createRevocationEndpoint({
       throw new OAuthError("invalid_request", "The parameter token is missing.");
     }
     const grant = await grantOf(token);
+    // RFC 7009 §2.2 leaves the body open. Only the token's own client is told.
+    ctx.body = { state: "unknown_token" };
     if (grant) {
       note({ grant: grant.grantId });
       if (grant.clientId !== client.clientId) {
         throw new OAuthError("unauthorized_client", "The token is another client's.");
       }
       await limitGrants(client.clientId);
-      await grants.revoke(grant);
+      const state = await grants.revoke(grant);
+      const { grantId, tokenExpiresAt } = grant;
+      ctx.body = { grant: grantId, state, token_expires_at: tokenExpiresAt };
       await afterOwnEnd(client.clientId);
       // From here on this server itself says that the token is dead.
       await watcher.look();

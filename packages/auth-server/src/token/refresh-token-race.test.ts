@@ -106,7 +106,7 @@ test("R11: revocation racing the first use, at two servers: revoked for good, ne
   for (let round = 0; round < 40; round++) {
     const { id, token } = await openGrant(server, client);
     const { expiresAt } = readToken(token).grant;
-    const revoke = (): Promise<void> =>
+    const revoke = (): Promise<unknown> =>
       store.revoke({ grantId: id, clientId: client.clientId, expiresAt });
     const first = round % 2 === 0 ? revoke() : undefined;
     const answers = refreshAtOnce(token, 4);

@@ -54,8 +54,10 @@ export function revokeCommand(own: Group, cli: Cli): void {
         await post(cli, credential, "introspect", token),
       );
       // All the same: the grant of a token that has ended may still live.
-      await post(cli, credential, "revoke", token);
-      if (said["active"] !== true) throw nothingEnded();
+      const { json } = await post(cli, credential, "revoke", token);
+      if (said["active"] !== true) {
+        return tellEnd(cli, isJsonObject(json ?? null) ? (json as JsonObject) : {});
+      }
       const { client_id: client, gid } = said;
       show(cli, { revoked: true, ...said }, () =>
         [
@@ -86,6 +88,40 @@ function requireToken(text: string): void {
   throw new CliError(EXIT.refused, "Nothing was ended: this is no token of Daykey", {
     hint: "A token is eyJ…, dka1.… or dkr1.…, whole and alone. A grant ends by its id with --grant.",
   });
+}
+
+/**
+ * Of a token that was not live: whether the grant behind it was ended now.
+ * @param told by the auth-server; nothing by an older one
+ * @throws {CliError} when nothing that lived was ended
+ */
+function tellEnd(cli: Cli, told: JsonObject): void {
+  const { state, grant, token_expires_at: end } = told;
+  const now = cli.clock();
+  const endsAt = typeof end === "bigint" ? Number(end) : undefined;
+  if (typeof grant !== "string" || endsAt === undefined) throw nothingEnded();
+  const when = `${local(endsAt)} (${relative(endsAt, now)})`;
+  const past = endsAt <= now ? `the token had ended by itself at ${when}` : undefined;
+  if (state === "ended") {
+    show(cli, told, () =>
+      [
+        `revoked: ${past ?? "the token was not live"}, but its grant was; it is ended now\n`,
+        facts([["grant", grant]]),
+      ].join(""),
+    );
+    return;
+  }
+  const before = state === "ended_before";
+  throw new CliError(
+    EXIT.refused,
+    `Nothing was ended: ${past ?? "the token was not live"}${before ? ", and its grant was revoked before" : ""}`,
+    {
+      answer: told,
+      hint: before
+        ? undefined
+        : `A refresh token of its grant ${grant}, if there is one, is refused from now on.`,
+    },
+  );
 }
 
 function nothingEnded(): CliError {
