@@ -7,7 +7,7 @@ import { createDatabase, type Database } from "@daykey/service/database/database
 import { createHealth } from "@daykey/service/process/health";
 import { type Listeners, startListeners } from "@daykey/service/process/lifecycle";
 import { createListener } from "@daykey/service/database/listen";
-import { measureHealth, measurePool, measureRedis } from "@daykey/service/observe/measure";
+import { measureHealth, measurePool, watchRedis } from "@daykey/service/observe/measure";
 import { createMetrics } from "@daykey/service/observe/metrics";
 import type { Surroundings } from "@daykey/service/process/run-server";
 import { createAccessKeysStore } from "./access-keys/access-keys-store.ts";
@@ -234,10 +234,7 @@ async function composeAuthServer(
   const health = createHealth({ peers });
   health.addCheck("database", watcher.fault);
   health.addCheck("keys", keys.fault);
-  if (replays.fault) {
-    health.addPartCheck("redis", replays.fault);
-    measureRedis(metrics, replays.fault);
-  }
+  watchRedis({ metrics, health }, replays.fault);
   measureHealth(metrics, health);
   measurePool(metrics, database.pool);
   measureAuthServer(metrics, { keys, liveSet, watcher, endingSecrets, clock, newsSeconds });

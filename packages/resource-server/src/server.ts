@@ -6,7 +6,7 @@ import { createApp } from "@daykey/service/http/app";
 import { createRootPage } from "@daykey/service/http/root-page";
 import { createHealth } from "@daykey/service/process/health";
 import { type Listeners, startListeners } from "@daykey/service/process/lifecycle";
-import { measureHealth, measurePool, measureRedis } from "@daykey/service/observe/measure";
+import { measureHealth, measurePool, watchRedis } from "@daykey/service/observe/measure";
 import { createMetrics } from "@daykey/service/observe/metrics";
 import type { Surroundings } from "@daykey/service/process/run-server";
 import { watchCredentialFile } from "@daykey/guard/credential-file";
@@ -114,10 +114,7 @@ async function composeResourceServer(
   measureHealth(metrics, health);
   if (guard.revocations) measureRevocations(metrics, guard.revocations);
   if (store.pool) measurePool(metrics, store.pool);
-  if (store.redisFault) {
-    health.addPartCheck("redis", store.redisFault);
-    measureRedis(metrics, store.redisFault);
-  }
+  watchRedis({ metrics, health }, store.redisFault);
   const trustedProxies = createTrustedProxies(config.trustedProxies);
   const shared = { log, trustedProxies, tracing, errorFormat: "problem" as const };
   const listeners = await startListeners({

@@ -5,9 +5,9 @@
  * its outcome, so guesses that come at once learn no more than guesses that come one after another, and
  * nobody waits for anybody.
  */
-import { LRUCache } from "lru-cache";
 import type { Clock } from "@daykey/common/clock";
 import { OAuthError } from "@daykey/common/oauth-error";
+import { createWindows } from "../clients/windows.ts";
 
 /** One credential that is being checked. Every call throws `slow_down` once the pair is at its limit. */
 export interface Attempt {
@@ -25,35 +25,21 @@ export interface Attempts {
   begin(clientId: string, address: string): Attempt;
 }
 
-/** A pair's failures since the first of them. */
-interface Window {
-  failures: number;
-  endsAt: number;
-}
-
-/** Pairs that are remembered. A flood of others makes room for itself among the least recent. */
-const MAX_PAIRS = 100_000;
-
 /** @param options.elapsed seconds of a clock that nobody sets */
 export function createAttempts({
-  failures: limit,
+  failures,
   windowSeconds,
-  elapsed = () => performance.now() / 1000,
+  elapsed,
 }: {
   failures: number;
   windowSeconds: number;
   elapsed?: Clock;
 }): Attempts {
-  const windows = new LRUCache<string, Window>({ max: MAX_PAIRS });
-
-  function windowOf(key: string): Window | undefined {
-    const window = windows.get(key);
-    return window !== undefined && window.endsAt > elapsed() ? window : undefined;
-  }
+  const failed = createWindows({ limit: failures, windowSeconds, elapsed });
 
   function requireRoom(key: string): void {
-    const window = windowOf(key);
-    if (window !== undefined && window.failures >= limit) throw slowDown(window.endsAt - elapsed());
+    const seconds = failed.full(key);
+    if (seconds !== undefined) throw slowDown(seconds);
   }
 
   return {
@@ -64,9 +50,7 @@ export function createAttempts({
         passed: () => requireRoom(key),
         failed() {
           requireRoom(key);
-          const window = windowOf(key) ?? { failures: 0, endsAt: elapsed() + windowSeconds };
-          window.failures += 1;
-          windows.set(key, window);
+          failed.count(key);
         },
       };
     },

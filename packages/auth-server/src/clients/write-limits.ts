@@ -3,8 +3,8 @@
  * cannot fill. Each client is counted alone and only once it has proved itself, so no client and no
  * stranger can use up another's.
  */
-import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { OAuthError } from "@daykey/common/oauth-error";
+import { createWindows } from "./windows.ts";
 
 /** @throws {OAuthError} slow_down (429, Retry-After) when the client has made its rows of this minute */
 export type WriteLimit = (clientId: string) => Promise<void>;
@@ -22,15 +22,14 @@ export function createWriteLimit({
   /** Who works for others, and would be stopped by what they do. */
   isExempt?: (clientId: string) => boolean;
 }): WriteLimit {
-  const limiter = new RateLimiterMemory({ points: rowsPerMinute, duration: WINDOW_SECONDS });
+  const rows = createWindows({ limit: rowsPerMinute, windowSeconds: WINDOW_SECONDS });
   return async (clientId) => {
     if (isExempt(clientId)) return;
-    await limiter.consume(clientId).catch((refused: unknown) => {
-      if (!(refused instanceof RateLimiterRes)) throw refused;
-      throw new OAuthError("slow_down", "The client does this too often. Try again later.", {
-        detail,
-        headers: { "Retry-After": String(Math.max(1, Math.ceil(refused.msBeforeNext / 1000))) },
-      });
+    const seconds = rows.full(clientId);
+    if (seconds === undefined) return rows.count(clientId);
+    throw new OAuthError("slow_down", "The client does this too often. Try again later.", {
+      detail,
+      headers: { "Retry-After": String(Math.max(1, Math.ceil(seconds))) },
     });
   };
 }

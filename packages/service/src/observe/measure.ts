@@ -11,8 +11,16 @@ export function measureHealth(metrics: Metrics, health: Health): void {
   });
 }
 
-/** @param fault what is wrong with Redis now, or undefined */
-export function measureRedis(metrics: Metrics, fault: () => string | undefined): void {
+/**
+ * Tells of Redis in health and metrics. A server works on without it in part.
+ * @param fault what is wrong with Redis now, or undefined; itself undefined where no Redis is used
+ */
+export function watchRedis(
+  { metrics, health }: { metrics: Metrics; health: Health },
+  fault: (() => string | undefined) | undefined,
+): void {
+  if (!fault) return;
+  health.addPartCheck("redis", fault);
   metrics.gauge({
     name: "redis_usable",
     help: "1 while Redis can be reached and takes commands",
