@@ -4,8 +4,12 @@
  */
 import type { Clock } from "@daykey/common/clock";
 import { PATHS } from "@daykey/common/protocol";
+import { measureHealth, measurePool, watchRedis } from "@daykey/service/observe/measure";
 import type { Metrics, RequestOutcome } from "@daykey/service/observe/metrics";
+import type { Health } from "@daykey/service/process/health";
+import type { OpenReplayStore } from "./authentication/open-replay-store.ts";
 import type { ChangeWatcher } from "./changes/watcher.ts";
+import type { Ground } from "./ground.ts";
 import type { EndingSecrets } from "./registration/ending-secrets.ts";
 import type { KeyRing } from "./keys/key-ring.ts";
 import type { LiveSet } from "./revocation/live-set.ts";
@@ -23,18 +27,24 @@ const METHODS = [
   "none",
 ];
 
+/** Registers what decides whether this process is ready, and what is counted and measured of it. */
 export function measureAuthServer(
-  metrics: Metrics,
-  sources: {
-    keys: Pick<KeyRing, "times">;
+  sources: Pick<Ground, "clock" | "database" | "newsSeconds"> & {
+    metrics: Metrics;
+    health: Health;
+    keys: Pick<KeyRing, "times" | "fault">;
+    replays: Pick<OpenReplayStore, "fault">;
     liveSet: LiveSet;
     watcher: ChangeWatcher;
     endingSecrets: EndingSecrets;
-    clock: Clock;
-    /** How long the news of a revocation lives. */
-    newsSeconds: number;
   },
 ): void {
+  const { metrics, health, keys, replays, watcher, database } = sources;
+  health.addCheck("database", watcher.fault);
+  health.addCheck("keys", keys.fault);
+  watchRedis({ metrics, health }, replays.fault);
+  measureHealth(metrics, health);
+  measurePool(metrics, database.pool);
   countTokens(metrics);
   countAuthentications(metrics);
   measureRevocations(metrics, sources);

@@ -1,7 +1,6 @@
 /** The server as a whole: what it does while its database fails, and what it refuses to start on. */
 import { createHash } from "node:crypto";
-import { once } from "node:events";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { text as textOf } from "node:stream/consumers";
 import { afterEach, expect, test, vi } from "vitest";
 import { createTestDatabase } from "@daykey/service/test/database";
@@ -201,22 +200,6 @@ test("a database without its schema, or sealed by another master key: no start",
   await expect(startAuthServer({ database, config: { masterKey } })).rejects.toThrow(
     /^MASTER_KEY is not the key this database was sealed with/,
   );
-});
-
-test("a port in use: no start, and nothing of it goes on running", async () => {
-  const database = await createTestDatabase();
-  stops.push(() => database.drop());
-  const other = createServer().listen(0, "127.0.0.1");
-  await once(other, "listening");
-  stops.push(async () => void other.close());
-  const { port } = other.address() as AddressInfo;
-  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
-  await expect(
-    startAuthServer({ database, config: { public: { host: "127.0.0.1", port } } }),
-  ).rejects.toThrow(
-    `Port ${port} of 127.0.0.1 is in use by another process. Set PORT to another port.`,
-  );
-  expect(vi.getTimerCount()).toBe(0);
 });
 
 test("a refresh token issued before a restart of the server is good after it", async () => {

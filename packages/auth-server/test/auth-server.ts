@@ -223,9 +223,12 @@ export async function startAuthServer(
       });
     },
     async stop() {
-      await server.stop();
-      await admin.close();
-      if (!options.database) await database.drop();
+      try {
+        await server.stop();
+      } finally {
+        await admin.close();
+        if (!options.database) await database.drop();
+      }
     },
   };
 }

@@ -13,6 +13,12 @@ export interface DatabaseProxy {
    * commits, but its answer is lost with the connection.
    */
   loseAnswerTo(text: string): void;
+  /** Makes the nth statement from now one that PostgreSQL refuses (42601). */
+  spoilStatement(n: number): void;
+  /** Statements that have come since `spoilStatement`. */
+  statements(): number;
+  /** Connections of the server that are open. */
+  connections(): number;
   stop(): Promise<void>;
 }
 
@@ -21,10 +27,25 @@ export async function startDatabaseProxy(connectionString: string): Promise<Data
   const sockets = new Set<Socket>();
   let isCut = false;
   let losing: string | undefined;
+  let spoiled = 0;
+  let statements = 0;
+
+  /** What comes after a connection's first packet is messages; each statement is one, and comes whole. */
+  function spoil(data: Buffer): void {
+    for (let at = 0; at + 5 <= data.length; at += 1 + data.readUInt32BE(at + 1)) {
+      const type = String.fromCodePoint(data[at] ?? 0);
+      if (type !== "Q" && type !== "P") continue;
+      statements += 1;
+      if (statements !== spoiled) continue;
+      // A prepared statement's name comes before its text.
+      data.write("xx", type === "Q" ? at + 5 : data.indexOf(0, at + 5) + 1);
+    }
+  }
 
   const server = createServer((client) => {
     const database = connectTo(target);
     let isLosing = false;
+    let isBegun = false;
     for (const socket of [client, database]) {
       sockets.add(socket);
       socket.on("error", () => {});
@@ -40,6 +61,8 @@ export async function startDatabaseProxy(connectionString: string): Promise<Data
         isLosing = true;
         losing = undefined;
       }
+      if (isBegun) spoil(data);
+      isBegun = true;
       database.write(data);
     });
     database.on("data", (data) => {
@@ -62,6 +85,13 @@ export async function startDatabaseProxy(connectionString: string): Promise<Data
     cut,
     restore: () => void (isCut = false),
     loseAnswerTo: (text) => void (losing = text),
+    spoilStatement(n) {
+      spoiled = n;
+      statements = 0;
+    },
+    statements: () => statements,
+    // Each has two sides here.
+    connections: () => sockets.size / 2,
     async stop() {
       cut();
       server.close();

@@ -48,7 +48,7 @@ export const IMPORTS: readonly Plant[] = [
       "@daykey/e2e/x",
     ],
     reason: SERVERS_USE,
-    allowed: ["@daykey/common/clock", "@daykey/service/http/app", "./token/endpoint.ts"],
+    allowed: ["@daykey/common/clock", "@daykey/service/observe/log", "./token/compose.ts"],
   },
   {
     rule: "House rule 1: the guard knows neither server, nor what they stand on",
@@ -187,7 +187,7 @@ export const IMPORTS: readonly Plant[] = [
   ...["auth-server", "resource-server"].map((server) => ({
     rule: `House rule 2: no feature of the ${server} knows what composes it`,
     file: `packages/${server}/src/access/composed.ts`,
-    refused: ["../server.ts", "../main.ts", "../config.ts"],
+    refused: ["../server.ts", "../serve.ts", "../main.ts", "../config.ts", "../metrics.ts"],
     reason: COMPOSED,
     allowed: ["./jwt.ts"],
   })),
@@ -215,6 +215,13 @@ export const IMPORTS: readonly Plant[] = [
     reason: KOA,
     allowed: ["pg", "knex", "@daykey/service/database/database"],
   })),
+  ...["auth-server/src/public-endpoints.ts", "auth-server/src/clients/compose.ts"].map((file) => ({
+    rule: `House rule 3: ${file} puts together, and holds no SQL`,
+    file: `packages/${file}`,
+    refused: ["pg", "knex", "@daykey/service/database/database"],
+    reason: SQL,
+    allowed: ["@daykey/service/observe/log"],
+  })),
   {
     rule: "House rule 3: SQL in a part of service only",
     file: "packages/service/src/process/health.ts",
@@ -223,13 +230,24 @@ export const IMPORTS: readonly Plant[] = [
     allowed: ["../database/database.ts"],
   },
   {
+    rule: "House rule 4: no Koa where the auth-server is put together",
+    file: "packages/auth-server/src/token/compose.ts",
+    refused: ["koa", "@koa/router", "@daykey/service/http/router", "@daykey/service/http/app"],
+    reason: KOA,
+    allowed: ["./endpoint.ts", "../ground.ts", "../clients/client-cache.ts"],
+  },
+  {
     rule: "House rule 4: no Koa outside endpoints",
     file: "packages/resource-server/src/primes/is-prime.ts",
     refused: ["koa", "@koa/router", "@daykey/service/http/router", "@daykey/service/http/app"],
     reason: KOA,
     allowed: ["@daykey/service/http/problem-error"],
   },
-  ...["resource-server/src/primes/endpoint.ts", "resource-server/src/guarded.ts"].map((file) => ({
+  ...[
+    "resource-server/src/primes/endpoint.ts",
+    "resource-server/src/guarded.ts",
+    "auth-server/src/serve.ts",
+  ].map((file) => ({
     rule: `House rule 4: Koa, but no SQL, in ${file}`,
     file: `packages/${file}`,
     refused: ["pg", "@daykey/service/database/database"],

@@ -1,10 +1,9 @@
 /** From settings to the server's keys: the master key, what it seals with, and the ring of all others. */
 import { randomBytes } from "node:crypto";
-import type { Clock } from "@daykey/common/clock";
 import type { SigningAlgorithm } from "@daykey/common/protocol";
-import type { Log } from "@daykey/service/observe/log";
+import type { Ground } from "../ground.ts";
 import { createKeyRing, type KeyPolicies, type KeyRing } from "./key-ring.ts";
-import type { KeysStore } from "./keys-store.ts";
+import { createKeysStore } from "./keys-store.ts";
 import { type MasterKey, openMasterKey } from "./master-key.ts";
 import { createSealer, type Sealer } from "./sealing.ts";
 
@@ -26,16 +25,16 @@ export interface KeySettings {
 
 /** @throws {CannotUnseal} when the master key is not the one the database was sealed with */
 export async function openKeyRing({
-  store,
   settings,
+  database,
   clock,
   log,
-}: {
-  store: KeysStore;
-  settings: KeySettings;
-  clock: Clock;
-  log: Log;
-}): Promise<{ keys: KeyRing; sealer: Sealer; masterKey: MasterKey }> {
+}: Pick<Ground, "settings" | "database" | "clock" | "log">): Promise<{
+  keys: KeyRing;
+  sealer: Sealer;
+  masterKey: MasterKey;
+}> {
+  const store = createKeysStore(database);
   const salt = await store.passphraseSalt(randomBytes(16));
   const masterKey = await openMasterKey(settings.masterKey, salt);
   const previous = settings.masterKeyPrevious;

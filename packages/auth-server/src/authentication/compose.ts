@@ -1,0 +1,85 @@
+/** Client authentication, put together: one reader of authenticated requests for every endpoint. */
+import type { ClientCache } from "../clients/client-cache.ts";
+import { createWriteLimit } from "../clients/write-limits.ts";
+import type { Ground } from "../ground.ts";
+import type { ResourceDirectory } from "../resources/resource-directory.ts";
+import { createAttempts } from "./attempts.ts";
+import { createClientAuthenticator } from "./authenticate.ts";
+import { createAssertionChecker } from "./authenticate-private-key-jwt.ts";
+import { createReadAuthenticated, type ReadAuthenticated } from "./client-endpoint.ts";
+import { createClientJwks } from "./client-jwks.ts";
+import { createKeySetFetch } from "./jwks-fetch.ts";
+import { createLastUsed, type LastUsed } from "./last-used.ts";
+import { createLastUsedStore } from "./last-used-store.ts";
+import { openReplayStore, type OpenReplayStore } from "./open-replay-store.ts";
+
+const BAD_CREDENTIALS_WINDOW_SECONDS = 60;
+
+export interface Authentication {
+  readAuthenticated: ReadAuthenticated;
+  lastUsed: LastUsed;
+  replays: OpenReplayStore;
+}
+
+/** @throws {RedisUnavailable} as `openReplayStore` */
+export async function composeAuthentication({
+  settings,
+  issuer,
+  database,
+  clock,
+  log,
+  opened,
+  cache,
+  directory,
+  restorations,
+}: Pick<Ground, "settings" | "issuer" | "database" | "clock" | "log" | "opened"> & {
+  cache: ClientCache;
+  directory: ResourceDirectory;
+  restorations: { restoredAt(): Promise<number> };
+}): Promise<Authentication> {
+  const replays = await openReplayStore({
+    redisUrl: settings.redisUrl,
+    database,
+    readRestoredAt: restorations.restoredAt,
+    clock,
+    log,
+  });
+  opened.defer(replays.close);
+  const lastUsed = createLastUsed({ store: createLastUsedStore(database), clock });
+  opened.defer(async () => {
+    await lastUsed.write().catch((error: unknown) => {
+      log.warn({ event: "last_used_unwritten", err: error }, "cannot record the last uses");
+    });
+  });
+
+  const jwks = createClientJwks({
+    fetchKeySet: createKeySetFetch({ allowPrivate: settings.allowPrivateJwksUri }),
+    capacity: settings.clientCacheSize,
+    clock,
+    log,
+  });
+  const authenticator = createClientAuthenticator({
+    cache,
+    assertions: createAssertionChecker({ issuer, clock, jwks }),
+    replays,
+    limitNonces: createWriteLimit({
+      rowsPerMinute: settings.noncesPerClient,
+      detail: "too_many_nonces",
+      // A resource server needs a hash for each question, and its callers cause the questions.
+      isExempt: directory.isOwner,
+    }),
+    lastUsed,
+    attempts: createAttempts({
+      failures: settings.badCredentialsPerMinute,
+      windowSeconds: BAD_CREDENTIALS_WINDOW_SECONDS,
+    }),
+    issuer,
+    seedHash: settings.seedHash,
+    clock,
+  });
+  return {
+    readAuthenticated: createReadAuthenticated(authenticator, directory.isOwner),
+    lastUsed,
+    replays,
+  };
+}

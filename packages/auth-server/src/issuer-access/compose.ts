@@ -1,0 +1,40 @@
+/** The guard of the issuer's own API. */
+import type { ClientCache } from "../clients/client-cache.ts";
+import type { Ground } from "../ground.ts";
+import type { KeyRing } from "../keys/key-ring.ts";
+import type { ResourceDirectory } from "../resources/resource-directory.ts";
+import type { LiveSet } from "../revocation/live-set.ts";
+import { type AccessTokenReader, createAccessTokenReader } from "./access-token-reader.ts";
+import { type BearerAuthorizer, createBearerAuthorizer } from "./bearer.ts";
+import { createReadRights, type ReadRights } from "./liveness.ts";
+
+export interface IssuerAccess {
+  readAccessToken: AccessTokenReader;
+  readRights: ReadRights;
+  bearer: BearerAuthorizer;
+}
+
+export function composeIssuerAccess({
+  settings,
+  issuer,
+  clock,
+  keys,
+  ...known
+}: Pick<Ground, "settings" | "issuer" | "clock"> & {
+  keys: KeyRing;
+  cache: ClientCache;
+  liveSet: LiveSet;
+  directory: ResourceDirectory;
+}): IssuerAccess {
+  const readAccessToken = createAccessTokenReader({ keys, issuer });
+  const readRights = createReadRights({
+    ...known,
+    clock,
+    maxLifeSeconds: settings.accessTokenMaxSeconds,
+  });
+  return {
+    readAccessToken,
+    readRights,
+    bearer: createBearerAuthorizer({ readAccessToken, readRights, issuer }),
+  };
+}

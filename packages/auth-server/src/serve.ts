@@ -1,0 +1,80 @@
+/** What runs once the features are composed: the minute's chores, and the two listeners. */
+import { createTrustedProxies } from "@daykey/service/http/address";
+import { createApp } from "@daykey/service/http/app";
+import { createRootPage } from "@daykey/service/http/root-page";
+import type { AppRouter } from "@daykey/service/http/router";
+import type { Metrics } from "@daykey/service/observe/metrics";
+import { startChores } from "@daykey/service/process/chores";
+import type { Health } from "@daykey/service/process/health";
+import { type Listeners, startListeners } from "@daykey/service/process/lifecycle";
+import type { Surroundings } from "@daykey/service/process/run-server";
+import { PREFIX } from "./admin/app.ts";
+import type { Ground } from "./ground.ts";
+
+/** @throws {ListenError} when a port cannot be had */
+export async function serve({
+  settings,
+  opened,
+  log,
+  tracing,
+  peers,
+  metrics,
+  health,
+  admin,
+  publicRouters,
+  chores,
+}: Pick<Ground, "settings" | "opened"> &
+  Pick<Surroundings, "log" | "tracing" | "peers"> & {
+    metrics: Metrics;
+    health: Health;
+    admin: AppRouter;
+    publicRouters: readonly AppRouter[];
+    chores: Parameters<typeof startChores>[0];
+  }): Promise<Listeners> {
+  opened.defer(startChores(chores, log).stop);
+  const trustedProxies = createTrustedProxies(settings.trustedProxies);
+  const both = { log, trustedProxies, tracing };
+  const listeners = await startListeners({
+    public: {
+      ...settings.public,
+      setting: "PORT",
+      app: createApp({
+        ...both,
+        metrics,
+        requestsPerAddress: settings.requestsPerAddress,
+        errorFormat: "oauth",
+        routers: [...publicRouters, health.router],
+      }),
+    },
+    private: {
+      ...settings.private,
+      setting: "PRIVATE_PORT",
+      app: createApp({
+        ...both,
+        errorFormat: "problem",
+        routers: [
+          admin,
+          metrics.router,
+          health.router,
+          createRootPage({
+            name: "Daykey auth-server, private side",
+            about: "It is for operators: the admin API, metrics and readiness.",
+            pointers: {
+              "OpenAPI document": `${PREFIX}/openapi.json`,
+              metrics: "/metrics",
+              readiness: "/readyz",
+            },
+          }),
+        ],
+      }),
+    },
+    health,
+    log,
+    trustedProxies,
+    limits: { idleSeconds: settings.keepAliveSeconds },
+    stopDelaySeconds: settings.stopDelaySeconds,
+    peers,
+  });
+  opened.defer(listeners.stop);
+  return listeners;
+}

@@ -1,0 +1,87 @@
+/** The token endpoints, and what revocation and introspection share with the refresh grant. */
+import { PATHS } from "@daykey/common/protocol";
+import { createCors } from "@daykey/service/http/cors";
+import type { ReadAuthenticated } from "../authentication/client-endpoint.ts";
+import type { ChangeWatcher } from "../changes/watcher.ts";
+import { createWriteLimit, type WriteLimit } from "../clients/write-limits.ts";
+import type { GrantsStore } from "../grants/grants-store.ts";
+import type { AfterOwnEnd } from "../grants/own-ends.ts";
+import type { Ground } from "../ground.ts";
+import type { KeyRing } from "../keys/key-ring.ts";
+import type { ResourceDirectory } from "../resources/resource-directory.ts";
+import { createAuthorizationEndpoint } from "./authorization-endpoint.ts";
+import { createClientCredentials } from "./client-credentials.ts";
+import { createIssueTokens, createTokenEndpoint } from "./endpoint.ts";
+import { createTokenIssuer } from "./issuer.ts";
+import { createRefreshFault, createRefreshTokenGrant, type RefreshFault } from "./refresh-token.ts";
+import { createRefreshTokenReader, type RefreshTokenReader } from "./refresh-token-reader.ts";
+import { createSeedTokenEndpoint } from "./seed-endpoint.ts";
+
+/** Request headers that a page's script may set for a token. */
+const CORS_HEADERS = ["authorization", "content-type", "x-requested-with"];
+
+export interface Tokens {
+  readRefreshToken: RefreshTokenReader;
+  refreshFault: RefreshFault;
+  /** Of the grants that get a row. */
+  limitGrants: WriteLimit;
+  tokenRouters: ReturnType<typeof createTokenEndpoint>[];
+}
+
+export function composeTokens({
+  settings,
+  issuer,
+  clock,
+  log,
+  keys,
+  directory,
+  grants,
+  afterOwnEnd,
+  watcher,
+  readAuthenticated,
+}: Pick<Ground, "settings" | "issuer" | "clock" | "log"> & {
+  keys: KeyRing;
+  directory: ResourceDirectory;
+  grants: GrantsStore;
+  afterOwnEnd: AfterOwnEnd;
+  watcher: ChangeWatcher;
+  readAuthenticated: ReadAuthenticated;
+}): Tokens {
+  const { corsOrigins: origins } = settings;
+  const readRefreshToken = createRefreshTokenReader({ keys, issuer });
+  const refreshFault = createRefreshFault({ ...settings, clock });
+  const limitGrants = createWriteLimit({
+    rowsPerMinute: settings.grantsPerClient,
+    detail: "too_many_grants",
+  });
+  const issueTokens = createIssueTokens({
+    readAuthenticated,
+    grantTypes: {
+      client_credentials: createClientCredentials({ ...settings, directory, clock }),
+      refresh_token: createRefreshTokenGrant({
+        grants,
+        afterOwnEnd,
+        limitGrants,
+        read: readRefreshToken,
+        faultOf: refreshFault,
+        directory,
+        watcher,
+        log,
+      }),
+    },
+    issue: createTokenIssuer({ ...settings, keys, clock }),
+  });
+  return {
+    readRefreshToken,
+    refreshFault,
+    limitGrants,
+    tokenRouters: [
+      ...(origins.length > 0
+        ? [createCors({ origins, path: PATHS.token, headers: CORS_HEADERS })]
+        : []),
+      createAuthorizationEndpoint(),
+      createTokenEndpoint(issueTokens),
+      createSeedTokenEndpoint(issueTokens),
+    ],
+  };
+}
