@@ -1,4 +1,4 @@
-/** A PgBouncer in transaction mode before a PostgreSQL on TCP. */
+/** A PgBouncer before a PostgreSQL on TCP. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -9,8 +9,7 @@ import { freePorts } from "@daykey/service/test/free-ports";
 import { sleep } from "./stack.ts";
 
 /** Set up as docs/how-to/install.md says. */
-const SETTINGS = `pool_mode = transaction
-ignore_startup_parameters = statement_timeout,lock_timeout,idle_in_transaction_session_timeout`;
+const IGNORED = "statement_timeout,lock_timeout,idle_in_transaction_session_timeout";
 
 /**
  * @param options.port of the PostgreSQL, which trusts whoever comes
@@ -22,11 +21,16 @@ export async function startPgBouncer({
   port,
   role,
   poolSize,
+  mode = "transaction",
+  more = [],
 }: {
   program: string;
   port: number;
   role: string;
   poolSize: number;
+  mode?: "transaction" | "session";
+  /** Lines of its section of settings. */
+  more?: readonly string[];
 }): Promise<{ host: string; stop(): Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), "daykey-pgbouncer-"));
   // It does not run as root, and so must read its files as another.
@@ -45,7 +49,9 @@ unix_socket_dir =
 auth_type = trust
 auth_file = ${users}
 default_pool_size = ${poolSize}
-${SETTINGS}
+pool_mode = ${mode}
+ignore_startup_parameters = ${IGNORED}
+${more.join("\n")}
 `,
   );
   const asNobody = process.getuid?.() === 0 ? ["-u", "nobody"] : [];

@@ -36,7 +36,7 @@ const REASONS: Readonly<Record<string, string>> = {
   "57014": "did not finish a statement in time",
   "57P01": "is shutting down",
   "57P03": "is starting up or shutting down",
-  "25006": "takes no changes: it is a standby",
+  "25006": "takes no changes: it is a standby, or default_transaction_read_only is on",
 };
 
 function reasonOf(cause: unknown): string {

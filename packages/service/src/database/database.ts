@@ -18,7 +18,7 @@ import {
   requirePrimary,
   serverName,
 } from "./primary.ts";
-import { BEGIN, SET_SESSION } from "./session.ts";
+import { BEGIN, foreignDefaults, SET_SESSION } from "./session.ts";
 import { tryAgain } from "./try-again.ts";
 import type { Log } from "../observe/log.ts";
 import type { Tracing } from "../observe/tracing.ts";
@@ -85,7 +85,14 @@ export function createDatabase(options: {
   tracing?: Tracing | undefined;
 }): Database {
   const primary = createPrimary(options.connectionString);
-  const pool = createPool(options, primary);
+  /** Behind a pooler whose defaults are not ours a statement alone gets a transaction. */
+  let hasForeignDefaults = false;
+  const pool = createPool(options, primary, (names) => {
+    if (names.length > 0 && !hasForeignDefaults) {
+      options.log.warn({ event: "foreign_session_defaults", settings: names }, FOREIGN_DEFAULTS);
+    }
+    hasForeignDefaults = names.length > 0;
+  });
   const { preparedStatements = true, tracing } = options;
 
   async function connect(): Promise<pg.PoolClient> {
@@ -122,35 +129,39 @@ export function createDatabase(options: {
     }
   }
 
-  function transact<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
-    return withConnection(async (connection) => {
-      await connection.query({ text: BEGIN });
-      let result;
-      let command;
-      try {
-        result = await work(connection);
-        ({ command } = await connection.query({ text: "commit" }));
-      } catch (error) {
-        // A failed rollback has marked the connection as lost, which ends the transaction too.
-        await connection.query({ text: "rollback" }).catch(() => {});
-        throw error;
-      }
-      // PostgreSQL answers the COMMIT of a failed transaction with a ROLLBACK and no error.
-      if (command !== "COMMIT") throw new Error("the transaction was rolled back");
-      return result;
-    });
+  async function transactOn<T>(
+    connection: Connection,
+    work: (tx: Queryable) => Promise<T>,
+  ): Promise<T> {
+    await connection.query({ text: BEGIN });
+    let result;
+    let command;
+    try {
+      result = await work(connection);
+      ({ command } = await connection.query({ text: "commit" }));
+    } catch (error) {
+      // A failed rollback has marked the connection as lost, which ends the transaction too.
+      await connection.query({ text: "rollback" }).catch(() => {});
+      throw error;
+    }
+    // PostgreSQL answers the COMMIT of a failed transaction with a ROLLBACK and no error.
+    if (command !== "COMMIT") throw new Error("the transaction was rolled back");
+    return result;
   }
 
   return {
     // In a transaction of its own when it met another: behind a pooler a session can have any isolation.
     query: (query) =>
       tryAgain((attempt) =>
-        attempt === 1
-          ? withConnection((connection) => connection.query(query))
-          : transact((tx) => tx.query(query)),
+        withConnection((connection) =>
+          attempt === 1 && !hasForeignDefaults
+            ? connection.query(query)
+            : transactOn(connection, (tx) => tx.query(query)),
+        ),
       ),
 
-    transaction: (work) => tryAgain(() => transact(work)),
+    transaction: (work) =>
+      tryAgain(() => withConnection((connection) => transactOn(connection, work))),
     pool: () => ({
       max: pool.options.max,
       busy: pool.totalCount - pool.idleCount,
@@ -161,6 +172,9 @@ export function createDatabase(options: {
     close: () => pool.end(),
   };
 }
+
+const FOREIGN_DEFAULTS =
+  "behind a pooler, and the role has other defaults: each statement takes a transaction of its own";
 
 const SPAN = { "db.system.name": "postgresql" };
 
@@ -175,7 +189,12 @@ interface Connection {
   ): Promise<{ rows: R[]; rowCount: number; command: string }>;
 }
 
-function createPool(options: Parameters<typeof createDatabase>[0], primary: Primary): pg.Pool {
+/** @param onDefaults is told at each connect which defaults a statement alone may meet and must not */
+function createPool(
+  options: Parameters<typeof createDatabase>[0],
+  primary: Primary,
+  onDefaults: (names: readonly string[]) => void,
+): pg.Pool {
   const { log, max = 10 } = options;
   const timeouts = { ...TIMEOUTS, ...options.timeouts };
   /** pg's pool makes every connection from the same settings; with several servers they differ. */
@@ -187,6 +206,7 @@ function createPool(options: Parameters<typeof createDatabase>[0], primary: Prim
   async function prepare(client: pg.ClientBase): Promise<void> {
     if (primary.isOneOfMany) await requirePrimary(client);
     await client.query(SET_SESSION);
+    onDefaults(await foreignDefaults(client));
   }
   const pool = new pg.Pool({
     Client: ClientOfPrimary,

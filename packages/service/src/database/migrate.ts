@@ -9,6 +9,7 @@ import pg from "pg";
 import type { Queryable } from "./database.ts";
 import { DatabaseUnavailable } from "./database-unavailable.ts";
 import { OWN_MESSAGE } from "@daykey/common/own-message";
+import { SET_SESSION } from "./session.ts";
 import { findPrimary, serverName, serversOf } from "./primary.ts";
 
 /** Its name, without extension, is its identity for ever. */
@@ -118,7 +119,12 @@ export async function migrate({
   const runner = knex({
     client: "pg",
     connection: connectionString,
-    pool: { min: 0, max: 2 },
+    pool: {
+      min: 0,
+      max: 2,
+      afterCreate: (client: pg.Client, done: (error: Error) => void): void =>
+        client.query(SET_SESSION, done),
+    },
     log: SILENT,
     migrations: {
       migrationSource: sourceOf(migrations),
@@ -128,6 +134,7 @@ export async function migrate({
     },
   });
   try {
+    await lock.query(SET_SESSION);
     await takeLock(lock);
     await lock.query(`create schema if not exists ${lock.escapeIdentifier(schema)}`);
     await refuseNewer(runner, { migrations, schema });
