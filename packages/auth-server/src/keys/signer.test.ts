@@ -3,7 +3,6 @@ import { createPublicKey, verify } from "node:crypto";
 import { calculateJwkThumbprint, decodeProtectedHeader, importJWK, jwtVerify } from "jose";
 import { expect, test } from "vitest";
 import type { AccessTokenClaims } from "@daykey/common/access-token";
-import { SIGNING_ALGORITHMS } from "@daykey/common/protocol";
 import { createSigningKey, generateSigningKey } from "./signer.ts";
 
 const CLAIMS: AccessTokenClaims = {
@@ -28,7 +27,7 @@ const PUBLIC_MEMBERS = {
   EdDSA: { kty: "OKP", crv: "Ed25519", x: expect.any(String) },
 };
 
-for (const algorithm of SIGNING_ALGORITHMS) {
+for (const algorithm of ["ES256", "RS256", "Ed25519", "EdDSA"] as const) {
   test(`${algorithm}: jose verifies what is signed; the kid is the thumbprint (RFC 7638)`, async () => {
     const { kid, privateKey } = await generateSigningKey(algorithm);
     const key = await createSigningKey(kid, algorithm, privateKey);

@@ -66,7 +66,8 @@ test("T1, T5, T7: an RFC 9068 access token, its life as expires_in, never stored
   });
 });
 
-for (const signingAlgorithm of SIGNING_ALGORITHMS) {
+// By name: validators that know one name of a key know no other (RFC 8037, RFC 9864).
+for (const signingAlgorithm of ["ES256", "RS256", "Ed25519", "EdDSA"] as const) {
   test(`T2: ${signingAlgorithm} tokens verify with the published key, and only as such`, async () => {
     const own = await startAuthServer({ config: { signingAlgorithm } });
     try {
