@@ -1,5 +1,6 @@
 /** Programs of the README and docs/ are run as they stand there. */
 import { execFileSync, spawnSync } from "node:child_process";
+import { freePorts } from "@daykey/service/test/free-ports";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { allDocuments, programsOf } from "../test/documents.ts";
 import { ROOT, startStack } from "../test/stack.ts";
@@ -23,7 +24,8 @@ beforeAll(async () => {
   const stack = await startStack();
   const { home: DAYKEY_HOME, env: ports } = stack.place;
   const DAYKEY_ADMIN_URL = `http://127.0.0.1:${ports["AUTH_PRIVATE_PORT"]}`;
-  env = { ...process.env, DAYKEY_HOME, DAYKEY_ADMIN_URL };
+  const [port] = await freePorts(1);
+  env = { ...process.env, DAYKEY_HOME, DAYKEY_ADMIN_URL, PORT: String(port) };
   stop = stack.stop;
 });
 afterAll(() => stop());

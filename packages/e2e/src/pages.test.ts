@@ -93,7 +93,11 @@ test("docs/reference/log.md has every event and reason that a server logs", () =
     exclude: ["**/*.test.ts"],
   }).flatMap((file) => {
     const source = readFileSync(join(ROOT, file), "utf8");
-    return [...source.matchAll(/\b(?:event|detail|reason): "([a-z]+(?:_[a-z]+)+)"/g)];
+    return [
+      ...source.matchAll(
+        /\b(?:(?:event|detail|reason): |(?:InvalidCredential|refused)\(\s*)"([a-z]+(?:_[a-z]+)+)"/g,
+      ),
+    ];
   });
   expect(logged.length).toBeGreaterThan(40);
   const names = new Set(logged.map(([, name = ""]) => name));
