@@ -183,6 +183,13 @@ const CASES: Record<string, { fires: Series[]; silent: Series[] }> = {
       one('refreshes_total{outcome="rotated"}', "0+5x220"),
     ],
   },
+  DaykeyAuditDamage: {
+    fires: [
+      one('audit_damage_total{outcome="refused"}', "0x100 1x200"),
+      one('audit_damage_total{outcome="recorded"}', "0x100 1x200"),
+    ],
+    silent: [one('audit_damage_total{outcome="refused"}', "0x300")],
+  },
   DaykeyBadCredentials: {
     fires: [failed("0+30x300")],
     silent: [failed("0+1x300"), one('client_authentications_total{result="ok"}', "0+99x300")],

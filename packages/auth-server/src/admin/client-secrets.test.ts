@@ -3,7 +3,13 @@ import { createHash, randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { formatDate } from "@daykey/common/clock";
 import { dayFormHash, dayKey, formatSecret, secretBody } from "@daykey/common/secret-hash";
-import { createTestAdmin, statusesOf, type TestAdmin } from "../../test/admin.ts";
+import {
+  type AdminAnswer,
+  createTestAdmin,
+  NEW_CLIENT,
+  statusesOf,
+  type TestAdmin,
+} from "../../test/admin.ts";
 import { startAuthServer, type TestAuthServer, type TestClient } from "../../test/auth-server.ts";
 import type { Json } from "../../test/openapi.ts";
 import { hashPrimitives } from "../clients/verifiers.ts";
@@ -161,6 +167,46 @@ test("a chosen secret logs in, and is not told back", async () => {
     });
     expect([answer.status, answer.body.type]).toEqual([400, "urn:daykey:problem:invalid-secret"]);
   }
+});
+
+describe("a chosen secret works by the hash forms alone, so without them it is refused", () => {
+  const CHOSEN = { kind: "chosen", secret: "correct horse battery staple" };
+  const BY_DAY = ["client_secret_hash_day"];
+  const change = async (id: string, auth_methods: string[]): Promise<AdminAnswer> =>
+    admin.call("PATCH", `/clients/${id}`, { auth_methods }, { "if-match": "*" });
+
+  test.each([
+    [["client_secret_basic"]],
+    [["client_secret_post"]],
+    [["client_secret_basic", "client_secret_post"]],
+    [["private_key_jwt"]],
+  ])("at a client with %j", async (auth_methods) => {
+    const wanted = { ...NEW_CLIENT, auth_methods, secret: CHOSEN };
+    const refused = await admin.post("/clients", wanted);
+    expect([refused.status, refused.body.type]).toEqual([
+      400,
+      "urn:daykey:problem:invalid-registration",
+    ]);
+    expect(refused.body.detail).toMatch(/^auth_methods: a chosen secret works by .* Add one/);
+
+    const made = await admin.create({ auth_methods, secret: { kind: "generated" } });
+    const id: string = made.body.client.client_id;
+    const added = await admin.post(`/clients/${id}/secrets`, CHOSEN);
+    expect([added.status, added.body.type]).toEqual([400, "urn:daykey:problem:invalid-secret"]);
+    expect(added.body.detail).toMatch(/^kind: a chosen secret works by .* Add one/);
+
+    expect((await change(id, [...auth_methods, ...BY_DAY])).status).toBe(200);
+    const chosen = await admin.post(`/clients/${id}/secrets`, CHOSEN);
+    expect(chosen.status).toBe(201);
+    const lost = await change(id, auth_methods);
+    expect([lost.status, lost.body.type]).toEqual([400, "urn:daykey:problem:invalid-registration"]);
+    expect(lost.body.detail).toContain(`the chosen secret ${chosen.body.kid} of the client`);
+    expect(lost.body.detail).toMatch(/^auth_methods: .* revoke the secret first\.$/);
+    expect((await change(id, BY_DAY)).status).toBe(200);
+    expect((await change(id, ["client_secret_hash_once"])).status).toBe(200);
+    await admin.post(`/clients/${id}/secrets/${chosen.body.kid}/revoke`);
+    expect((await change(id, auth_methods)).status).toBe(200);
+  });
 });
 
 describe("verifiers that the client computed", () => {

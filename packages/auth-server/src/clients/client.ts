@@ -8,6 +8,15 @@ import type { Quota } from "@daykey/common/quota";
 /** Who has it may do everything the admin API can (docs/protocol.md §4). */
 export const ADMIN_SCOPE = "daykey:admin";
 
+/**
+ * The methods that take a chosen secret: no request runs Argon2id, so what is sent has to be a hash
+ * (docs/protocol.md §1.5).
+ */
+export const CHOSEN_SECRET_METHODS: readonly AuthMethod[] = [
+  "client_secret_hash_day",
+  "client_secret_hash_once",
+];
+
 /** The forms an access token can have (docs/protocol.md §2). */
 export const ACCESS_TOKEN_FORMATS = ["jwt", "opaque"] as const;
 export type AccessTokenFormat = (typeof ACCESS_TOKEN_FORMATS)[number];

@@ -3,7 +3,7 @@ import type { Database, Queryable } from "@daykey/service/database/database";
 import { changeAlone } from "../changes/changes-store.ts";
 import { canAnyAdministrate, keepAnAdmin } from "./admins-store.ts";
 import { toRowUri } from "../resources/resources-store.ts";
-import type { Client, ClientRegistration } from "./client.ts";
+import { CHOSEN_SECRET_METHODS, type Client, type ClientRegistration } from "./client.ts";
 import { type ClientKey, usableKeys } from "./client-key.ts";
 import { fromRegistrationRow, type RegistrationRow, registrationValues } from "./client-row.ts";
 import type { StoredSecret } from "./verifiers.ts";
@@ -58,7 +58,8 @@ export interface ClientsStore {
   ): Promise<"created" | "exists">;
   /**
    * Adds a secret, unless `beforeCommit` fails; "full" when two live ones exist, "kid_exists" when the
-   * client has or had this kid, "unknown" without such a client.
+   * client has or had this kid, "unfit" for a chosen one where the client has no method that takes it,
+   * "unknown" without such a client.
    * @throws {ProblemError} 409 when nobody could administrate any more, once the other one has ended
    */
   addSecret(
@@ -69,7 +70,9 @@ export interface ClientsStore {
       overlapSeconds?: number | undefined;
       beforeCommit?: (tx: Transaction, added: AddedSecret) => Promise<void>;
     },
-  ): Promise<"added" | "full" | "kid_exists" | "unknown">;
+  ): Promise<"added" | "full" | "kid_exists" | "unfit" | "unknown">;
+  /** The kid of a live chosen secret, of a client that has one. */
+  liveChosenSecret(clientId: string, tx?: Transaction): Promise<string | undefined>;
   /** Replaces the client's resources. */
   changeResources(clientId: string, resources: readonly string[]): Promise<void>;
   /** Whether any enabled client may have this scope. */
@@ -225,6 +228,7 @@ export function createClientsStore(
           values: [clientId],
         });
         if (live.length >= MAX_LIVE_SECRETS) return "full";
+        if (secret.kind === "chosen" && !(await takesChosenSecrets(tx, clientId))) return "unfit";
         if (!(await insertSecret(tx, clientId, secret))) return "kid_exists";
         await tx.query({
           text: `update daykey.secrets set seed_verifiers = null
@@ -252,6 +256,16 @@ export function createClientsStore(
       });
     },
 
+    async liveChosenSecret(clientId, tx = database) {
+      const { rows } = await tx.query<{ kid: string }>({
+        text: `select kid from daykey.secrets
+               where client_id = $1 and kind = 'chosen' and revoked_at is null
+                 and expires_at > now() order by kid limit 1`,
+        values: [clientId],
+      });
+      return rows[0]?.kid;
+    },
+
     async changeResources(clientId, resources) {
       await database.query({
         text: `update daykey.clients
@@ -271,6 +285,14 @@ export function createClientsStore(
 
     anyAdmin: async () => canAnyAdministrate(database, issuer),
   };
+}
+
+async function takesChosenSecrets(tx: Queryable, clientId: string): Promise<boolean> {
+  const { rowCount } = await tx.query({
+    text: "select from daykey.clients where client_id = $1 and auth_methods && $2",
+    values: [clientId, CHOSEN_SECRET_METHODS],
+  });
+  return rowCount > 0;
 }
 
 /**

@@ -9,7 +9,7 @@ import { comparableUri } from "@daykey/common/resource-uri";
 import { isScopeToken } from "@daykey/common/scope";
 import { problem } from "@daykey/service/http/problem-error";
 import type { Resource, ResourcesStore } from "../resources/resources-store.ts";
-import type { ClientRegistration } from "../clients/client.ts";
+import { CHOSEN_SECRET_METHODS, type ClientRegistration } from "../clients/client.ts";
 import type { AddedSecret, ClientsStore, Transaction } from "../clients/clients-store.ts";
 import { isJwksUri } from "../authentication/jwks-fetch.ts";
 import { quotaFault } from "../clients/quotas.ts";
@@ -136,6 +136,13 @@ export function createClientRegistrar({
         !authMethods.includes(SEED_METHOD) || limits.seedHash === true || !isSeedNew,
         "client_secret_hash_seed is for servers with the setting SEED_HASH.",
       );
+      if (before && takesChosen(before) && !takesChosen(wanted)) {
+        const kid = await clients.liveChosenSecret(clientId, tx);
+        check(
+          kid === undefined,
+          `auth_methods: the chosen secret ${kid} of the client ${ONLY_HASHED}. Keep one of them, or revoke the secret first.`,
+        );
+      }
     }
     check(
       !isNew("grantTypes") || isSubset(grantTypes, GRANT_TYPES),
@@ -179,6 +186,10 @@ export function createClientRegistrar({
 
   const register: ClientRegistrar["register"] = async (wanted, request, beforeCommit) => {
     const registration = await checkRegistration(wanted);
+    check(
+      request?.kind !== "chosen" || takesChosen(registration),
+      `auth_methods: a chosen secret ${ONLY_HASHED}. Add one of them, or take a generated secret.`,
+    );
     const secret = request && (await prepare(registration.clientId, request));
     const outcome = await clients.create(registration, secret?.stored, async (tx) => {
       // Making the secret took its time: a resource may have gone.
@@ -201,6 +212,11 @@ export function createClientRegistrar({
     });
     if (outcome === "unknown") {
       throw problem("unknown-client");
+    }
+    if (outcome === "unfit") {
+      throw problem("invalid-secret", {
+        detail: `kind: a chosen secret ${ONLY_HASHED}, and the client has neither among its auth_methods. Add one of them, or take a generated secret.`,
+      });
     }
     if (outcome === "full") {
       throw problem("two-live-secrets");
@@ -233,6 +249,13 @@ export function createClientRegistrar({
       return required(issued);
     },
   };
+}
+
+/** Of a chosen secret. */
+const ONLY_HASHED = `works by ${CHOSEN_SECRET_METHODS.join(" and ")} alone`;
+
+function takesChosen({ authMethods }: ClientRegistration): boolean {
+  return authMethods.some((method) => CHOSEN_SECRET_METHODS.includes(method));
 }
 
 function toIssued(secret: RegisteredSecret | undefined): IssuedSecret {
