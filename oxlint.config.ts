@@ -16,11 +16,17 @@ interface Grant {
   readonly libraries?: false;
   /** What routes requests, by others. Refused where a service is to choose its own. */
   readonly frameworks?: boolean;
+  /** Words of OAuth and of Daykey's protocol: all but `service` may have them. */
+  readonly protocol?: false;
 }
 
 const TESTS = "packages/*/{test/**,src/**/*.test.ts}";
 /** They start processes and talk to a person; anything may be used there, and nothing uses them. */
 const AROUND = "packages/{local,e2e,bench,interop}/**";
+
+/** What of common is of OAuth, or of Daykey's own protocol. */
+const OF_PROTOCOL =
+  "access-token|api-key|bearer|dpop|jws|key-claims|oauth-error|prime-[a-z]+|protocol|quota|resource-uri|revocation|scope|secret-hash|signed-[a-z]+";
 
 const SERVER = { packages: ["common", "service"] } as const;
 /** What protects a resource is a client of the auth-server too, and knows no server of ours. */
@@ -32,10 +38,10 @@ const USES: readonly (readonly [files: string, grant: Grant])[] = [
   ["packages/common/src/**", { libraries: false }],
   ["packages/client/src/**", { packages: ["common"], libraries: false }],
   ["packages/cli/src/**", { packages: ["common", "client"] }],
-  ["packages/service/src/**", { packages: ["common"], koa: true }],
+  ["packages/service/src/**", { packages: ["common"], koa: true, protocol: false }],
   [
     "packages/service/src/database/{database,listen,migrate,primary}.ts",
-    { packages: ["common"], sql: true },
+    { packages: ["common"], sql: true, protocol: false },
   ],
   ["packages/guard/src/**", GUARD],
   ["packages/guard/src/{koa,express,fastify}.ts", { ...GUARD, koa: true, frameworks: true }],
@@ -126,7 +132,16 @@ function feature(
 
 /** Refuses every import that is not granted, each with its reason. */
 function restrictedImports(grant: Grant): NonNullable<DummyRuleMap["no-restricted-imports"]> {
-  const { packages = [], features, sql, koa, tests, libraries, frameworks = true } = grant;
+  const {
+    packages = [],
+    features,
+    sql,
+    koa,
+    tests,
+    libraries,
+    frameworks = true,
+    protocol,
+  } = grant;
   const list = (names: readonly string[]) => names.join(", ") || "none";
   const except = (names: readonly string[], parent: string) =>
     names.map((name) => `!${parent}/${name}/**`);
@@ -157,6 +172,10 @@ function restrictedImports(grant: Grant): NonNullable<DummyRuleMap["no-restricte
     !tests && {
       regex: "^(\\.\\./)+(main|server|serve|config|migrate|metrics)\\.ts$",
       message: "server.ts knows the features, not they it: take what is needed as an argument.",
+    },
+    protocol === false && {
+      regex: `^@daykey/common/(${OF_PROTOCOL})$`,
+      message: "service knows nothing of OAuth: what is of a protocol is given to it.",
     },
     libraries === false && {
       group: ["**", "!./**", ...except(packages, "@daykey")],

@@ -10,6 +10,7 @@ import { type Listeners, startListeners } from "@daykey/service/process/lifecycl
 import type { Surroundings } from "@daykey/service/process/run-server";
 import { PREFIX } from "./admin/app.ts";
 import type { Ground } from "./ground.ts";
+import { OAUTH_FORMAT, OAUTH_PROBLEM_FORMAT } from "./oauth-errors.ts";
 
 /** @throws {ListenError} when a port cannot be had */
 export async function serve({
@@ -42,7 +43,7 @@ export async function serve({
         ...both,
         metrics,
         requestsPerAddress: settings.requestsPerAddress,
-        errorFormat: "oauth",
+        errorFormat: OAUTH_FORMAT,
         routers: [...publicRouters, health.router],
       }),
     },
@@ -51,7 +52,7 @@ export async function serve({
       setting: "PRIVATE_PORT",
       app: createApp({
         ...both,
-        errorFormat: "problem",
+        errorFormat: OAUTH_PROBLEM_FORMAT,
         routers: [
           admin,
           metrics.router,

@@ -1,5 +1,5 @@
 /** An answer's body as a JSON object, read strictly: no duplicate names, bounded depth. */
-import { JSON_MEDIA_TYPE } from "@daykey/common/protocol";
+import { JSON_MEDIA_TYPE } from "@daykey/common/media-types";
 import { type JsonObject, readJsonObject } from "@daykey/common/json-numbers";
 import type { Answer } from "./bounded-fetch.ts";
 

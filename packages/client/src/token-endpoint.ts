@@ -4,7 +4,8 @@
  * clock deserves, for all requests of one signal together.
  */
 import { parseInstant } from "@daykey/common/clock";
-import { FORM_MEDIA_TYPE, type GrantType, JSON_MEDIA_TYPE } from "@daykey/common/protocol";
+import { FORM_MEDIA_TYPE, JSON_MEDIA_TYPE } from "@daykey/common/media-types";
+import type { GrantType } from "@daykey/common/protocol";
 import { type Answer, boundedFetch } from "./bounded-fetch.ts";
 import type { ClientCredential, Proof } from "./credential.ts";
 import { DaykeyError } from "./errors.ts";

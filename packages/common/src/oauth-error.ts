@@ -1,3 +1,4 @@
+import { OWN_MESSAGE } from "./own-message.ts";
 import type { OAuthErrorCode } from "./protocol.ts";
 
 /** Each code with its one status (RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7009 §2.2.1, RFC 8707 §2). */
@@ -19,9 +20,10 @@ export const OAUTH_ERRORS: Record<OAuthErrorCode, number> = {
 
 /**
  * A protocol failure: what the caller is told (`code`, `description`) and what only the log is told
- * (`detail`, `cause`). `service/errors.ts` is the one place that turns it into an answer.
+ * (`detail`, `cause`). The auth-server's `oauth-errors.ts` says how it is answered.
  */
 export class OAuthError extends Error {
+  readonly [OWN_MESSAGE] = true;
   readonly code: OAuthErrorCode;
   readonly status: number;
   /** Fixed public text; it never holds what the caller sent. */
@@ -48,4 +50,9 @@ export class OAuthError extends Error {
     this.detail = options.detail;
     this.headers = options.headers ?? {};
   }
+}
+
+/** Whether a code is one of the RFCs'. */
+export function isOAuthErrorCode(code: string | undefined): code is OAuthErrorCode {
+  return code !== undefined && Object.hasOwn(OAUTH_ERRORS, code);
 }

@@ -58,10 +58,6 @@ export const ASSERTION_TYP = "client-authentication+jwt";
 export const ASSERTION_ALGORITHMS = ["ES256", "PS256", "RS256", "Ed25519"] as const;
 export type AssertionAlgorithm = (typeof ASSERTION_ALGORITHMS)[number];
 
-export const FORM_MEDIA_TYPE = "application/x-www-form-urlencoded";
-export const JSON_MEDIA_TYPE = "application/json";
-export const PROBLEM_MEDIA_TYPE = "application/problem+json";
-
 /** Paths of the auth-server that others name (RFC 8414 §3, RFC 7517, OpenID Connect Discovery §4). */
 export const PATHS = {
   authorize: "/oauth2/authorize",

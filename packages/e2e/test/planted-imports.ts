@@ -38,6 +38,15 @@ export const IMPORTS: readonly Plant[] = [
     reason: "Of the packages here, this file may import: common.",
     allowed: ["@daykey/common/clock", "../observe/log.ts", "node:http", "koa"],
   },
+  ...["http/router.ts", "database/database.ts"].map((file) => ({
+    rule: `House rule 1: service knows nothing of OAuth (${file})`,
+    file: `packages/service/src/${file}`,
+    refused: ["oauth-error", "protocol", "access-token", "secret-hash", "scope"].map(
+      (name) => `@daykey/common/${name}`,
+    ),
+    reason: "service knows nothing of OAuth: what is of a protocol is given to it.",
+    allowed: ["@daykey/common/clock", "@daykey/common/media-types"],
+  })),
   {
     rule: "House rule 1: the auth-server does not know the resource-server, nor what starts it",
     file: "packages/auth-server/src/server.ts",

@@ -3,7 +3,8 @@
  * for access tokens alone. The caller learns what to do; why a credential is bad is for the log.
  */
 import { type ProblemCode, PROBLEMS } from "@daykey/common/problems";
-import { PATHS, PROBLEM_MEDIA_TYPE } from "@daykey/common/protocol";
+import { PROBLEM_MEDIA_TYPE } from "@daykey/common/media-types";
+import { PATHS } from "@daykey/common/protocol";
 import { type CredentialKind, InvalidCredential } from "./access.ts";
 import { AuthServerUnavailable } from "./tokens/ask.ts";
 import { KeysUnavailable } from "./tokens/jwks.ts";

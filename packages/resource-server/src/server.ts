@@ -1,6 +1,7 @@
 /** The composition root: from settings to two listeners. Tests call it with a clock of their own. */
 import type { Clock } from "@daykey/common/clock";
 import { PATHS } from "@daykey/common/protocol";
+import { PROBLEM_FORMAT } from "@daykey/service/http/errors";
 import { createTrustedProxies } from "@daykey/service/http/address";
 import { createApp } from "@daykey/service/http/app";
 import { createRootPage } from "@daykey/service/http/root-page";
@@ -116,7 +117,7 @@ async function composeResourceServer(
   if (store.pool) measurePool(metrics, store.pool);
   watchRedis({ metrics, health }, store.redisFault);
   const trustedProxies = createTrustedProxies(config.trustedProxies);
-  const shared = { log, trustedProxies, tracing, errorFormat: "problem" as const };
+  const shared = { log, trustedProxies, tracing, errorFormat: PROBLEM_FORMAT };
   const listeners = await startListeners({
     public: {
       ...config.public,

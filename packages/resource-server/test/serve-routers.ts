@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
+import { PROBLEM_FORMAT } from "@daykey/service/http/errors";
 import { createTrustedProxies } from "@daykey/service/http/address";
 import { createApp } from "@daykey/service/http/app";
 import { problem } from "@daykey/service/http/problem-error";
@@ -19,7 +20,7 @@ export interface RouterServer {
 export async function serveRouters(...routers: AppRouter[]): Promise<RouterServer> {
   const { log, lines } = createTestLog();
   const trustedProxies = createTrustedProxies([]);
-  const app = createApp({ log, trustedProxies, errorFormat: "problem", routers });
+  const app = createApp({ log, trustedProxies, errorFormat: PROBLEM_FORMAT, routers });
   const server = createServer((req, res) => void app(req, res)).listen(0, "127.0.0.1");
   await once(server, "listening");
   return {

@@ -4,11 +4,13 @@ import { connect, type Socket } from "node:net";
 
 import { createTrustedProxies } from "../src/http/address.ts";
 import { createApp } from "../src/http/app.ts";
-import type { ErrorFormat } from "../src/http/errors.ts";
-import { readForm } from "../src/http/form.ts";
+import { FORM_MEDIA_TYPE } from "@daykey/common/media-types";
+import { type ErrorFormat, PROBLEM_FORMAT } from "../src/http/errors.ts";
+import { charsetOf } from "../src/http/media-type.ts";
+import { problem } from "../src/http/problem-error.ts";
 import { createHealth } from "../src/process/health.ts";
 import type { Limits } from "../src/http/http-server.ts";
-import { readJson } from "../src/http/json-body.ts";
+import { readContent, readJson } from "../src/http/json-body.ts";
 import { startListeners } from "../src/process/lifecycle.ts";
 import { createMetrics } from "../src/observe/metrics.ts";
 import { type AppRouter, createRouter } from "../src/http/router.ts";
@@ -28,7 +30,7 @@ export interface AppServer {
 }
 
 export async function startAppServer({
-  format = "oauth",
+  format = PROBLEM_FORMAT,
   limits = {},
   trustedProxies = [],
   requestsPerAddress = 0,
@@ -109,7 +111,9 @@ function addTestRoutes(router: AppRouter): void {
     ctx.body = { done: true };
   });
   router.post("/form", async (ctx) => {
-    ctx.body = Object.fromEntries(await readForm(ctx.req));
+    if (charsetOf(ctx.req, FORM_MEDIA_TYPE) === undefined) throw problem("unsupported-media-type");
+    const body = await readContent(ctx.req, 1024);
+    ctx.body = Object.fromEntries(new URLSearchParams(body.toString()));
   });
   router.register("/json", ["POST", "PATCH"], async (ctx) => {
     ctx.body = { kind: typeof (await readJson(ctx.req, { limitBytes: 1024 })) };

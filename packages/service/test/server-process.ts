@@ -3,6 +3,7 @@
  * and "throw" and "reject" make it fail. With the argument `fails-to-stop`
  * stopping it throws, and with `hangs-at-stop` it never ends.
  */
+import { PROBLEM_FORMAT } from "../src/http/errors.ts";
 import { createTrustedProxies } from "../src/http/address.ts";
 import { createApp } from "../src/http/app.ts";
 import { createHealth } from "../src/process/health.ts";
@@ -26,7 +27,7 @@ process.on("message", (message) => {
   if (message === "reject") void Promise.reject(new Error("canary"));
 });
 
-const shared = { log, trustedProxies, errorFormat: "oauth" } as const;
+const shared = { log, trustedProxies, errorFormat: PROBLEM_FORMAT } as const;
 const endpoint = { app: createApp({ ...shared, routers: [router] }), host: "127.0.0.1", port: 0 };
 const listeners = await startListeners({
   public: endpoint,

@@ -6,6 +6,7 @@
 import cluster from "node:cluster";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { PROBLEM_FORMAT } from "../src/http/errors.ts";
 import { createTrustedProxies } from "../src/http/address.ts";
 import { createApp } from "../src/http/app.ts";
 import { runCommandLine } from "../src/process/command-line.ts";
@@ -41,7 +42,7 @@ async function start({ log, peers }: Surroundings) {
   const health = createHealth({ peers });
   const metrics = createMetrics({ name: "test", peers });
   const trustedProxies = createTrustedProxies([]);
-  const shared = { log, trustedProxies, metrics, errorFormat: "problem" } as const;
+  const shared = { log, trustedProxies, metrics, errorFormat: PROBLEM_FORMAT } as const;
   const host = "127.0.0.1";
   return startListeners({
     public: { app: createApp({ ...shared, routers: [router, health.router] }), host, port: 0 },

@@ -1,6 +1,6 @@
 /** The OpenAPI 3.1 document of the admin API, made from the routes and schemas that serve it. */
 import type { z } from "zod";
-import { PROBLEM_MEDIA_TYPE, JSON_MEDIA_TYPE } from "@daykey/common/protocol";
+import { PROBLEM_MEDIA_TYPE, JSON_MEDIA_TYPE } from "@daykey/common/media-types";
 import { MERGE_PATCH_MEDIA_TYPE } from "@daykey/service/http/json-body";
 import {
   createSchemas,

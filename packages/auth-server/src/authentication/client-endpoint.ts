@@ -4,11 +4,11 @@
  */
 import type { IncomingMessage } from "node:http";
 import { OAuthError } from "@daykey/common/oauth-error";
-import { readForm } from "@daykey/service/http/form";
 import type { AppContext } from "@daykey/service/http/router";
 import type { ClientAuthenticator } from "./authenticate.ts";
 import type { VerifiedClient } from "../clients/client.ts";
 import { CREDENTIAL_PARAMETERS } from "./credential.ts";
+import { readForm } from "./form.ts";
 
 export interface AuthenticatedForm {
   client: VerifiedClient;

@@ -7,12 +7,13 @@ import type { IncomingMessage } from "node:http";
 import { formatInstant } from "@daykey/common/clock";
 import { isJsonObject, type JsonValue } from "@daykey/common/json-numbers";
 import { OAuthError } from "@daykey/common/oauth-error";
-import { FORM_MEDIA_TYPE, JSON_MEDIA_TYPE, PATHS } from "@daykey/common/protocol";
-import { readForm } from "@daykey/service/http/form";
+import { FORM_MEDIA_TYPE, JSON_MEDIA_TYPE } from "@daykey/common/media-types";
+import { PATHS } from "@daykey/common/protocol";
 import { answerJson } from "@daykey/service/http/json-answer";
 import { readJson } from "@daykey/service/http/json-body";
 import { charsetOf } from "@daykey/service/http/media-type";
 import { type AppRouter, createRouter, type ErrorBody } from "@daykey/service/http/router";
+import { readForm } from "../authentication/form.ts";
 import type { IssueTokens } from "./endpoint.ts";
 
 const FIELDS = ["client_id", "client_secret_hash"] as const;
@@ -52,16 +53,14 @@ export function createSeedTokenEndpoint(issueTokens: IssueTokens): AppRouter {
 
 const failureEnvelope: ErrorBody = (error) => {
   const kind =
-    error instanceof OAuthError && error.detail === MISSING
+    error.reason === MISSING
       ? ERRORS.missing
       : error.status === 401
         ? ERRORS.unauthorized
         : error.status < 500
           ? ERRORS.denied
           : ERRORS.failed;
-  const description =
-    error instanceof OAuthError ? error.description : (error.detail ?? error.title);
-  return { status: 0, data: {}, ...kind, err_desc: description };
+  return { status: 0, data: {}, ...kind, err_desc: error.detail ?? error.title };
 };
 
 /** @throws {OAuthError} invalid_request, with the names of missing fields as its description */

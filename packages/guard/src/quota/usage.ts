@@ -6,7 +6,8 @@
 import { randomUUID } from "node:crypto";
 import { boundedFetch } from "@daykey/client/internal/bounded-fetch";
 import { type Clock, dayOf, formatDay } from "@daykey/common/clock";
-import { JSON_MEDIA_TYPE, PATHS } from "@daykey/common/protocol";
+import { JSON_MEDIA_TYPE } from "@daykey/common/media-types";
+import { PATHS } from "@daykey/common/protocol";
 import { OWN_MESSAGE } from "@daykey/common/own-message";
 import type { OwnToken } from "../tokens/own-client.ts";
 import type { GuardLog } from "../log.ts";

@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { type Answer, boundedFetch } from "@daykey/client/internal/bounded-fetch";
 import type { Fetch } from "@daykey/client/internal/platform";
 import type { Clock } from "@daykey/common/clock";
-import { FORM_MEDIA_TYPE, JSON_MEDIA_TYPE } from "@daykey/common/protocol";
+import { FORM_MEDIA_TYPE, JSON_MEDIA_TYPE } from "@daykey/common/media-types";
 import { OWN_MESSAGE } from "@daykey/common/own-message";
 import { LRUCache } from "lru-cache";
 import type { OwnClient, OwnProof } from "./own-client.ts";

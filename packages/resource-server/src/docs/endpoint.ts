@@ -5,7 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { JSON_MEDIA_TYPE } from "@daykey/common/protocol";
+import { JSON_MEDIA_TYPE } from "@daykey/common/media-types";
 import { type AppRouter, createRouter } from "@daykey/service/http/router";
 
 const MAX_AGE_SECONDS = 300;

@@ -1,6 +1,7 @@
 /** The OpenAPI 3.1 document of this resource, made from the schemas that its routes validate with. */
 import { type ProblemCode, PROBLEMS } from "@daykey/common/problems";
-import { JSON_MEDIA_TYPE, PATHS, PROBLEM_MEDIA_TYPE } from "@daykey/common/protocol";
+import { JSON_MEDIA_TYPE, PROBLEM_MEDIA_TYPE } from "@daykey/common/media-types";
+import { PATHS } from "@daykey/common/protocol";
 import {
   createSchemas,
   type Json,

@@ -5,7 +5,6 @@
  */
 import type { Clock } from "@daykey/common/clock";
 import { type JsonValue, stringifyJson } from "@daykey/common/json-numbers";
-import { OAuthError } from "@daykey/common/oauth-error";
 import { answerJson } from "@daykey/service/http/json-answer";
 import { readJson } from "@daykey/service/http/json-body";
 import { problem } from "@daykey/service/http/problem-error";
@@ -66,10 +65,9 @@ const ownErrors: AppMiddleware = (ctx, next) => {
   return next();
 };
 
-const articleError: ErrorBody = (error) => {
-  const text = error instanceof OAuthError ? error.description : (error.detail ?? error.title);
-  return { error: SENTENCES[error.status] ?? text };
-};
+const articleError: ErrorBody = ({ status, title, detail }) => ({
+  error: SENTENCES[status] ?? detail ?? title,
+});
 
 /** @throws {ProblemError} 400 */
 function readNumber(body: JsonValue): bigint {

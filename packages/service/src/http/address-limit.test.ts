@@ -38,8 +38,10 @@ test("D2: an address is refused past its limit, before its requests are read; ot
   const last = answers.find(({ status }) => status === 429);
   expect(last?.headers.get("retry-after")).toBe("1");
   expect(await last?.json()).toEqual({
-    error: "slow_down",
-    error_description: "Too many requests come from this address. Try again later.",
+    type: "urn:daykey:problem:too-many-requests",
+    title: "Too Many Requests",
+    status: 429,
+    detail: "Too many requests come from this address. Try again later.",
   });
   const told = server.lines.filter(
     ({ reason, level }) => reason === "too_many_of_address" && level === "info",

@@ -226,7 +226,7 @@ test.each([1, 20])("a client that sends %d MB in vain reads why", async (megabyt
       NodeJS.ReadableStream & { statusCode: number },
     ];
     expect(answer.statusCode).toBe(413);
-    expect(String(await buffer(answer))).toContain("invalid_request");
+    expect(String(await buffer(answer))).toContain("urn:daykey:problem:body-too-large");
     if (!sent.closed) await once(sent, "close");
   }
 });

@@ -3,8 +3,7 @@
  * stack, SQL, path or version is ever in it (H8). What nobody expected is logged once and answered 500.
  */
 import { StoreOverloaded } from "@daykey/common/group-commit";
-import { OAuthError } from "@daykey/common/oauth-error";
-import { PROBLEM_MEDIA_TYPE } from "@daykey/common/protocol";
+import { PROBLEM_MEDIA_TYPE } from "@daykey/common/media-types";
 
 import { isUnread } from "./body.ts";
 import { DatabaseUnavailable } from "../database/database-unavailable.ts";
@@ -14,10 +13,39 @@ import type { Log } from "../observe/log.ts";
 import { ProblemError } from "./problem-error.ts";
 import type { AppContext } from "./router.ts";
 
-/** How a listener tells errors: RFC 6749 §5.2, or RFC 9457. */
-export type ErrorFormat = "oauth" | "problem";
+/** What an answer says of an error, and the log line: an error of ours whatever its protocol. */
+export interface AnswerableError {
+  readonly status: number;
+  readonly code: string | undefined;
+  /** Fixed public text. */
+  readonly title: string;
+  /** More fixed public text. */
+  readonly detail?: string | undefined;
+  /** For the log alone. */
+  readonly reason: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly cause?: unknown;
+}
 
-type KnownError = OAuthError | ProblemError;
+/** How a listener tells errors. A protocol that has errors of its own brings its own. */
+export interface ErrorFormat {
+  /** Reads an error of the protocol. Undefined: it is none. */
+  read(error: unknown): AnswerableError | undefined;
+  /** Headers that every error's answer has. */
+  headers: Readonly<Record<string, string>>;
+  write(error: AnswerableError): [type: string, body: object];
+}
+
+/** RFC 9457 §3. Where a code comes from a protocol that writes underscores, its type has hyphens. */
+export const PROBLEM_FORMAT: ErrorFormat = {
+  read: () => undefined,
+  headers: {},
+  write({ status, code, title, detail }) {
+    const type =
+      code === undefined ? "about:blank" : `urn:daykey:problem:${code.replaceAll("_", "-")}`;
+    return [PROBLEM_MEDIA_TYPE, { type, title, status, ...(detail !== undefined && { detail }) }];
+  },
+};
 
 /** Headers that described the answer the handler had begun. */
 const ABANDONED = ["Content-Length", "Content-Encoding", "Content-Disposition", "ETag"];
@@ -28,26 +56,34 @@ export function tellError(
   error: unknown,
   { log, format }: { log: Log; format: ErrorFormat },
 ): void {
-  const known = toKnownError(error);
-  noteError(ctx, log, error, known);
+  const known = answerable(error, format);
+  noteError(ctx, { log, format }, error, known);
   // Cut off, an answer that has begun does not pass for a whole one.
   if (ctx.headerSent) ctx.res.destroy();
   else writeError(ctx, format, known);
 }
 
-/** The error as one that has a status and public text; the unexpected becomes `server_error`. */
-function toKnownError(error: unknown): KnownError {
-  if (error instanceof OAuthError || error instanceof ProblemError) return error;
+const UNEXPECTED: AnswerableError = {
+  status: 500,
+  code: "server_error",
+  title: "The server met an unexpected condition.",
+  reason: "unexpected_error",
+  headers: {},
+};
+
+/** The error as one that can be answered; of the unexpected nothing is told. */
+function answerable(error: unknown, format: ErrorFormat): AnswerableError {
+  const known = format.read(error) ?? (error instanceof ProblemError ? error : undefined);
+  if (known !== undefined) return known;
   const unavailable = unavailableStore(error);
-  if (unavailable !== undefined) {
-    return new OAuthError("temporarily_unavailable", "The server cannot answer now. Try again.", {
-      detail: unavailable,
-      headers: { "Retry-After": "1" },
-    });
-  }
-  return new OAuthError("server_error", "The server met an unexpected condition.", {
-    detail: "unexpected_error",
-  });
+  if (unavailable === undefined) return UNEXPECTED;
+  return {
+    status: 503,
+    code: "temporarily_unavailable",
+    title: "The server cannot answer now. Try again.",
+    reason: unavailable,
+    headers: { "Retry-After": "1" },
+  };
 }
 
 /** The reason code of a store that cannot answer, or undefined. */
@@ -60,57 +96,33 @@ function unavailableStore(error: unknown): string | undefined {
 }
 
 /** The reason goes into the request's own line; a line of its own is for what we did not foresee. */
-function noteError(ctx: AppContext, log: Log, error: unknown, known: KnownError): void {
+function noteError(
+  ctx: AppContext,
+  { log, format }: { log: Log; format: ErrorFormat },
+  error: unknown,
+  known: AnswerableError,
+): void {
   const { requestId, logFields } = ctx.state;
   logFields.error ??= known.code;
-  logFields.reason ??= known instanceof OAuthError ? known.detail : known.reason;
-  if (known.status < 500 || (known === error && known.cause === undefined)) return;
+  logFields.reason ??= known.reason;
+  const isForeseen = error instanceof ProblemError || format.read(error) !== undefined;
+  if (known.status < 500 || (isForeseen && known.cause === undefined)) return;
   const level = known.status === 503 ? "warn" : "error";
   log[level]({ requestId, err: error }, "the request failed");
 }
 
-function writeError(ctx: AppContext, format: ErrorFormat, error: KnownError): void {
+function writeError(ctx: AppContext, format: ErrorFormat, error: AnswerableError): void {
   for (const name of ABANDONED) ctx.remove(name);
   ctx.status = error.status;
   ctx.set("Cache-Control", "no-store");
-  if (format === "oauth") ctx.set("Pragma", "no-cache");
+  ctx.set(format.headers);
   ctx.set(error.headers);
   // What is left of the body cannot be told from a next request by everyone on the way.
   if (isUnread(ctx.req)) ctx.set("Connection", "close");
-  const [type, body] = errorBody(ctx, format, error);
+  const own = ctx.state.errorBody;
+  const [type, body] = own === undefined ? format.write(error) : [JSON_UTF8, own(error)];
   ctx.set("Content-Type", type);
   ctx.body = JSON.stringify(body);
-}
-
-function errorBody(
-  ctx: AppContext,
-  format: ErrorFormat,
-  error: KnownError,
-): [type: string, body: object] {
-  const own = ctx.state.errorBody;
-  if (own === undefined && format === "problem") return problemBody(error);
-  return [JSON_UTF8, (own ?? oauthBody)(error)];
-}
-
-/** RFC 6749 §5.2. */
-function oauthBody(error: KnownError): object {
-  if (error instanceof OAuthError) {
-    return { error: error.code, error_description: error.description };
-  }
-  const code = { 429: "slow_down", 500: "server_error", 503: "temporarily_unavailable" }[
-    error.status
-  ];
-  return { error: code ?? "invalid_request", error_description: error.detail ?? error.title };
-}
-
-/** RFC 9457 §3. An OAuth code keeps its underscores in OAuth's own answers alone. */
-function problemBody(error: KnownError): [type: string, body: object] {
-  const { status, code } = error;
-  const type =
-    code === undefined ? "about:blank" : `urn:daykey:problem:${code.replaceAll("_", "-")}`;
-  const [title, detail] =
-    error instanceof OAuthError ? [error.description, undefined] : [error.title, error.detail];
-  return [PROBLEM_MEDIA_TYPE, { type, title, status, ...(detail !== undefined && { detail }) }];
 }
 
 /**
@@ -128,7 +140,7 @@ export function lastResort({ log, format }: { log: Log; format: ErrorFormat }) {
       return;
     }
     log.error({ requestId, err: error }, "the answer could not be written");
-    writeError(ctx, format, toKnownError(undefined));
+    writeError(ctx, format, answerable(undefined, format));
     ctx.res.end(ctx.body);
   };
 }

@@ -1,4 +1,4 @@
-import { JSON_MEDIA_TYPE } from "@daykey/common/protocol";
+import { JSON_MEDIA_TYPE } from "@daykey/common/media-types";
 
 import type { AppContext } from "./router.ts";
 

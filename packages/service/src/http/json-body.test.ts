@@ -4,7 +4,7 @@ import { type AppServer, startAppServer } from "../../test/app-server.ts";
 
 let server: AppServer;
 beforeAll(async () => {
-  server = await startAppServer({ format: "problem" });
+  server = await startAppServer();
 });
 afterAll(() => server.stop());
 

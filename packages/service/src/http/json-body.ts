@@ -3,7 +3,7 @@ import type { IncomingMessage } from "node:http";
 
 import { fromUtf8 } from "@daykey/common/bytes";
 import { JsonSyntaxError, type JsonValue, parseJson } from "@daykey/common/json-numbers";
-import { JSON_MEDIA_TYPE } from "@daykey/common/protocol";
+import { JSON_MEDIA_TYPE } from "@daykey/common/media-types";
 
 import { BodyError, readBody } from "./body.ts";
 import { charsetOf, isReadAs } from "./media-type.ts";
@@ -51,7 +51,7 @@ function decodeUtf8(bytes: Buffer): string {
 }
 
 /** The body's bytes, whatever they are. @throws {ProblemError} 413 past `limitBytes`, 400 when cut short */
-async function readContent(req: IncomingMessage, limitBytes: number): Promise<Buffer> {
+export async function readContent(req: IncomingMessage, limitBytes: number): Promise<Buffer> {
   try {
     return await readBody(req, limitBytes);
   } catch (error) {

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 
 import { expect, test } from "vitest";
 
+import { PROBLEM_FORMAT } from "./errors.ts";
 import { createTestLog } from "../../test/log.ts";
 import { createTrustedProxies } from "./address.ts";
 import { createApp } from "./app.ts";
@@ -18,7 +19,7 @@ test("H11: the first page is HTML for who prefers it, JSON for others, and quote
   const app = createApp({
     log: createTestLog().log,
     trustedProxies: createTrustedProxies([]),
-    errorFormat: "problem",
+    errorFormat: PROBLEM_FORMAT,
     routers: [page],
   });
   const server = createServer((req, res) => void app(req, res)).listen(0, "127.0.0.1");

@@ -1,11 +1,10 @@
 import Router, { type Layer } from "@koa/router";
 import type { Middleware } from "koa";
-import type { OAuthError } from "@daykey/common/oauth-error";
 
-import type { ProblemError } from "./problem-error.ts";
+import type { AnswerableError } from "./errors.ts";
 
 /** The JSON body in which a route tells an error, where it is not its listener's form. */
-export type ErrorBody = (error: OAuthError | ProblemError) => object;
+export type ErrorBody = (error: AnswerableError) => object;
 
 /** What every request carries; features add to `logFields`, and to nothing that is not named here. */
 export interface AppState {

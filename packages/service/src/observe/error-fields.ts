@@ -2,8 +2,6 @@
  * Errors as the log may hold them. The message of a foreign error may quote what a caller sent (a
  * JSON parser, a database constraint), so type, code and frames are kept and the message is not.
  */
-import { OAuthError } from "@daykey/common/oauth-error";
-
 import { OWN_MESSAGE } from "@daykey/common/own-message";
 
 export interface ErrorFields {
@@ -34,8 +32,7 @@ export function serializeErrors(fields: Record<string, unknown>): Record<string,
 function serializeError(thrown: unknown, depth = 0): ErrorFields {
   if (!(thrown instanceof Error)) return { type: typeof thrown };
   const fields: ErrorFields = { type: thrown.constructor.name };
-  const own = thrown instanceof OAuthError || OWN_MESSAGE in thrown;
-  if (own) fields.message = thrown.message;
+  if (OWN_MESSAGE in thrown) fields.message = thrown.message;
   const code: unknown = "code" in thrown ? thrown.code : undefined;
   if (typeof code === "string" && CODE.test(code)) fields.code = code;
   const frames = framesOf(thrown);

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "vitest";
 
+import { PROBLEM_FORMAT } from "../http/errors.ts";
 import { createTestLog } from "../../test/log.ts";
 import { createTrustedProxies } from "../http/address.ts";
 import { createApp } from "../http/app.ts";
@@ -12,7 +13,12 @@ afterEach(() => listeners.stop());
 async function start(health: Health) {
   const { log } = createTestLog();
   const trustedProxies = createTrustedProxies([]);
-  const app = createApp({ log, trustedProxies, errorFormat: "problem", routers: [health.router] });
+  const app = createApp({
+    log,
+    trustedProxies,
+    errorFormat: PROBLEM_FORMAT,
+    routers: [health.router],
+  });
   const endpoint = { app, host: "127.0.0.1", port: 0 };
   listeners = await startListeners({
     public: endpoint,

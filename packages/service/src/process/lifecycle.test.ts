@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 
 import { expect, test } from "vitest";
 
+import { PROBLEM_FORMAT } from "../http/errors.ts";
 import { createTestLog } from "../../test/log.ts";
 import { createTrustedProxies } from "../http/address.ts";
 import { createApp } from "../http/app.ts";
@@ -14,7 +15,7 @@ import { ListenError, startListeners } from "./lifecycle.ts";
 function options(ports: { public: number; private: number }) {
   const { log } = createTestLog();
   const trustedProxies = createTrustedProxies([]);
-  const app = createApp({ log, trustedProxies, errorFormat: "oauth", routers: [] });
+  const app = createApp({ log, trustedProxies, errorFormat: PROBLEM_FORMAT, routers: [] });
   const host = "127.0.0.1";
   return {
     public: { app, host, port: ports.public, setting: "PORT" },

@@ -7,10 +7,10 @@ import type { IncomingMessage } from "node:http";
 
 import { fromUtf8 } from "@daykey/common/bytes";
 import { OAuthError } from "@daykey/common/oauth-error";
-import { FORM_MEDIA_TYPE } from "@daykey/common/protocol";
+import { FORM_MEDIA_TYPE } from "@daykey/common/media-types";
 
-import { BodyError, readBody } from "./body.ts";
-import { charsetOf, isReadAs } from "./media-type.ts";
+import { BodyError, readBody } from "@daykey/service/http/body";
+import { charsetOf, isReadAs } from "@daykey/service/http/media-type";
 
 /** Parameters by name. An empty value counts as absent (RFC 6749 §3.2), so it is not in here. */
 export type TokenForm = ReadonlyMap<string, string>;

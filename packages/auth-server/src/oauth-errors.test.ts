@@ -4,11 +4,11 @@ import { promisify } from "node:util";
 import { OAuthError } from "@daykey/common/oauth-error";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
-import { type AppServer, startAppServer } from "../../test/app-server.ts";
-import { DatabaseUnavailable } from "../database/database-unavailable.ts";
-import type { ErrorFormat } from "./errors.ts";
-import { problem as problemOf } from "./problem-error.ts";
-import type { AppRouter } from "./router.ts";
+import { type AppServer, startAppServer } from "@daykey/service/test/app-server";
+import { DatabaseUnavailable } from "@daykey/service/database/database-unavailable";
+import { problem as problemOf } from "@daykey/service/http/problem-error";
+import type { AppRouter } from "@daykey/service/http/router";
+import { OAUTH_FORMAT, OAUTH_PROBLEM_FORMAT } from "./oauth-errors.ts";
 
 const CANARY = "canary at /work/secret.ts:1:1 select * from keys";
 
@@ -77,10 +77,13 @@ const UNEXPECTED = [
   "/strange-body",
 ];
 
-describe.each<ErrorFormat>(["oauth", "problem"])("in the format %s", (format) => {
+describe.each(["oauth", "problem"])("in the format %s", (format) => {
   let server: AppServer;
   beforeAll(async () => {
-    server = await startAppServer({ format, addRoutes: addFailures });
+    server = await startAppServer({
+      format: format === "oauth" ? OAUTH_FORMAT : OAUTH_PROBLEM_FORMAT,
+      addRoutes: addFailures,
+    });
   });
   afterAll(() => server.stop());
 

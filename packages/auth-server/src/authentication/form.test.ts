@@ -1,10 +1,18 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 
-import { type AppServer, startAppServer } from "../../test/app-server.ts";
+import { type AppServer, startAppServer } from "@daykey/service/test/app-server";
+import { OAUTH_FORMAT } from "../oauth-errors.ts";
+import { readForm } from "./form.ts";
 
 let server: AppServer;
 beforeAll(async () => {
-  server = await startAppServer();
+  server = await startAppServer({
+    format: OAUTH_FORMAT,
+    addRoutes: (router) =>
+      router.post("/read", async (ctx) => {
+        ctx.body = Object.fromEntries(await readForm(ctx.req));
+      }),
+  });
 });
 afterAll(() => server.stop());
 
@@ -15,7 +23,7 @@ async function post(body: string | Uint8Array<ArrayBuffer>, contentType: string 
     contentType === null ? {} : { "content-type": contentType };
   // Bytes, because fetch would add a Content-Type for a string.
   const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
-  const response = await fetch(`${server.url}/form`, { method: "POST", headers, body: bytes });
+  const response = await fetch(`${server.url}/read`, { method: "POST", headers, body: bytes });
   return { status: response.status, body: await response.json() };
 }
 
@@ -119,7 +127,7 @@ test("H4: 16 KiB are read, one byte more is refused with 413", async () => {
   });
 });
 
-const HEAD = `POST /form HTTP/1.1\r\nHost: a\r\nContent-Type: ${FORM}\r\n`;
+const HEAD = `POST /read HTTP/1.1\r\nHost: a\r\nContent-Type: ${FORM}\r\n`;
 
 test("H4: the cap holds while an endless body streams in", async () => {
   const socket = await server.open();
@@ -142,5 +150,5 @@ test("a body cut short by its sender is no failure of the server", async () => {
   socket.destroy();
   await expect
     .poll(() => server.lines.slice(before))
-    .toMatchObject([{ level: "info", msg: "request", route: "/form", status: 400 }]);
+    .toMatchObject([{ level: "info", msg: "request", route: "/read", status: 400 }]);
 });
