@@ -171,6 +171,15 @@ test("a config folder that cannot be is told with its remedy", async () => {
   expect(stderr).toMatch(/^daykey: \S+profiles.json cannot be (read|written) \(ENOTDIR\)/);
 });
 
+test("a config folder whose parent takes no folders is told, and not tried for ever", async () => {
+  const { code, stdout, stderr } = await desk.run(["profile", "add", "x"], {
+    input: JSON.stringify(CREDENTIAL),
+    env: { XDG_CONFIG_HOME: "/proc/daykey-none" },
+  });
+  expect([code, stdout]).toEqual([5, ""]);
+  expect(stderr).toContain("profiles.json cannot be written (ENOENT)");
+});
+
 test.each([
   "{",
   "[]",

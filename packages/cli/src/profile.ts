@@ -35,6 +35,18 @@ export interface ProfileStore {
   update(change: (known: Profiles) => Profiles): Promise<Profiles>;
 }
 
+/** Like mkdir's `recursive`, which never ends where a parent exists and refuses children, as /proc does. */
+async function makeFolder(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isDirectory() === true) return;
+  const parent = dirname(path);
+  if (parent !== path) await makeFolder(parent);
+  await mkdir(path, { mode: 0o700 }).catch((cause: unknown) => {
+    // Another run of this program can have been quicker.
+    if (codeOf(cause) !== "EEXIST") throw cause;
+  });
+}
+
 const LOCK_TRIES = 1000;
 const LOCK_RETRY_MILLISECONDS = 20;
 
@@ -62,7 +74,7 @@ export function createProfileStore(
     path,
     read,
     async update(change) {
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+      await makeFolder(dirname(path)).catch((cause: unknown) => {
         throw cannotWrite(path, cause);
       });
       const unlock = await lock(`${path}.lock`);

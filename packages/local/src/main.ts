@@ -272,8 +272,9 @@ if (args.includes("--help")) {
   print(USAGE);
   process.exit(0);
 }
-if (args.some((arg) => arg !== "--once" && arg !== "--recover-admin")) {
-  process.stderr.write(USAGE);
+const unknown = args.find((arg) => arg !== "--once" && arg !== "--recover-admin");
+if (unknown !== undefined) {
+  process.stderr.write(`There is no option ${unknown}.\n\n${USAGE}`);
   process.exit(2);
 }
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => void end());
