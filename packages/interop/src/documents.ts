@@ -104,30 +104,29 @@ async function tryOperations(
   return finding(folder, ["schemathesis", name], schemathesis, [...args, ...options.split(" ")]);
 }
 
+/** What is applied is looked at: the manifests as kustomize puts them together, with all patches. */
 export async function checkManifests(cache: string): Promise<Finding[]> {
   const folder = join(cache, "tools");
   await cp(TOOLS, folder, { recursive: true });
-  const findings: Finding[] = [];
-  const what = "deploy/kubernetes";
-  if (await isInstalled("go")) {
-    const file = join(folder, "kube-score");
-    const build = ["build", "-o", file, "github.com/zegl/kube-score/cmd/kube-score"];
-    await runTool("go", build, { folder, env: goEnvironment(cache) });
-    const args = ["-c", '"$0" score --output-format ci "$1"/*.yaml', file, MANIFESTS];
-    findings.push(await finding(folder, ["kube-score", what], "sh", args));
-  } else {
-    findings.push(notRun("kube-score"));
-  }
-  if (await isInstalled("python3")) {
-    const environment = join(folder, ".venv-checkov");
-    await makePython(environment, join(folder, "requirements-checkov.txt"));
-    const checkov = join(environment, "bin/checkov");
-    const args = ["--directory", MANIFESTS, "--framework", "kubernetes", "--compact", "--quiet"];
-    findings.push(await finding(folder, ["checkov", what], checkov, args));
-  } else {
-    findings.push(notRun("checkov"));
-  }
-  return findings;
+  const what = "kubectl kustomize deploy/kubernetes";
+  if (!(await isInstalled("go"))) return [notRun("kube-score"), notRun("checkov")];
+  const build = async (tool: string, module: string): Promise<string> => {
+    const file = join(folder, tool);
+    await runTool("go", ["build", "-o", file, module], { folder, env: goEnvironment(cache) });
+    return file;
+  };
+  const kustomize = await build("kustomize", "sigs.k8s.io/kustomize/kustomize/v5");
+  const rendered = join(folder, "kubernetes.yaml");
+  await runTool(kustomize, ["build", MANIFESTS, "-o", rendered], { folder });
+  const kubeScore = await build("kube-score", "github.com/zegl/kube-score/cmd/kube-score");
+  const score = ["score", "--output-format", "ci", rendered];
+  const findings = [await finding(folder, ["kube-score", what], kubeScore, score)];
+  if (!(await isInstalled("python3"))) return [...findings, notRun("checkov")];
+  const environment = join(folder, ".venv-checkov");
+  await makePython(environment, join(folder, "requirements-checkov.txt"));
+  const checkov = join(environment, "bin/checkov");
+  const args = ["--file", rendered, "--framework", "kubernetes", "--compact", "--quiet"];
+  return [...findings, await finding(folder, ["checkov", what], checkov, args)];
 }
 
 async function finding(

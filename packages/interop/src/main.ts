@@ -113,6 +113,5 @@ async function report(): Promise<void> {
     return;
   }
   await writeFile(PAGE, `${page}\n`);
-  spawnSync(join(ROOT, "node_modules/.bin/oxfmt"), [PAGE]);
   tell(`wrote ${PAGE}`);
 }
