@@ -31,25 +31,27 @@ const DEFINITIONS = {
   ISSUER: url({ description: "This server's public address, the issuer of its tokens" }),
   DATABASE_URL: postgresUrl({
     description:
-      "PostgreSQL, as the role that serves (daykey_app); of several hosts (`//daykey_app@a,b/daykey`) the primary",
+      "PostgreSQL, as the serving role (daykey_app). With several hosts (`//daykey_app@a,b/daykey`) the server uses the primary",
   }),
   DATABASE_DIRECT_URL: postgresUrl({
     optional: true,
-    description: "The same without a pooler between, for LISTEN; DATABASE_URL if unset",
+    description: "The database without a pooler between, for LISTEN; DATABASE_URL if unset",
   }),
   DATABASE_POOL: integer({
     default: 10,
     min: 2,
     max: 200,
-    description: "Connections of each worker at most",
+    description: "Most connections of each worker",
   }),
   PREPARED_STATEMENTS: choice(["on", "off"], {
     default: "on",
-    description: "Off behind a pooler that does not carry them, such as PgBouncer before 1.21",
+    description:
+      "Set to off behind a pooler that does not carry prepared statements, such as PgBouncer before 1.21",
   }),
   REDIS_URL: redisServer({
     optional: true,
-    description: "Redis or Valkey, for used one-time hashes in place of PostgreSQL",
+    description:
+      "Redis or Valkey, to keep used one-time hashes and assertions there instead of in PostgreSQL",
   }),
   MASTER_KEY: judged(
     "MASTER_KEY",
@@ -60,25 +62,26 @@ const DEFINITIONS = {
     "MASTER_KEY_PREVIOUS",
     secret({
       optional: true,
-      description: "While the master key is being changed: the one before",
+      description: "The previous master key, while the master key is being changed",
     }),
     masterKeyFault,
   ),
   ...listenerSettings({ public: 4000, private: 4001, requestsPerAddress: 1000 }),
   ADMIN_CREDENTIAL_FILE: text({
     optional: true,
-    description: "Where the first admin's credential is written, once, on a database without one",
+    description:
+      "File to which the first admin's credential is written, once, on a database without an admin",
   }),
   SIGNING_ALGORITHM: choice(SIGNING_ALGORITHMS, {
     default: "ES256",
     description:
-      "Of access tokens' signatures. Every validator knows ES256 and RS256; most know Ed25519 keys only by the name EdDSA",
+      "Signs access tokens. Every validator knows ES256 and RS256; most know Ed25519 keys only by the name EdDSA",
   }),
   KEY_ROTATION_SECONDS: seconds({
     default: 30 * DAY,
     min: 60,
     max: 366 * DAY,
-    description: "How long a key signs before the next one does",
+    description: "How long a signing key is used before the next one",
   }),
   KEY_OVERLAP_SECONDS: seconds({
     default: 3 * 3600,
@@ -91,7 +94,7 @@ const DEFINITIONS = {
     default: 600,
     min: 10,
     max: DAY,
-    description: "Life of an access token, unless the client has its own",
+    description: "Life of an access token; default for clients without their own setting",
   }),
   ACCESS_TOKEN_MAX: seconds({
     default: 3600,
@@ -103,13 +106,15 @@ const DEFINITIONS = {
     default: DAY,
     min: 10,
     max: 366 * DAY,
-    description: "A refresh token unused for so long is dead, unless the client has its own",
+    description:
+      "How long an unused refresh token lives; default for clients without their own setting",
   }),
   REFRESH_ABSOLUTE_SECONDS: seconds({
     default: 7 * DAY,
     min: 10,
     max: 366 * DAY,
-    description: "A grant ends so long after it was opened, unless the client has its own",
+    description:
+      "How long a grant lives after it was opened; default for clients without their own setting",
   }),
   REFRESH_ABSOLUTE_MAX: seconds({
     default: 30 * DAY,
@@ -121,41 +126,42 @@ const DEFINITIONS = {
     default: 60,
     min: 5,
     max: 3600,
-    description: "How long tokens are issued from memory while the database cannot be read",
+    description: "How long the server issues tokens from memory while it cannot read the database",
   }),
   REVOCATIONS_PER_CLIENT: integer({
     default: 1000,
     min: 1,
     max: 1_000_000,
-    description: "Grants a client may end itself while that is news, before all its tokens end",
+    description: "Most live revocations of a client's own grants; one more ends all its tokens",
   }),
   GRANTS_PER_CLIENT: integer({
     default: 3000,
     min: 1,
     max: 1_000_000,
-    description: "Grants of one client that a process refreshes first, or revokes, in a minute",
+    description:
+      "Most first refreshes and revocations of one client's grants in a minute, in each process",
   }),
   NONCES_PER_CLIENT: integer({
     default: 60_000,
     min: 1,
     max: 10_000_000,
     description:
-      "One-time hashes and assertions of one client that a process takes in a minute; resource servers are not limited",
+      "Most one-time hashes and assertions of one client in a minute, in each process; resource servers are not limited",
   }),
   CLIENT_CACHE: integer({
     default: 20_000,
     min: 100,
     max: 1_000_000,
-    description: "Clients held in memory",
+    description: "Most clients kept in memory",
   }),
   ALLOW_PRIVATE_JWKS_URI: flag({
     default: false,
-    description: "Fetch a client's jwks_uri from private addresses too, from loopback also by http",
+    description: "Also fetch a client's jwks_uri from private addresses, and from loopback by http",
   }),
   SEED_HASH: flag({
     default: false,
     description:
-      "Let clients have client_secret_hash_seed, the articles' HMAC-SHA-1 of the date and salt",
+      "Allow clients the method client_secret_hash_seed, the articles' HMAC-SHA-1 of the date and salt",
   }),
   CORS_ORIGINS: list({
     default: [],
@@ -169,9 +175,9 @@ const DEFINITIONS = {
     min: 1,
     max: 100_000,
     description:
-      "Failures allowed to one client id from one address, before 429; each worker counts",
+      "Failed authentications of one client id from one address before 429, in each worker",
   }),
-  LOG_LEVEL: choice(LOG_LEVELS, { default: "info", description: "Least level that is logged" }),
+  LOG_LEVEL: choice(LOG_LEVELS, { default: "info", description: "Lowest level that is logged" }),
 };
 
 export interface AuthServerConfig extends ListenerConfig {

@@ -121,7 +121,7 @@ function measureRevocations(
 ): void {
   const observe = metrics.histogram({
     name: "revocation_lag_seconds",
-    help: "From a revocation to its being told on the feeds of this process",
+    help: "Time from a revocation until the feeds of this process send it",
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
   });
   liveSet.subscribe((added) => {
@@ -170,7 +170,7 @@ function measureStates(
   });
   metrics.gauge({
     name: "key_rotation_due_seconds",
-    help: "Until the next key is to be used; below 0 nobody rotates",
+    help: "Time until the next key is used; below 0, keys are not being rotated",
     label: "purpose",
     read: ofKeys(({ nextAt }) => nextAt - clock()),
   });

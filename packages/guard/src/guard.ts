@@ -49,9 +49,9 @@ export interface GuardOptions {
   stalePolicy?: StalePolicy | undefined;
   /** All of the protocol's by default. */
   algorithms?: readonly SigningAlgorithm[] | undefined;
-  /** A token issued for longer is refused; 3600 by default. */
+  /** A token with a longer life is refused; 3600 by default. */
   accessTokenMaxSeconds?: number | undefined;
-  /** Verified tokens remembered; 10,000 by default. */
+  /** Most verified tokens kept in memory; 10,000 by default. */
   tokenCacheSize?: number | undefined;
   /** Also take signatures of the body alone. */
   simpleSignatures?: { defaultKeyId: string | undefined } | undefined;
@@ -133,7 +133,7 @@ export function createGuard(options: GuardOptions): Guard {
   const health: Guard["health"] = () => ({
     // Asking is also what fetches: now, and again with every look until there are keys.
     ...(jwks.isLoaded() ? {} : { keys: "not fetched from the issuer" }),
-    ...(link.feed?.ageSeconds() === Infinity ? { revocations: "not told yet" } : {}),
+    ...(link.feed?.ageSeconds() === Infinity ? { revocations: "not heard yet" } : {}),
   });
   health();
 

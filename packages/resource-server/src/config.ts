@@ -44,7 +44,7 @@ const answerKeys: Setting<AnswerKeys | undefined> = {
   ...secret({
     optional: true,
     description:
-      "Signs answers for who asks for that; without it a key that is made of RESOURCE_CREDENTIAL",
+      "Signs answers that a client asks to be signed; if unset, a key is derived from RESOURCE_CREDENTIAL",
   }),
   form: "a private JWK, Ed25519 or P-256, or a JWK set whose first key signs",
   fallback: undefined,
@@ -72,7 +72,7 @@ const DEFINITIONS = {
     pattern: /^(?:introspect|deny|allow:[1-9]\d{0,4})$/,
     form: "introspect, deny or allow:<seconds>",
     description:
-      "Once no news of revocations has come for 15 s: ask about each token, refuse all with 503, or serve by the old news until the silence has lasted so long",
+      "What to do when no news of revocations came for 15 s. introspect: ask about each token. deny: answer 503. allow: continue with the old news until the silence has lasted this many seconds",
   }),
   ALGORITHMS: list({
     default: SIGNING_ALGORITHMS,
@@ -84,49 +84,50 @@ const DEFINITIONS = {
     default: 3600,
     min: 10,
     max: 86_400,
-    description: "A token issued for longer is refused",
+    description: "A token with a longer life is refused",
   }),
   ANSWER_KEY: answerKeys,
   SIMPLE_SIGNATURES: flag({
     default: false,
     description:
-      "Also take a signature of the body alone, as Flask-HMAC makes it: whoever sees one may send it again",
+      "Also accept a signature of the body alone, as Flask-HMAC makes it. Anyone who sees one can send it again",
   }),
   SIMPLE_SIGNATURE_KEY: text({
     optional: true,
     pattern: /^[a-z0-9]{12}$/,
     form: "the id of a signature key",
-    description: "The key of such a signature where it names none",
+    description: "Key of such a signature when it names none",
   }),
   DATABASE_URL: postgresUrl({
     optional: true,
     description:
-      "PostgreSQL, as the role daykey_resource: quotas and nonces are shared by all instances and outlive them",
+      "PostgreSQL, as the role daykey_resource, to share quotas and nonces between instances and keep them over restarts",
   }),
-  DATABASE_POOL: integer({ default: 4, min: 1, max: 200, description: "Connections at most" }),
+  DATABASE_POOL: integer({ default: 4, min: 1, max: 200, description: "Most connections" }),
   PREPARED_STATEMENTS: choice(["on", "off"], {
     default: "on",
-    description: "Off behind a pooler that does not carry them, such as PgBouncer before 1.21",
+    description:
+      "Set to off behind a pooler that does not carry prepared statements, such as PgBouncer before 1.21",
   }),
   REDIS_URL: redisServer({
     optional: true,
-    description: "Redis or Valkey for the same, in place of PostgreSQL",
+    description: "Redis or Valkey for the same purpose, instead of PostgreSQL",
   }),
   QUOTA_MODE: choice(["enforce", "log"], {
     default: "enforce",
-    description: "Refuse who is over a quota, or let it through and only log and count it",
+    description: "enforce: refuse requests over a quota. log: allow them, but log and count them",
   }),
   QUOTA_STORE_DOWN: choice(["memory", "refuse"], {
     default: "memory",
     description:
-      "While quotas cannot be counted: count in this process's memory, or answer clients with a quota 503",
+      "What to do while quotas cannot be counted. memory: count in this process. refuse: answer 503 to clients with a quota",
   }),
   ...listenerSettings({ public: 5000, private: 5001, requestsPerAddress: 5000 }),
   TOKEN_CACHE: integer({
     default: 10_000,
     min: 1,
     max: 1_000_000,
-    description: "Verified tokens remembered",
+    description: "Most verified tokens kept in memory",
   }),
   PRIME_THREADS: integer({
     default: 2,
@@ -139,16 +140,16 @@ const DEFINITIONS = {
     min: 0,
     max: 10_000,
     description:
-      "Requests about large numbers that may wait for a thread; when it is full, the client with the most gets 503",
+      "Most requests about large numbers that wait for a thread; when the queue is full, the client with the most gets 503",
   }),
   SEED_DAILY_LIMIT: integer({
     default: 5,
     min: 0,
     max: 1_000_000_000,
     description:
-      "Requests a day of one key to /get-current-time and /check-prime together, as in the article; 0: no limit",
+      "Most requests of one key a day to /get-current-time and /check-prime together, as in the article; 0: no limit",
   }),
-  LOG_LEVEL: choice(LOG_LEVELS, { default: "info", description: "Least level that is logged" }),
+  LOG_LEVEL: choice(LOG_LEVELS, { default: "info", description: "Lowest level that is logged" }),
 };
 
 export interface ResourceServerConfig extends ListenerConfig {

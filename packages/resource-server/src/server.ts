@@ -146,7 +146,7 @@ async function composeResourceServer(
           createDocsEndpoint({ issuer, document: createOpenApiDocument({ issuer }) }),
           createRootPage({
             name: "Daykey resource-server",
-            about: `It tells the time and judges primes, for access tokens of ${issuer}.`,
+            about: `It tells the time and checks primes, for access tokens of ${issuer}.`,
             pointers: {
               documentation: "/docs",
               "OpenAPI document": "/openapi.json",

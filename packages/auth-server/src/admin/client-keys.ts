@@ -31,7 +31,7 @@ const material = {
   e: base64url,
 };
 const privateMember = z
-  .never({ error: "belongs to a private key, which nobody but its client may have" })
+  .never({ error: "belongs to a private key, which only its client may have" })
   .optional();
 
 /** RFC 7517 §4 and what WebCrypto writes beside it. */

@@ -135,7 +135,7 @@ test.each<[kind: string, path: string, body: unknown, detail: string]>([
     "a private key",
     "/clients/known/keys",
     { jwk: { kty: "OKP", crv: "Ed25519", x: "AA", d: "AA" } },
-    "jwk.d: belongs to a private key, which nobody but its client may have",
+    "jwk.d: belongs to a private key, which only its client may have",
   ],
 ])("%s is named with what is wanted: POST %s", async (_kind, path, body, detail) => {
   const answer = await admin.post(path, body);

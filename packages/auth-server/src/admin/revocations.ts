@@ -58,7 +58,7 @@ export function createRevocationRoutes({
       path: "/revocations",
       operationId: "listRevocations",
       tag,
-      summary: "All that resource servers are told to refuse now",
+      summary: "All revocations that resource servers enforce now",
       status: 200,
       answer: revocationList,
       async handle() {
@@ -79,7 +79,7 @@ export function createRevocationRoutes({
       path: "/revocations",
       operationId: "revokeGrant",
       tag,
-      summary: "End a grant, whoever holds its tokens",
+      summary: "End a grant by its id",
       body: grantRevocation,
       status: 200,
       answer: grantEnd,

@@ -81,7 +81,7 @@ describe("C11: registered keys", () => {
     const jwk = ec().privateKey.export({ format: "jwk" });
     const answer = await admin.post(`/clients/${admin.client.clientId}/keys`, { jwk });
     expect(answer.body.detail).toBe(
-      "jwk.d: belongs to a private key, which nobody but its client may have",
+      "jwk.d: belongs to a private key, which only its client may have",
     );
     expect(answer.text).not.toContain(jwk.d);
   });

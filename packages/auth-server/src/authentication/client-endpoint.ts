@@ -62,7 +62,7 @@ function refuseCredentialsInUrl(ctx: AppContext): void {
   if (ctx.querystring === "") return;
   const names = new URLSearchParams(ctx.querystring);
   if (!CREDENTIAL_PARAMETERS.some((name) => names.has(name))) return;
-  throw new OAuthError("invalid_request", "Credentials belong into the body, not into the URL.", {
+  throw new OAuthError("invalid_request", "Send credentials in the body, not in the URL.", {
     detail: "credential_in_url",
   });
 }

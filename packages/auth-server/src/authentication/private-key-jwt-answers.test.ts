@@ -168,7 +168,7 @@ describe("C5, L2: one answer to every assertion that is refused", () => {
         400,
         {
           error: "invalid_request",
-          error_description: "Credentials belong into the body, not into the URL.",
+          error_description: "Send credentials in the body, not in the URL.",
         },
       ]);
     }

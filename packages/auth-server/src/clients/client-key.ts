@@ -76,7 +76,7 @@ function readPublicKey(value: unknown): PublicClientKey | string {
   if (typeof value !== "object" || value === null) return "The key is a JWK, a JSON object.";
   const jwk = value as JsonWebKey & Record<string, unknown>;
   if (PRIVATE_MEMBERS.some((member) => jwk[member] !== undefined)) {
-    return "This is a private key, which nobody but its client may have: register its public part.";
+    return "This is a private key, which only its client may have. Register the public part.";
   }
   const kind = kindOf(jwk);
   if (!kind) return "The key is of P-256, Ed25519 or RSA.";

@@ -48,7 +48,7 @@ export async function ensureFirstAdmin({
   } catch (error) {
     if (!(error instanceof ProblemError && error.status === 409)) throw error;
     if (await clients.anyWithScope(ADMIN_SCOPE)) return;
-    return warn("no enabled client may administrate, and the id admin is taken");
+    return warn("no enabled client has admin rights, and the id admin is in use");
   }
   log.info({ event: "first_admin", client: "admin" }, "the first admin's credential was written");
 }

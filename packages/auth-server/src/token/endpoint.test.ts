@@ -63,7 +63,7 @@ const BAD_TYPE = refusal(
   415,
 );
 const TOO_LARGE = refusal("invalid_request", "The request body is larger than 16 KiB.", 413);
-const IN_URL = refusal("invalid_request", "Credentials belong into the body, not into the URL.");
+const IN_URL = refusal("invalid_request", "Send credentials in the body, not in the URL.");
 
 describe("what is taken", () => {
   test.each([

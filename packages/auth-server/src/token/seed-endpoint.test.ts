@@ -209,10 +209,7 @@ describe("1010: what cannot be a request, or is not allowed", () => {
   test("C15: a credential in the URL", async () => {
     const path = `/tokens?${asForm(good)}`;
     const { status, body } = await send(JSON.stringify(good), { path });
-    expect([status, body]).toEqual([
-      400,
-      denied("Credentials belong into the body, not into the URL."),
-    ]);
+    expect([status, body]).toEqual([400, denied("Send credentials in the body, not in the URL.")]);
   });
 
   test("T8: a client without the grant type", async () => {

@@ -85,5 +85,5 @@ export function createUsageEndpoint({
 function readReport(body: JsonValue): z.output<typeof reportBody> {
   const report = reportBody.safeParse(body);
   if (report.success) return report.data;
-  throw new OAuthError("invalid_request", "The body is no usage report.");
+  throw new OAuthError("invalid_request", "The body is not a usage report.");
 }

@@ -43,9 +43,9 @@ export function createTokenValidator({
   /** Undefined where revocations are not heard: a token is then good until its end. */
   isRevoked: IsRevoked | undefined;
   clock: Clock;
-  /** A token issued for longer is refused: revocations are remembered only so long. */
+  /** A token with a longer life is refused: revocations are remembered only so long. */
   maxLifeSeconds: number;
-  /** Verified tokens remembered. */
+  /** Most verified tokens kept in memory. */
   cacheSize: number;
 }): Authenticate {
   const verified = new LRUCache<string, Verified>({ max: cacheSize });

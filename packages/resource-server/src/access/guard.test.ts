@@ -54,7 +54,11 @@ test("only named clients pass where a route says so", async () => {
   expect(await get("/all", "other")).toEqual([200, {}]);
   expect(await get("/some", "other")).toEqual([
     403,
-    { type: "urn:daykey:problem:other-client", title: "This is for other clients", status: 403 },
+    {
+      type: "urn:daykey:problem:other-client",
+      title: "This belongs to another client",
+      status: 403,
+    },
   ]);
 });
 

@@ -214,7 +214,7 @@ describe("before the first whole set", () => {
     );
     expect(await ready()).toEqual([
       503,
-      { status: "not ready", faults: { revocations: "not told yet" } },
+      { status: "not ready", faults: { revocations: "not heard yet" } },
     ]);
     expect((await fetch(`${api.privateUrl}/livez`)).status).toBe(200);
     expect(await metric(api, "revocation_feed_age_seconds")).toBe(Infinity);

@@ -196,7 +196,7 @@ describe("the next and the previous prime", () => {
   test("there is none below 2", async () => {
     for (const n of ["2", "1", "0", "-1", `-${LARGEST}`]) {
       const { status, json } = await get(`${n}/previous`);
-      const detail = "There is no such prime: none is below 2, and none is sought above 4096 bits.";
+      const detail = "There is no such prime: the smallest is 2, and the search ends at 4096 bits.";
       expect([status, { ...json }]).toEqual([
         404,
         problem("no-such-prime", "No such prime", detail, 404),

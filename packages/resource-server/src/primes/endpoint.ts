@@ -99,6 +99,6 @@ function answer(ctx: AppContext, value: JsonValue): void {
 }
 
 function noSuchPrime(): ProblemError {
-  const detail = "There is no such prime: none is below 2, and none is sought above 4096 bits.";
+  const detail = "There is no such prime: the smallest is 2, and the search ends at 4096 bits.";
   return problem("no-such-prime", { detail });
 }

@@ -123,7 +123,7 @@ test.each(["throw", "reject"])("D6: after %s it drains and ends with 1", async (
   child.send(how);
   const { code, output } = await end();
   expect(code).toBe(1);
-  expect(messages(output)).toEqual(["listening", "an error nobody caught", "stopping", "stopped"]);
+  expect(messages(output)).toEqual(["listening", "uncaught error", "stopping", "stopped"]);
   expect(output).not.toContain("canary");
 });
 

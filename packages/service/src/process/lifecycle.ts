@@ -113,7 +113,7 @@ async function listen({ server }: HttpServer, endpoint: Endpoint): Promise<numbe
 export const STOP_SECONDS = 4.5;
 
 /**
- * Runs until SIGINT, SIGTERM, the parent's end (with an IPC channel) or an error nobody caught, then
+ * Runs until SIGINT, SIGTERM, the parent's end (with an IPC channel) or uncaught error, then
  * calls `stop` once and ends the process: with 0 when told to, with 1 after such an error (D6). Further
  * signals change nothing.
  *
@@ -166,7 +166,7 @@ export function runUntilSignal({
   if (process.connected) process.once("disconnect", () => void end("disconnect", 0));
   for (const event of ["uncaughtException", "unhandledRejection"] as const) {
     process.on(event, (error: unknown) => {
-      log.fatal({ err: error, event }, "an error nobody caught");
+      log.fatal({ err: error, event }, "uncaught error");
       void end(event, 1);
     });
   }

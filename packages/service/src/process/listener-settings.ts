@@ -32,20 +32,20 @@ export function listenerSettings({
       default: [],
       item: isNetwork,
       form: "IP addresses or CIDR ranges separated by commas",
-      description: "Proxies whose X-Forwarded-For is believed",
+      description: "Proxies whose X-Forwarded-For the server trusts",
     }),
     REQUESTS_PER_ADDRESS: integer({
       default: requestsPerAddress,
       min: 0,
       max: 1_000_000,
-      description: "Requests a second that one address may make of the public listener; 0: any",
+      description: "Most requests of one address to the public listener in a second; 0: no limit",
     }),
     KEEP_ALIVE_SECONDS: seconds({
       default: 75,
       min: 1,
       max: 3600,
       description:
-        "A connection without a request is closed after so long; make it longer than the proxy's own time",
+        "Idle connections are closed after this time; make it longer than the proxy's own",
     }),
     WORKERS: integer({
       optional: true,
@@ -57,18 +57,20 @@ export function listenerSettings({
       default: 1,
       min: 0,
       max: 60,
-      description: "After SIGTERM requests are taken for so long while /readyz says no",
+      description:
+        "How long the server still accepts requests after SIGTERM, while /readyz answers 503",
     }),
     OTEL_EXPORTER_OTLP_ENDPOINT: url({
       optional: true,
       path: true,
-      description: "A collector of OpenTelemetry's, to which traces go by OTLP/HTTP; none if unset",
+      description: "OpenTelemetry collector to which traces are sent by OTLP/HTTP; none if unset",
     }),
     OTEL_TRACES_SAMPLER_ARG: text({
       default: "1",
       pattern: /^(?:0|1|0?\.\d{1,9})$/,
       form: "a number from 0 to 1",
-      description: "Which part is kept of the traces that begin here or come from strangers",
+      description:
+        "Share of traces that is kept, of those that begin here or come from untrusted callers",
     }),
   };
 }
