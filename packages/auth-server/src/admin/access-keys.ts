@@ -27,7 +27,7 @@ import {
   signatureKeyRotation,
 } from "./access-key-schema.ts";
 import { unknownClient } from "./clients.ts";
-import type { Recorder } from "./recorder.ts";
+import type { Actor, Recorder } from "./recorder.ts";
 import { route, type Route } from "./route.ts";
 
 const DEFAULT_OVERLAP_SECONDS = 86_400;
@@ -86,7 +86,7 @@ function routesOf(
   const action = (what: "create" | "rotate" | "revoke"): AuditAction => `${kind}.${what}`;
 
   /** A successor is recorded with what became of the key it follows. */
-  function recordAdded(actor: string, what: "create" | "rotate"): RecordAccessKey {
+  function recordAdded(actor: Actor, what: "create" | "rotate"): RecordAccessKey {
     return async (tx, added, followed) => {
       const target = `${added.clientId} ${added.id}`;
       await recorder({ actor, action: action(what), target })(

@@ -126,7 +126,7 @@ export function createAdminRouter(dependencies: AdminDependencies): AppRouter {
     logFields.actor = actor;
 
     const answer = await route.handle({
-      actor,
+      actor: { clientId: actor, note: (fields) => void Object.assign(logFields, fields) },
       params: paramsOf(ctx),
       query: route.query ? readQuery(route.query, ctx.querystring) : {},
       ifMatch: ifMatchOf(ctx, route),

@@ -24,7 +24,7 @@ import {
   viewOf,
 } from "./client-schema.ts";
 import { type IfMatch, requireMatch } from "./conditions.ts";
-import type { Recorder } from "./recorder.ts";
+import type { Actor, Recorder } from "./recorder.ts";
 import { type Answer, route, type Route } from "./route.ts";
 import { DEFAULT_PAGE, flagParameter, pageOf, pageQuery, text } from "./schema-parts.ts";
 import { newSecretView, newSecretViewOf, secretFactsOf, secretRequestOf } from "./secret-schema.ts";
@@ -90,7 +90,7 @@ export function createClientRoutes({
 }): Route[] {
   async function replace(
     clientId: string,
-    { actor, ifMatch, body }: { actor: string; ifMatch: IfMatch | undefined; body: ClientPatch },
+    { actor, ifMatch, body }: { actor: Actor; ifMatch: IfMatch | undefined; body: ClientPatch },
   ): Promise<Answer> {
     const decide: Parameters<RegistrationsStore["change"]>[1] = async (current, tx) => {
       requireMatch(ifMatch, etagOf(current));

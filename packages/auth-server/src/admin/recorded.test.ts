@@ -126,6 +126,13 @@ test("A6: each change has one audit row, with its actor and target, and the chai
     const [row, ...more] = (await admin.audit()).slice(rows.length);
     expect(row, action).toMatchObject({ actor: admin.client.clientId, action });
     expect(more).toEqual([]);
+    const line = server.lines.findLast(({ msg, change }) => msg === "request" && change);
+    expect(line).toMatchObject({
+      actor: admin.client.clientId,
+      change: action,
+      target: row.target,
+      status: answer.status,
+    });
     const { before, after } = row.detail;
     expect(JSON.stringify(before)).not.toBe(JSON.stringify(after));
     const verdict = await admin.get("/audit/verify");

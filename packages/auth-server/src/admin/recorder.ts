@@ -11,8 +11,22 @@ export type RecordChange = (
   after: AuditFacts,
 ) => Promise<void>;
 
-export type Recorder = (event: Pick<AuditEvent, "actor" | "action" | "target">) => RecordChange;
+/** Who asks for a change. */
+export interface Actor {
+  /** The client whose token was presented. */
+  clientId: string;
+  /** Adds to the request's log line: what is changed, and of what. */
+  note(fields: { change: AuditEvent["action"]; target: string }): void;
+}
+
+export type Recorder = (
+  event: Pick<AuditEvent, "action" | "target"> & { actor: Actor },
+) => RecordChange;
 
 export function createRecorder(audit: AuditStore): Recorder {
-  return (event) => async (tx, before, after) => audit.append(tx, { ...event, before, after });
+  return ({ actor, action, target }) =>
+    async (tx, before, after) => {
+      actor.note({ change: action, target });
+      await audit.append(tx, { actor: actor.clientId, action, target, before, after });
+    };
 }

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { CLIENT_ID } from "@daykey/common/protocol";
 import type { IfMatch } from "./conditions.ts";
+import type { Actor } from "./recorder.ts";
 
 const CLIENT_ID_WORDS =
   "must be 1 to 64 of the characters A-Z a-z 0-9 . _ ~ - and begin with a letter or digit";
@@ -28,8 +29,7 @@ type NamesIn<Path extends string> = Path extends `${string}{${infer Name}}${infe
 
 /** A request that was authorized, and read into what the route takes. */
 export interface Call<Path extends string, Query, Body> {
-  /** The client whose token was presented. */
-  actor: string;
+  actor: Actor;
   params: Readonly<Record<NamesIn<Path>, string>>;
   query: Query;
   body: Body;

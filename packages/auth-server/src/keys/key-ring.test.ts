@@ -8,7 +8,7 @@ import { createDatabase, type Database } from "@daykey/service/database/database
 import { createTestDatabase, type TestDatabase } from "@daykey/service/test/database";
 import { createTestLog } from "@daykey/service/test/log";
 import { createKeyRing, type KeyRing } from "./key-ring.ts";
-import { createKeysStore } from "./keys-store.ts";
+import { createKeysStore, KEY_PURPOSES } from "./keys-store.ts";
 import { openMasterKey } from "./master-key.ts";
 import { CannotUnseal, createSealer } from "./sealing.ts";
 
@@ -99,6 +99,19 @@ function claims(): AccessTokenClaims {
   const times = { iat, exp: iat + HOUR };
   return { iss, aud, sub, client_id: sub, ...times, jti: "j", scope: "a", gid, ep: 0, cred: "c" };
 }
+
+test("a key that the server makes or removes by itself has a log line with the reason", async () => {
+  const told = () =>
+    log.lines.splice(0).map(({ event, purpose, reason }) => [event, purpose, reason]);
+  const ring = await start();
+  expect(told()).toEqual(KEY_PURPOSES.map((purpose) => ["key_made", purpose, "first_key"]));
+  now += 24 * HOUR;
+  await ring.rotate();
+  expect(told()).toEqual(KEY_PURPOSES.map((purpose) => ["key_made", purpose, "rotation_due"]));
+  now += 40 * HOUR;
+  await ring.rotate();
+  expect(told()).toContainEqual(["key_removed", "opaque_token", "outlived_what_it_made"]);
+});
 
 test("four instances that start at once on a fresh database make one key of each kind", async () => {
   const rings = await Promise.all(Array.from({ length: 4 }, () => start()));

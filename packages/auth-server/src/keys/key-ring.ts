@@ -60,6 +60,29 @@ export interface KeyPolicies {
 /** `key` is undefined where another master key sealed it. */
 type RingKey<T> = KeyTimes & { key: T | undefined };
 
+/** A line of the log about a change that the server makes by itself. */
+interface KeyNote {
+  event: string;
+  message: string;
+  reason: string;
+  kid: string;
+  purpose: KeyPurpose;
+  /** Epoch seconds of its first use. */
+  activeAt?: number;
+}
+
+const MADE = { event: "key_made", message: "a key was made" };
+const REMOVED = {
+  event: "key_removed",
+  message: "a key was removed",
+  reason: "outlived_what_it_made",
+};
+const SEALED_ANEW = {
+  event: "key_sealed_anew",
+  message: "a key was sealed by the new master key",
+  reason: "master_key_changed",
+};
+
 const UNREADABLE = "sealed by another master key";
 
 function unreadable(): OAuthError {
@@ -163,22 +186,40 @@ export async function createKeyRing({
   }
 
   async function rotate(): Promise<void> {
-    if (isAnythingDue(await store.all())) await store.change(planDue);
+    if (isAnythingDue(await store.all())) {
+      let done: KeyNote[] = [];
+      await store.change(async (keys) => {
+        const { notes, ...plan } = await planDue(keys);
+        done = notes;
+        return plan;
+      });
+      for (const { event, message, ...facts } of done) log.info({ event, ...facts }, message);
+    }
     // Whether or not it was this instance that did it.
     await reload();
   }
 
-  async function planDue(keys: StoredKey[]): Promise<{ put: StoredKey[]; remove: string[] }> {
+  async function planDue(
+    keys: StoredKey[],
+  ): Promise<{ put: StoredKey[]; remove: string[]; notes: KeyNote[] }> {
     const put: StoredKey[] = keys.filter(isToBeSealedAnew).map((key) => ({
       ...key,
       sealed: sealer.seal(open(key), { table: "keys", row: key.kid }),
     }));
+    const notes: KeyNote[] = put.map(({ kid, purpose }) => ({ ...SEALED_ANEW, kid, purpose }));
     const remove: string[] = [];
     for (const [purpose, due] of allDue(keys)) {
-      if (due.create) put.push(await makeKey(purpose, due.create.activeAt));
+      if (due.create) {
+        const { activeAt } = due.create;
+        const made = await makeKey(purpose, activeAt);
+        const reason = keys.some((key) => key.purpose === purpose) ? "rotation_due" : "first_key";
+        put.push(made);
+        notes.push({ ...MADE, kid: made.kid, purpose, reason, activeAt });
+      }
       remove.push(...due.remove);
+      notes.push(...due.remove.map((kid) => ({ ...REMOVED, kid, purpose })));
     }
-    return { put, remove };
+    return { put, remove, notes };
   }
 
   function allDue(keys: readonly StoredKey[]): [KeyPurpose, ReturnType<typeof rotationDue>][] {
