@@ -41,6 +41,7 @@ export interface SetSummary {
 export interface RevocationSet {
   /** @returns false for an entry that is known already, or lower than the known one */
   add(revocation: Revocation): boolean;
+  find(kind: RevocationKind, subject: string): Revocation | undefined;
   /** @param kid the signing key of a JWT, undefined for anything else */
   isRevoked(claims: Revocable, kid: string | undefined): boolean;
   /** Drops what has expired; the work is in proportion to what is dropped. */
@@ -98,6 +99,7 @@ export function createRevocationSet(entries: Iterable<Revocation> = []): Revocat
 
   return {
     add,
+    find: (kind, subject) => byKey.get(keyOf(kind, subject)),
     isRevoked({ client_id, cred, ep, gid }, kid) {
       if (byKey.size === 0) return false;
       return (
@@ -136,9 +138,19 @@ const utf8 = new TextEncoder();
 
 /** FNV-1a of 32 bits: it finds losses, and nobody's forgery. */
 function digestOf({ kind, subject, epoch }: Revocation): number {
+  const text = `${kind} ${subject} ${epoch ?? ""}`;
   let hash = 0x811c9dc5;
-  for (const byte of utf8.encode(`${kind} ${subject} ${epoch ?? ""}`)) {
-    hash = Math.imul(hash ^ byte, 0x01000193);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    // Almost all texts are ASCII, whose characters are their bytes.
+    if (code > 0x7f) return digestOfBytes(utf8.encode(text));
+    hash = Math.imul(hash ^ code, 0x01000193);
   }
+  return hash >>> 0;
+}
+
+function digestOfBytes(bytes: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
   return hash >>> 0;
 }

@@ -9,6 +9,9 @@ import type { Changes, ChangesStore } from "./changes-store.ts";
 
 const POLL_SECONDS = 2;
 
+/** After a read that failed twice. */
+const RETRY_SECONDS = 0.25;
+
 /** Beyond this the instance's clock disagrees with the database's and it is not ready. */
 const CLOCK_TOLERANCE_SECONDS = 5;
 
@@ -27,7 +30,8 @@ export interface ChangeWatcher {
   /**
    * Resolves when a read that began after this call has ended, so that whoever committed a change and
    * waits for this answers from a server that knows it. Calls that come while a read is under way share
-   * the next one. Never rejects: a failure is logged and `age` grows.
+   * the next one. Never rejects: a read that fails is tried once more at once, which mends a broken
+   * connection; then a failure is logged, `age` grows, and it is tried again and again beside this.
    */
   look(): Promise<void>;
   /** Calls `onRead` after each read that succeeded. @returns a function that ends the subscription */
@@ -61,6 +65,8 @@ export async function startChangeWatcher({
   let clockOffset = 0;
   let reading: Promise<void> = Promise.resolve();
   let next: Promise<void> | undefined;
+  let retry: NodeJS.Timeout | undefined;
+  let isStopped = false;
   const subscribers = new Set<() => void>();
 
   async function read(): Promise<void> {
@@ -81,9 +87,11 @@ export async function startChangeWatcher({
 
   async function tryToRead(): Promise<void> {
     try {
-      await read();
+      await read().catch(read);
     } catch (error) {
       log.warn({ event: "changes_unread", err: error }, "cannot read changes");
+      clearTimeout(retry);
+      if (!isStopped) retry = setTimeout(() => void look(), RETRY_SECONDS * 1000);
     }
   }
 
@@ -114,7 +122,11 @@ export async function startChangeWatcher({
       if (seconds() - readAt > staleAfterSeconds) return "database";
       return Math.abs(clockOffset) > CLOCK_TOLERANCE_SECONDS ? "clock" : undefined;
     },
-    stop: () => clearInterval(timer),
+    stop() {
+      isStopped = true;
+      clearInterval(timer);
+      clearTimeout(retry);
+    },
   };
 }
 

@@ -20,7 +20,10 @@ afterAll(async () => {
 });
 
 /** A live set that has looked once, and how many rows each of its reads got. */
-async function startLiveSet({ beforePage = async (): Promise<void> => {} } = {}) {
+async function startLiveSet({
+  beforePage = async (): Promise<void> => {},
+  beforeCompare = async (): Promise<void> => {},
+} = {}) {
   const store = createRevocationsStore(database, { newsSeconds: 60 });
   const reads: string[] = [];
   const counting: RevocationsStore = {
@@ -31,6 +34,11 @@ async function startLiveSet({ beforePage = async (): Promise<void> => {} } = {})
         reads.push(`whole ${page.length}`);
         yield page;
       }
+    },
+    async isSlice(slice, change) {
+      reads.push(`slice ${slice.entries}`);
+      await beforeCompare();
+      return store.isSlice(slice, change);
     },
     async since(change) {
       const page = await store.since(change);
@@ -48,9 +56,13 @@ async function startLiveSet({ beforePage = async (): Promise<void> => {} } = {})
     await liveSet.look({ last, databaseNow, isSameOrder });
     return [...reads];
   };
+  // The first look also begins the first comparison.
   await look();
+  await vi.waitFor(async () => expect(await look({ later: 2 })).toContainEqual(expect.any(String)));
   return { liveSet, look };
 }
+/** What looks read for themselves, and not what is compared beside them. */
+const ofLooks = (reads: string[]): string[] => reads.filter((read) => !read.startsWith("slice"));
 
 const insert = (subject: string, count = 1, life = "1 hour"): Promise<unknown> =>
   rows.query(
@@ -68,9 +80,9 @@ test("only what is new is read and told, and nothing when there is nothing", asy
   const told: string[] = [];
   liveSet.subscribe((added) => told.push(...added.map(({ subject }) => subject)));
   expect(liveSet.current().size).toBe(3000);
-  expect(await look()).toEqual([]);
+  expect(ofLooks(await look())).toEqual([]);
   await insert("new-", 2);
-  expect(await look()).toEqual(["since 2"]);
+  expect(ofLooks(await look())).toEqual(["since 2"]);
   expect(told.toSorted()).toEqual(["new-1", "new-2"]);
   expect(isKnown(liveSet, "new-1")).toBe(true);
 });
@@ -117,7 +129,7 @@ test.each([
     // Nobody waits for the whole set; a later look puts it in its place.
     await vi.waitFor(
       async () => {
-        await look();
+        await look({ later: 2 });
         expect(isKnown(liveSet, gid)).toBe(known);
       },
       { timeout: 30_000 },
@@ -146,7 +158,7 @@ test("while the whole set is read after a gap, the old one hears news and stays 
   mayRead.resolve();
   await vi.waitFor(
     async () => {
-      await look();
+      await look({ later: 2 });
       expect(isKnown(liveSet, "kept-1")).toBe(false);
     },
     { timeout: 30_000 },
@@ -154,9 +166,88 @@ test("while the whole set is read after a gap, the old one hears news and stays 
   expect(isKnown(liveSet, "meanwhile-1")).toBe(true);
 });
 
-test("numbers of another order mean the whole set", async () => {
-  const { look } = await startLiveSet();
-  expect(await look({ isSameOrder: false })).toContain("whole 2000");
+test("a comparison that is not answered holds up no look, and looks go on being fresh", async () => {
+  await insert("compared-");
+  const isOver = Promise.withResolvers<void>();
+  let isHeld = false;
+  const { liveSet, look } = await startLiveSet({
+    beforeCompare: async () => (isHeld ? isOver.promise : undefined),
+  });
+  isHeld = true;
+  await look({ later: 2 });
+  await insert("beside-");
+  await look({ later: 10 });
+  expect(liveSet.ageSeconds()).toBe(0);
+  expect(isKnown(liveSet, "beside-1")).toBe(true);
+  isOver.resolve();
+});
+
+test("a comparison is about a slice, and slices in turn are the whole set", async () => {
+  await rows.query("delete from daykey.revocations");
+  await rows.query(
+    `insert into daykey.revocations (kind, subject, expires_at)
+     select 'grant', 'slice-' || i, now() + interval '10 minutes' + i * interval '0.1 s'
+     from generate_series(1, 9000) i
+     union all select 'signing_key', 'endless', 'infinity'`,
+  );
+  const { liveSet, look } = await startLiveSet();
+  const slices: number[] = [];
+  await vi.waitFor(async () => {
+    const reads = await look({ later: 2 });
+    for (const read of reads) if (read.startsWith("slice")) slices.push(Number(read.slice(6)));
+    expect(slices.length).toBeGreaterThan(5);
+  });
+  expect(Math.max(...slices)).toBeLessThan(2200);
+  const round = slices.slice(0, 5).reduce((sum, size) => sum + size);
+  expect(round).toBe(9001);
+  expect(liveSet.gaps()).toBe(0);
+});
+
+test("after a mere restart of the database the set is compared at once and not read again", async () => {
+  await insert("before-restart-");
+  const { liveSet, look } = await startLiveSet();
+  const held = liveSet.current();
+  await insert("at-restart-");
+  const reads = await look({ isSameOrder: false });
+  expect(ofLooks(reads)).toEqual(["since 1"]);
+  expect(reads).toContainEqual(expect.stringContaining("slice"));
+  expect(liveSet.current()).toBe(held);
+  expect(isKnown(liveSet, "at-restart-1")).toBe(true);
+});
+
+test("a reread that fails is told and tried again", async () => {
+  await insert("reread-");
+  let failures = 0;
+  const { liveSet, look } = await startLiveSet({
+    beforePage: async () => {
+      if (failures-- > 0) throw new Error("cut");
+    },
+  });
+  failures = 1;
+  await rows.query(
+    `begin; set local session_replication_role = replica;
+     delete from daykey.revocations where subject = 'reread-1'; commit`,
+  );
+  await vi.waitFor(
+    async () => {
+      await look({ later: 2 });
+      expect(isKnown(liveSet, "reread-1")).toBe(false);
+    },
+    { timeout: 30_000 },
+  );
+  expect(lines).toContainEqual(expect.objectContaining({ event: "changes_unread" }));
+  expect(liveSet.gaps()).toBe(1);
+});
+
+test("numbers of another order mean the whole set, unless it is the same", async () => {
+  await insert("lost-", 2);
+  const { liveSet, look } = await startLiveSet();
+  await rows.query(
+    `begin; set local session_replication_role = replica;
+     delete from daykey.revocations where subject = 'lost-1'; commit`,
+  );
+  expect(await look({ isSameOrder: false })).toContainEqual(expect.stringContaining("whole"));
+  expect([isKnown(liveSet, "lost-1"), isKnown(liveSet, "lost-2")]).toEqual([false, true]);
 });
 
 test("what has expired leaves without a read", async () => {
@@ -164,6 +255,6 @@ test("what has expired leaves without a read", async () => {
   await insert("short-", 1, "0.3 seconds");
   await look();
   await rows.query("select pg_sleep_for('0.3 s')");
-  expect(await look()).toEqual([]);
+  expect(ofLooks(await look())).toEqual([]);
   expect(isKnown(liveSet, "short-1")).toBe(false);
 });

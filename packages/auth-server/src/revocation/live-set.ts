@@ -1,16 +1,14 @@
 /**
  * The live revocations in memory. Each look reads what was written since the last one: changes have one
- * counter, and its numbers are in commit order, so nothing up to a number is missing. Count and sum of
- * the changes are compared with the database's now and then; a difference, or another order of changes,
- * means the whole set. Whoever subscribes is told what is new.
+ * counter, and its numbers are in commit order, so nothing up to a number is missing. Beside the looks one
+ * slice of the set after another is compared with the database's, by count and sum of changes; a difference
+ * means that the whole set is read anew. Whoever subscribes is told what is new.
  */
-import {
-  createRevocationSet,
-  type Revocation,
-  type RevocationSet,
-} from "@daykey/common/revocation";
+import { setImmediate } from "node:timers/promises";
+import type { Revocation, RevocationSet } from "@daykey/common/revocation";
 import type { Clock } from "@daykey/common/clock";
 import type { Log } from "@daykey/service/observe/log";
+import { createNumberedSet, type NumberedSet, sliceStart } from "./numbered-set.ts";
 import type { NumberedRevocation, RevocationsStore } from "./revocations-store.ts";
 
 export interface LiveSet {
@@ -26,20 +24,32 @@ export interface LiveSet {
   }): Promise<void>;
   /** Seconds since the database was read. */
   ageSeconds(): number;
+  /** How often it was noticed that entries were missing, or too many, in memory. */
+  gaps(): number;
   /** How many are told what is new. */
   subscribers(): number;
   /** @returns a function that ends the subscription */
   subscribe(onAdded: (added: readonly Revocation[]) => void): () => void;
 }
 
-/** How often the set is compared with the database's. */
-const COMPARE_SECONDS = 60;
+/** How often a slice is compared. */
+const COMPARE_SECONDS = 2;
+
+/** So many slices are the whole set, of which each has some entries at least. */
+const SLICES = 30;
+const SLICE_ENTRIES = 2000;
+
+/** Entries that end so soon are not compared: clean-up may have met them. */
+const ENDING_SECONDS = 10;
+
+/** A reread that gets no page for so long is begun anew. */
+const STALLED_SECONDS = 30;
 
 /** Entries that are told at once. */
 const CHUNK_ENTRIES = 100;
 
-/** Entries that end so soon are not compared: clean-up may have met them. */
-const ENDING_SECONDS = 60;
+/** Entries that are looked at before other work has its turn. */
+const TURN_ENTRIES = 2000;
 
 export function createLiveSet(
   store: RevocationsStore,
@@ -52,13 +62,20 @@ export function createLiveSet(
     elapsed?: Clock;
   },
 ): LiveSet {
-  let set = createRevocationSet();
+  let held = createNumberedSet();
   /** Every change up to this one was read; undefined before the first whole read. */
   let readTo: number | undefined;
   let readAt = -Infinity;
   let comparedAt = -Infinity;
-  /** The set being read anew beside the one in use, until a look puts it in its place. */
-  let reread: { whole?: RevocationSet; from: number } | undefined;
+  /** What ends up to this moment was compared in this round. */
+  let comparedUpTo = -Infinity;
+  let isComparing = false;
+  /** Comparisons of one slice in a row that failed. */
+  let doubts = 0;
+  let gaps = 0;
+  let mustReread = false;
+  /** The set being read anew beside the one in use, until it takes its place. */
+  let reread: { whole: NumberedSet; progressAt: number } | undefined;
   const subscribers = new Set<(added: readonly Revocation[]) => void>();
 
   /** In chunks, which all feeds share. */
@@ -69,98 +86,130 @@ export function createLiveSet(
     }
   }
 
-  async function readWhole(databaseNow: number): Promise<RevocationSet> {
-    const whole = createRevocationSet();
-    for await (const page of store.live(databaseNow)) for (const entry of page) whole.add(entry);
-    return whole;
+  function take(entries: readonly NumberedRevocation[]): void {
+    for (const entry of entries) reread?.whole.add(entry);
+    tell(entries.filter((entry) => held.add(entry)));
   }
 
-  /** Pages are not of one moment: what was written after `from` is read once more by its number. */
-  async function replaceBy(whole: RevocationSet, from: number, databaseNow: number) {
-    const to = await readSince(from, (entries) => {
-      for (const entry of entries) whole.add(entry);
+  /**
+   * Reads all pages, each a moment of its own, while news goes to both sets; then the new one is put in the
+   * place of the old, after all that is new in it was told.
+   */
+  async function readWhole(databaseNow: number): Promise<void> {
+    const whole = createNumberedSet();
+    const mine = { whole, progressAt: elapsed() };
+    reread = mine;
+    for await (const page of store.live(databaseNow)) {
+      if (reread !== mine) return;
+      for (const entry of page) whole.add(entry);
+      mine.progressAt = elapsed();
+    }
+    let turn: NumberedRevocation[] = [];
+    for (const entry of whole.set.entries() as Iterable<NumberedRevocation>) {
+      if (turn.push(entry) < TURN_ENTRIES) continue;
+      tell(turn.filter((each) => held.add(each)));
+      turn = [];
+      await setImmediate();
+      if (reread !== mine) return;
+    }
+    tell(turn.filter((each) => held.add(each)));
+    held = whole;
+    reread = undefined;
+    mustReread = false;
+  }
+
+  /** Nobody waits for it. */
+  function startReread(databaseNow: number): void {
+    const started = readWhole(databaseNow);
+    const mine = reread;
+    started.catch((error: unknown) => {
+      log.warn({ event: "changes_unread", err: error }, "cannot read revocations");
+      if (reread === mine) reread = undefined;
     });
-    const before = set;
-    whole.prune(databaseNow);
-    set = whole;
-    const added: Revocation[] = [];
-    for (const entry of whole.entries()) if (before.add(entry)) added.push(entry);
-    tell(added);
-    return to;
   }
 
-  /** Nobody waits for it: each look goes on adding what is new to the set in use. */
-  function startReread(from: number, databaseNow: number): void {
-    const started: { whole?: RevocationSet; from: number } = { from };
-    reread = started;
-    readWhole(databaseNow).then(
-      (whole) => void (started.whole = whole),
-      (error: unknown) => {
-        log.warn({ event: "changes_unread", err: error }, "cannot read revocations");
-        if (reread !== started) return;
-        reread = undefined;
-        comparedAt = -Infinity;
-      },
-    );
-  }
-
-  async function readSince(
-    from: number,
-    onPage: (entries: readonly NumberedRevocation[]) => void,
-  ): Promise<number> {
+  async function readNews(from: number): Promise<number> {
     for (let readFrom = from; ;) {
       const { entries, readTo: to, hasMore } = await store.since(readFrom);
-      onPage(entries);
+      take(entries);
       if (!hasMore) return to;
       readFrom = to;
     }
   }
 
-  const readNews = (from: number): Promise<number> =>
-    readSince(from, (entries) => tell(entries.filter((entry) => set.add(entry))));
+  /** Nobody waits for it; a row that changes between the two reads is a doubt, and looked at once more. */
+  function compareSlice(change: number, databaseNow: number): void {
+    const start = sliceStart(databaseNow + ENDING_SECONDS);
+    const after = comparedUpTo === Infinity ? start : Math.max(start, comparedUpTo);
+    const slice = held.slice(after, Math.max(SLICE_ENTRIES, held.set.size / SLICES));
+    isComparing = true;
+    store
+      .isSlice(slice, change)
+      .then(
+        (isSame) => {
+          if (isSame) {
+            comparedUpTo = slice.upTo;
+            doubts = 0;
+            return;
+          }
+          doubts += 1;
+          comparedAt = -Infinity;
+          if (doubts > 1) noticeGap();
+        },
+        (error: unknown) =>
+          log.warn({ event: "changes_unread", err: error }, "cannot compare revocations"),
+      )
+      .finally(() => (isComparing = false));
+  }
 
-  async function isWhole(upTo: number, databaseNow: number): Promise<boolean> {
-    const after = Math.floor(databaseNow) + ENDING_SECONDS;
-    const stored = await store.summary(upTo, after);
-    let entries = 0;
-    let changes = 0;
-    for (const entry of set.entries() as Iterable<NumberedRevocation>) {
-      if (entry.expiresAt !== undefined && entry.expiresAt <= after) continue;
-      entries++;
-      changes += entry.change;
+  function noticeGap(): void {
+    gaps += 1;
+    doubts = 0;
+    mustReread = true;
+    log.warn({ event: "revocations_gap" }, "revocations were missing in memory");
+  }
+
+  /** What goes on beside the looks, begun by one of them. */
+  function tendBeside(change: number, databaseNow: number): void {
+    const now = elapsed();
+    if (reread && now - reread.progressAt > STALLED_SECONDS) {
+      log.warn({ event: "changes_unread" }, "reading all revocations makes no progress");
+      reread = undefined;
     }
-    return entries === stored.entries && changes === stored.changes;
+    if (reread || isComparing || now - comparedAt < COMPARE_SECONDS) return;
+    comparedAt = now;
+    if (mustReread) startReread(databaseNow);
+    else compareSlice(change, databaseNow);
+  }
+
+  /** Whether an order of changes that is not the one seen before holds the very same entries. */
+  async function isSameSet(change: number, databaseNow: number): Promise<boolean> {
+    const all = held.slice(sliceStart(databaseNow + ENDING_SECONDS), Infinity);
+    return store.isSlice(all, change);
   }
 
   return {
-    current: () => set,
+    current: () => held.set,
     ageSeconds: () => elapsed() - readAt,
+    gaps: () => gaps,
     subscribers: () => subscribers.size,
     async look({ last, databaseNow, isSameOrder }) {
       const startedAt = elapsed();
-      if (!isSameOrder || readTo === undefined) {
-        // Nothing in memory says what this order holds: nobody may call the set fresh until it is read.
-        reread = undefined;
-        readTo = undefined;
-        readTo = Math.max(last, await replaceBy(await readWhole(databaseNow), last, databaseNow));
-        comparedAt = startedAt;
-      } else if (reread?.whole) {
-        const { whole, from } = reread;
-        readTo = Math.max(last, await replaceBy(whole, from, databaseNow));
-        reread = undefined;
-        comparedAt = startedAt;
-      } else if (last > readTo) {
-        readTo = Math.max(last, await readNews(readTo));
+      // A number from before that is beyond the last one belongs to another order.
+      let from = readTo !== undefined && readTo <= last ? readTo : undefined;
+      if (!isSameOrder) readTo = undefined;
+      if (from !== undefined && last > from) from = Math.max(last, await readNews(from));
+      // After a mere restart of the database nothing is missing, and one statement shows it. Else nothing
+      // in memory says what this order holds, and nobody may call the set fresh until it is read.
+      if (from !== undefined && !isSameOrder && !(await isSameSet(from, databaseNow)))
+        from = undefined;
+      if (from === undefined) {
+        await readWhole(databaseNow);
+        from = Math.max(last, await readNews(last));
       }
-      if (!reread && startedAt - comparedAt > COMPARE_SECONDS) {
-        readTo = await readNews(readTo);
-        comparedAt = startedAt;
-        if (!(await isWhole(readTo, databaseNow))) {
-          log.warn({ event: "revocations_gap" }, "revocations were missing in memory");
-          startReread(readTo, databaseNow);
-        }
-      }
-      set.prune(databaseNow);
+      readTo = from;
+      tendBeside(readTo, databaseNow);
+      held.prune(databaseNow);
       readAt = startedAt;
     },
     subscribe(onAdded) {

@@ -4,8 +4,12 @@ import { deleteExpired } from "@daykey/common/delete-expired";
 import { changeAlone } from "../changes/changes-store.ts";
 import { tellClientEnded } from "../clients/client-ended-store.ts";
 
-/** Which live entries there are up to a change: by their count, and the sum of their changes. */
-export interface StoredSummary {
+/** Which entries end after one moment and up to another: by their count, and the sum of their changes. */
+export interface Slice {
+  /** Epoch seconds. */
+  after: number;
+  /** Epoch seconds; infinite: those that never end too. */
+  upTo: number;
   entries: number;
   changes: number;
 }
@@ -26,8 +30,8 @@ export interface RevocationsStore {
   since(
     change: number,
   ): Promise<{ entries: NumberedRevocation[]; readTo: number; hasMore: boolean }>;
-  /** What is stored up to this change and ends after `expiresAfter`, epoch seconds. */
-  summary(upTo: number, expiresAfter: number): Promise<StoredSummary>;
+  /** Whether the entries that were stored up to this change and end in a slice are these. */
+  isSlice(slice: Slice, change: number): Promise<boolean>;
   /**
    * When this client has caused more than `limit` live entries: raises its epoch, which is one entry and
    * ends all its tokens, and lets the others go.
@@ -78,20 +82,27 @@ export function createRevocationsStore(
 
   return {
     async *live(expiresAfter) {
-      let after = { kind: "", subject: "" };
-      for (;;) {
-        const { rows } = await database.query<Row>({
+      const read = ({ kind, subject }: Pick<Row, "subject"> & { kind: string }) => {
+        const page = database.query<Row>({
           name: "live-revocations-page",
           text: `select ${COLUMNS} from daykey.revocations
                  where (kind, subject) > ($1, $2)
                    and expires_at > coalesce(to_timestamp($3), now())
                  order by kind, subject limit ${PAGE}`,
-          values: [after.kind, after.subject, expiresAfter ?? null],
+          values: [kind, subject, expiresAfter ?? null],
         });
-        yield rows.map(fromRow);
+        // Whoever wants no more pages does not wait for the next one.
+        page.catch(() => {});
+        return page;
+      };
+      for (let page = read({ kind: "", subject: "" }); ;) {
+        const { rows } = await page;
         const last = rows.at(-1);
-        if (!last || rows.length < PAGE) return;
-        after = last;
+        const isLast = !last || rows.length < PAGE;
+        // The database reads the next one meanwhile.
+        if (!isLast) page = read(last);
+        yield rows.map(fromRow);
+        if (isLast) return;
       }
     },
 
@@ -107,15 +118,16 @@ export function createRevocationsStore(
       return { entries: rows.map(fromRow), readTo, hasMore: rows.length >= PAGE };
     },
 
-    async summary(upTo, expiresAfter) {
-      const { rows } = await database.query<StoredSummary>({
-        name: "revocations-summary",
+    async isSlice({ after, upTo, entries, changes }, change) {
+      const { rows } = await database.query<Pick<Slice, "entries" | "changes">>({
+        name: "revocations-slice",
         text: `select count(*)::int as entries, coalesce(sum(change), 0)::float8 as changes
                from daykey.revocations
-               where expires_at > to_timestamp($2) and coalesce(change, 0) <= $1`,
-        values: [upTo, expiresAfter],
+               where expires_at > to_timestamp($2) and expires_at <= to_timestamp($3)
+                 and coalesce(change, 0) <= $1`,
+        values: [change, after, upTo],
       });
-      return rows[0] ?? { entries: 0, changes: 0 };
+      return rows[0]?.entries === entries && rows[0].changes === changes;
     },
 
     async foldIntoClient(clientId, limit) {
