@@ -18,6 +18,8 @@ const TOKEN_ROUTES = new Set<string>([PATHS.token, PATHS.seedTokens]);
 
 /** What the alert rules of deploy/prometheus read. */
 const REFRESH_ENDS = ["reuse", "late_retry"];
+/** Reasons of a 429 because one client makes too many rows. */
+const ROW_LIMITS = ["too_many_grants", "too_many_nonces"];
 const FAILURES = ["unknown_client", "wrong_credential", "too_many_failures"];
 const METHODS = [
   "client_secret_hash",
@@ -47,8 +49,20 @@ export function measureAuthServer(
   measurePool(metrics, database.pool);
   countTokens(metrics);
   countAuthentications(metrics);
+  countRowLimits(metrics);
   measureRevocations(metrics, sources);
   measureStates(metrics, sources);
+}
+
+/** Counts clients whose tokens were all ended because they had ended too many of their own grants. */
+export function countEndedClients(metrics: Metrics): () => void {
+  const count = metrics.counter({
+    name: "client_tokens_ended_total",
+    help: "Clients past REVOCATIONS_PER_CLIENT, whose tokens were all ended",
+    labels: [],
+    from: [{}],
+  });
+  return () => count({});
 }
 
 /** Counts changes that met a damaged audit log. */
@@ -104,6 +118,19 @@ function countAuthentications(metrics: Metrics): void {
   });
 }
 
+function countRowLimits(metrics: Metrics): void {
+  const count = metrics.counter({
+    name: "client_rows_refused_total",
+    help: "Requests refused because their client makes too many rows: GRANTS_PER_CLIENT, NONCES_PER_CLIENT",
+    labels: ["reason"],
+    from: ROW_LIMITS.map((reason) => ({ reason })),
+  });
+  metrics.onRequest(({ fields }) => {
+    const reason = ROW_LIMITS.find((known) => known === fields["reason"]);
+    if (reason !== undefined) count({ reason });
+  });
+}
+
 /** What fails later than authentication has other codes; what is unavailable may be either. */
 function authenticationResult({ status, fields }: RequestOutcome): string {
   const { error, reason } = fields;
@@ -136,6 +163,13 @@ function measureRevocations(
     help: "Revocations held in memory",
     read: () => liveSet.current().size,
   });
+  const countGap = metrics.counter({
+    name: "revocations_gaps_total",
+    help: "Times that revocations in memory were not those in the database, and were read anew",
+    labels: [],
+    from: [{}],
+  });
+  liveSet.onGap(() => countGap({}));
   metrics.gauge({
     name: "revocation_feeds",
     help: "Feeds of revocations that are open",

@@ -5,6 +5,7 @@ import type { Listeners } from "@daykey/service/process/lifecycle";
 import type { Surroundings } from "@daykey/service/process/run-server";
 import { composeAccessKeys } from "./access-keys/compose.ts";
 import { createAdminRouter } from "./admin/app.ts";
+import { endByLimit } from "./audit/events.ts";
 import { composeAudit } from "./audit/compose.ts";
 import { composeAuthentication } from "./authentication/compose.ts";
 import { composeChanges } from "./changes/compose.ts";
@@ -15,7 +16,7 @@ import { composeGrants } from "./grants/compose.ts";
 import { layGround } from "./ground.ts";
 import { composeIssuerAccess } from "./issuer-access/compose.ts";
 import { openKeyRing } from "./keys/open-key-ring.ts";
-import { countAuditDamage, measureAuthServer } from "./metrics.ts";
+import { countAuditDamage, countEndedClients, measureAuthServer } from "./metrics.ts";
 import { createPublicEndpoints } from "./public-endpoints.ts";
 import { composeRegistration } from "./registration/compose.ts";
 import { composeResources } from "./resources/compose.ts";
@@ -68,9 +69,13 @@ export async function createAuthServer(
     },
   });
   const access = composeIssuerAccess(known);
-  const grants = composeGrants(known);
-  const accessKeys = await composeAccessKeys({ ...known, ...registration, lastUsed });
   const audit = await composeAudit({ ...known, countDamage: countAuditDamage(metrics) });
+  const grants = composeGrants({
+    ...known,
+    recordEnd: (tx, end) => audit.append(tx, endByLimit(end)),
+    countEnded: countEndedClients(metrics),
+  });
+  const accessKeys = await composeAccessKeys({ ...known, ...registration, lastUsed });
   const usage = createUsageStore(ground.database, ground);
 
   const features = { ...known, ...registration, ...authentication, ...access, ...grants };

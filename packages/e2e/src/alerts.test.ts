@@ -190,6 +190,19 @@ const CASES: Record<string, { fires: Series[]; silent: Series[] }> = {
     ],
     silent: [one('audit_damage_total{outcome="refused"}', "0x300")],
   },
+  DaykeyClientTokensEnded: {
+    fires: [one('client_tokens_ended_total{instance="i"}', "0x180 1x40")],
+    silent: [one('client_tokens_ended_total{instance="i"}', "3x220")],
+  },
+  DaykeyClientRowsRefused: {
+    fires: [one('client_rows_refused_total{reason="too_many_grants"}', "0x150 0+10x70")],
+    // A burst of one client.
+    silent: [one('client_rows_refused_total{reason="too_many_nonces"}', "0x180 50x40")],
+  },
+  DaykeyRevocationsGap: {
+    fires: [one('revocations_gaps_total{instance="i"}', "0x180 1x40")],
+    silent: [one('revocations_gaps_total{instance="i"}', "2x220")],
+  },
   DaykeyBadCredentials: {
     fires: [failed("0+30x300")],
     silent: [failed("0+1x300"), one('client_authentications_total{result="ok"}', "0+99x300")],

@@ -54,7 +54,7 @@ export type AuditFact =
 export type AuditFacts = { readonly [name: string]: AuditFact } | null;
 
 export interface AuditEvent {
-  /** The client whose token was presented; `(recovery)` where `recover-admin` did it. */
+  /** The client whose token was presented; `(recovery)` where `recover-admin` did it, `(server)` where a limit did. */
   actor: string;
   action: AuditAction;
   /** A client id, `<client id> <kid>`, `<client id> <id of an access key>`, a resource's URI, the kid of a signing key, a grant's id, or `database`. */
@@ -62,4 +62,15 @@ export interface AuditEvent {
   /** Never a secret, a root, a day key or a verifier. */
   before: AuditFacts;
   after: AuditFacts;
+}
+
+/** All tokens of a client were ended, because it had more live revocations of its own than this limit. */
+export function endByLimit(end: { clientId: string; epoch: number; limit: number }): AuditEvent {
+  return {
+    actor: "(server)",
+    action: "client.revoke_tokens",
+    target: end.clientId,
+    before: null,
+    after: { epoch: end.epoch, revocations_per_client: end.limit },
+  };
 }

@@ -8,18 +8,35 @@ import type { Log } from "@daykey/service/observe/log";
 /** Call it after a client ended a grant of its own. @throws {DatabaseUnavailable} */
 export type AfterOwnEnd = (clientId: string) => Promise<void>;
 
-export function createAfterOwnEnd({
+export interface OwnEnding<Tx> {
+  revocations: {
+    foldIntoClient(
+      clientId: string,
+      limit: number,
+      record: (tx: Tx, epoch: number) => Promise<void>,
+    ): Promise<boolean>;
+  };
+  /** Writes it into the audit log. */
+  recordEnd(tx: Tx, end: { clientId: string; epoch: number; limit: number }): Promise<void>;
+  /** Told of each client whose tokens were ended. */
+  countEnded: () => void;
+}
+
+export function createAfterOwnEnd<Tx>({
   revocations,
+  recordEnd,
+  countEnded,
   limit,
   log,
-}: {
-  revocations: { foldIntoClient(clientId: string, limit: number): Promise<boolean> };
+}: OwnEnding<Tx> & {
   /** Live entries that one client may cause. */
   limit: number;
   log: Log;
 }): AfterOwnEnd {
   return async (clientId) => {
-    if (!(await revocations.foldIntoClient(clientId, limit))) return;
+    const record = (tx: Tx, epoch: number) => recordEnd(tx, { clientId, epoch, limit });
+    if (!(await revocations.foldIntoClient(clientId, limit, record))) return;
+    countEnded();
     log.warn({ event: "client_tokens_ended", client: clientId }, "security event");
   };
 }

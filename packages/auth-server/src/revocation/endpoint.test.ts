@@ -1,3 +1,4 @@
+import { scrape } from "@daykey/service/test/metrics";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   API,
@@ -152,6 +153,20 @@ test("past the limit, whatever a client ends itself becomes one entry that ends 
   expectRefused(await server.refresh(client, kept.token));
   expect((await server.refresh(other, others.token)).status).toBe(200);
   await rotate(server, client, (await openGrant(server, client)).token);
+
+  const recorded = await server.database.query(
+    "select actor, action, detail from daykey.audit_log where target = $1",
+    [client.clientId],
+  );
+  expect(recorded).toEqual([
+    {
+      actor: "(server)",
+      action: "client.revoke_tokens",
+      detail: { before: null, after: { epoch: 1, revocations_per_client: 5 } },
+    },
+  ]);
+  const { values } = await scrape(server.privateUrl);
+  expect(Object.values(values("client_tokens_ended_total"))).toEqual([1]);
 });
 
 test("a client that makes too many rows of grants or nonces waits, and no other one does", async () => {
@@ -188,6 +203,8 @@ test("a client that makes too many rows of grants or nonces waits, and no other 
   expect((await small.refresh(greedy, next)).status).toBe(200);
   expect((await small.refresh(other, (await openGrant(small, other)).token)).status).toBe(200);
   expect((await byHash(other)).status).toBe(200);
+  const { values } = await scrape(small.privateUrl);
+  expect(Object.values(values("client_rows_refused_total"))).toEqual([2, 1]);
   await small.stop();
 });
 

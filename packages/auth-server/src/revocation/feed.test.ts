@@ -176,7 +176,7 @@ test("news of more than a reader takes at once waits for it, and then comes whol
       current: () => set,
       look: async () => {},
       ageSeconds: () => 0,
-      gaps: () => 0,
+      onGap: () => {},
       subscribers: () => tellers.size,
       subscribe(onAdded) {
         tellers.add(onAdded);

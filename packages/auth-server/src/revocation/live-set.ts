@@ -24,8 +24,8 @@ export interface LiveSet {
   }): Promise<void>;
   /** Seconds since the database was read. */
   ageSeconds(): number;
-  /** How often it was noticed that entries were missing, or too many, in memory. */
-  gaps(): number;
+  /** Calls `tell` each time that entries were missing, or too many, in memory. */
+  onGap(tell: () => void): void;
   /** How many are told what is new. */
   subscribers(): number;
   /** @returns a function that ends the subscription */
@@ -72,7 +72,7 @@ export function createLiveSet(
   let isComparing = false;
   /** Comparisons of one slice in a row that failed. */
   let doubts = 0;
-  let gaps = 0;
+  const gapTellers: (() => void)[] = [];
   let mustReread = false;
   /** The set being read anew beside the one in use, until it takes its place. */
   let reread: { whole: NumberedSet; progressAt: number } | undefined;
@@ -163,7 +163,7 @@ export function createLiveSet(
   }
 
   function noticeGap(): void {
-    gaps += 1;
+    for (const tellGap of gapTellers) tellGap();
     doubts = 0;
     mustReread = true;
     log.warn({ event: "revocations_gap" }, "revocations were missing in memory");
@@ -191,7 +191,7 @@ export function createLiveSet(
   return {
     current: () => held.set,
     ageSeconds: () => elapsed() - readAt,
-    gaps: () => gaps,
+    onGap: (tellGap) => void gapTellers.push(tellGap),
     subscribers: () => subscribers.size,
     async look({ last, databaseNow, isSameOrder }) {
       const startedAt = elapsed();

@@ -34,10 +34,14 @@ export interface RevocationsStore {
   isSlice(slice: Slice, change: number): Promise<boolean>;
   /**
    * When this client has caused more than `limit` live entries: raises its epoch, which is one entry and
-   * ends all its tokens, and lets the others go.
+   * ends all its tokens, and lets the others go. `record` is called last in the transaction.
    * @returns whether that was done
    */
-  foldIntoClient(clientId: string, limit: number): Promise<boolean>;
+  foldIntoClient(
+    clientId: string,
+    limit: number,
+    record: (tx: Queryable, epoch: number) => Promise<void>,
+  ): Promise<boolean>;
   /** Deletes what has expired, by the database's clock. */
   clean(): Promise<void>;
 }
@@ -130,7 +134,7 @@ export function createRevocationsStore(
       return rows[0]?.entries === entries && rows[0].changes === changes;
     },
 
-    async foldIntoClient(clientId, limit) {
+    async foldIntoClient(clientId, limit, record) {
       if (!(await isPast(database, clientId, limit))) return false;
       return changeAlone(database, async (tx) => {
         // Of several at once, one folds.
@@ -139,10 +143,10 @@ export function createRevocationsStore(
           values: [clientId],
         });
         if (!(await isPast(tx, clientId, limit))) return false;
-        await tx.query({
+        const { rows } = await tx.query<{ epoch: number }>({
           text: `update daykey.clients
                  set epoch = epoch + 1, version = version + 1, updated_at = now()
-                 where client_id = $1`,
+                 where client_id = $1 returning epoch`,
           values: [clientId],
         });
         await tellClientEnded(tx, { clientId, newsSeconds });
@@ -151,6 +155,7 @@ export function createRevocationsStore(
                  where client_id = $1 and expires_at > clock_timestamp() + interval '${ENDING_SECONDS} s'`,
           values: [clientId],
         });
+        await record(tx, rows[0]?.epoch ?? 0);
         return true;
       });
     },
