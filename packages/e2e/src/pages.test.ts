@@ -67,6 +67,24 @@ test("docs/reference/errors.md has every problem with its status and title, and 
   );
 });
 
+test("docs/reference/cli.md has every command, in the order of --help", () => {
+  const daykey = join(ROOT, "node_modules/.bin/daykey");
+  const { PATH = "" } = process.env;
+  const env = { ...process.env, PATH: `${join(ROOT, "node_modules/.bin")}:${PATH}` };
+  const script = execFileSync(daykey, ["completion", "bash"], { env, encoding: "utf8" });
+  const all = [...script.matchAll(/^ {4}"([^"]+)"\) words=/gm)].map(([, name = ""]) => name);
+  const commands = all.filter(
+    (name) => name !== "help" && !all.some((other) => other.startsWith(`${name} `)),
+  );
+  const told = [
+    ...sectionOf("docs/reference/cli.md", "Commands").matchAll(
+      /^\| `daykey ([a-z -]+?)(?: [<[].*?)?` \|/gm,
+    ),
+  ].map(([, name = ""]) => name);
+  expect(commands.length).toBeGreaterThan(40);
+  expect(told).toEqual(commands);
+});
+
 test("docs/reference/metrics.md has every metric of the servers, and no other", async () => {
   const servers = await Promise.all([startAuthServer(), startResourceServer()]);
   const scraped = await Promise.all(servers.map(({ privateUrl }) => scrape(privateUrl)));
