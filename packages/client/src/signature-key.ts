@@ -16,9 +16,9 @@ export interface SignatureKeyFile {
   client_id: string;
   /** The resource whose requests it signs. */
   resource: string;
-  /** Of an `hmac-sha256` key: its bytes, base64url without padding. */
+  /** The bytes of an `hmac-sha256` key, base64url without padding. */
   secret?: string;
-  /** Of an `ed25519` key. */
+  /** The private JWK of an `ed25519` key. */
   private_jwk?: PrivateJwk;
 }
 

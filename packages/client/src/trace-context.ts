@@ -1,7 +1,7 @@
 /** Trace context (W3C) for whoever has traces: this library makes none, it passes on what it is given. */
 import { type Fetch, platformWith } from "./platform.ts";
 
-/** Of the request that a program is working on; undefined while there is none. */
+/** Trace context of the request that a program is working on; undefined while there is none. */
 export interface TraceContext {
   traceparent: string;
   tracestate?: string | undefined;

@@ -29,7 +29,7 @@ export function fromHex(text: string, length: number): Uint8Array<ArrayBuffer> |
   return bytes;
 }
 
-/** Of a lowercase hex digit. */
+/** The value of a lowercase hex digit. */
 function nibbleAt(text: string, index: number): number {
   const code = text.charCodeAt(index);
   return code < 0x3a ? code - 0x30 : code - 0x57;

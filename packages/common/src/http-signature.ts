@@ -14,7 +14,7 @@ import {
   serializeDictionary,
 } from "./structured-fields.ts";
 
-/** Of keys of clients: the first two. A resource-server's answers have one of the last two. */
+/** Keys of clients have one of the first two, a resource-server's answers one of the last two. */
 export type HttpSignatureAlgorithm = "hmac-sha256" | "ed25519" | "ecdsa-p256-sha256";
 
 /** The signature parameters of RFC 9421 §2.3; times are whole epoch seconds. */

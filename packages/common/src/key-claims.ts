@@ -7,7 +7,7 @@ export interface KeyClaims {
   client_id: string;
   /** The resource that the key is for. */
   aud: string;
-  /** Of the key, its client and the resource: what all three have. */
+  /** Scope that the key, its client and the resource all have. */
   scope: string;
   /** The client's epoch. */
   ep: number;
@@ -15,7 +15,7 @@ export interface KeyClaims {
   cred: string;
   /** Epoch seconds. */
   exp?: number;
-  /** Of the client. */
+  /** The client's quotas. */
   quota?: readonly Quota[];
   key_quota?: readonly Quota[];
 }

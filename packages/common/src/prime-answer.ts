@@ -30,7 +30,7 @@ export type PrimeVerification =
   /** `unproven`: the answer brings nothing that proves it; `false`: it is another number's, is no such answer, or its evidence does not hold. */
   | { readonly verified: false; readonly reason: "unproven" | "false" };
 
-/** Of the decimal digits of a number of 4,096 bits, with a minus. */
+/** Most characters of a number of 4,096 bits in decimal, with a minus. */
 const MAX_LENGTH = 1235;
 const UNPROVEN = { verified: false, reason: "unproven" } as const;
 const FALSE = { verified: false, reason: "false" } as const;

@@ -35,7 +35,7 @@ export type OAuthErrorCode =
 /** `^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$` (docs/protocol.md §1). */
 export const CLIENT_ID = /^[A-Za-z0-9][A-Za-z0-9._~-]{0,63}$/;
 
-/** Of an access token of either kind, in characters: no longer one is issued, taken, or asked about. */
+/** Longest access token of either kind, in characters: a longer one is not issued, accepted or asked about. */
 export const MAX_ACCESS_TOKEN_LENGTH = 8192;
 
 /** The `typ` of a JWT access token (RFC 9068 §2.1). */

@@ -12,7 +12,7 @@ export interface Revocation {
   kind: RevocationKind;
   /** Grant id, client id, `<client id> <kid>`, the kid of a signing key, or `ISSUER_SUBJECT`. */
   subject: string;
-  /** Of a client, or of the issuer for all clients: tokens with a lower epoch are dead. */
+  /** Tokens of this client, or of all clients for the issuer, with a lower epoch are dead. */
   epoch: number | undefined;
   /** Epoch seconds after which no token it hits can be alive; undefined: never dropped. */
   expiresAt: number | undefined;

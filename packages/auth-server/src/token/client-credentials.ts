@@ -19,7 +19,7 @@ export function createClientCredentials({
 }: {
   directory: ResourceDirectory;
   clock: Clock;
-  /** Of a client that has none of its own. */
+  /** Default for clients without their own setting. */
   refreshAbsoluteSeconds: number;
   /** No client's own goes above it: refresh-token keys are kept no longer. */
   refreshAbsoluteMaxSeconds: number;

@@ -38,7 +38,7 @@ export function createTokenIssuer({
   keys: KeyRing;
   clock: Clock;
   issuer: string;
-  /** Of a client that has none of its own. */
+  /** Default for clients without their own setting. */
   accessTokenSeconds: number;
   /** No client's own life goes above it: resource servers refuse what does. */
   accessTokenMaxSeconds: number;

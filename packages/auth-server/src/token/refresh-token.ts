@@ -25,7 +25,7 @@ export function createRefreshFault({
   refreshIdleSeconds,
 }: {
   clock: Clock;
-  /** Of a client that has none of its own. */
+  /** Default for clients without their own setting. */
   refreshIdleSeconds: number;
 }): RefreshFault {
   return ({ grant, issuedAt }, client) => {

@@ -77,7 +77,7 @@ export function createListener(options: {
       clearInterval(heartbeat);
       closed.signal.removeEventListener("abort", lose);
       await withDeadline(() => client.end(), { seconds: GOODBYE_SECONDS }).catch(() => {});
-      // Of a server that does not say goodbye the connection would be kept.
+      // A server that does not say goodbye would keep the connection.
       socket.destroy();
     }
   }

@@ -65,7 +65,7 @@ async function readOnce(req: IncomingMessage, limitBytes: number): Promise<Buffe
  */
 export async function drainBody(req: IncomingMessage, limitBytes: number): Promise<void> {
   if (unasked.has(req)) return;
-  // Of a caller who has gone, what came whole was well-formed.
+  // The caller has gone, but what arrived whole was well-formed.
   if (!isUnread(req) || (req.destroyed && req.complete)) return;
   await consume(req, limitBytes, () => {});
 }

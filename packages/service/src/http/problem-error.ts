@@ -38,7 +38,7 @@ export class ProblemError extends Error {
 }
 
 interface ProblemOptions {
-  /** Of a status alone. */
+  /** Title of a problem that is a status alone. */
   title?: string;
   detail?: string;
   reason?: string;

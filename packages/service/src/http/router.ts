@@ -16,7 +16,7 @@ export interface AppState {
   addressKey: string;
   /** Fields for the request's one log line: reason codes, client, kid. Never a secret. */
   logFields: Record<string, unknown>;
-  /** Of whom a guard has let through. */
+  /** The access of a request that the guard allowed. */
   clientId?: string;
   /**
    * Gives back what `requestsPerAddress` counted, within the same second: for a caller who has proven to

@@ -29,7 +29,7 @@ export interface Metrics {
   ): Count<L>;
   /** Its value is read at each scrape; one for each value of `label`, when there is one. */
   gauge(metric: Description & { label?: string; read: () => number | Values }): void;
-  /** Of seconds; @returns what adds one duration */
+  /** A histogram of seconds. @returns what adds one duration */
   histogram(metric: Description & { buckets: number[] }): (seconds: number) => void;
   /** Is told of each request once its answer is ready: counting stands apart from what is counted. */
   onRequest(tell: (outcome: RequestOutcome) => void): void;

@@ -42,7 +42,7 @@ export function createHealth({ peers }: { peers?: Peers | undefined } = {}): Hea
   const ownState = (): State => ({ faults: ownFaults(), degraded: failing(partChecks) });
   peers?.answer("health", ownState);
 
-  /** Of the instance; one that stops is without workers to ask. */
+  /** The instance's health; an instance that stops has no workers to ask. */
   async function instanceState(): Promise<State & { isAlive: boolean }> {
     if (!peers) return { ...ownState(), isAlive: true };
     const told = await peers.ask("health");
