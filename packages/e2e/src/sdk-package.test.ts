@@ -12,14 +12,14 @@ const SYSTEM_NODE = "/usr/bin/node";
 const NODE = existsSync(SYSTEM_NODE) ? SYSTEM_NODE : process.execPath;
 const VERSION = execFileSync(NODE, ["--version"], { encoding: "utf8" }).trim();
 
-let tarballs: Tarballs;
+let tarballs: Tarballs<"client" | "common">;
 let home: string;
 let stop: () => Promise<void>;
 beforeAll(async () => {
   const stack = await startStack();
   stop = stack.stop;
   home = stack.place.home;
-  tarballs = await packTarballs();
+  tarballs = await packTarballs(["client", "common"]);
 });
 afterAll(async () => {
   await tarballs.remove();
