@@ -1,0 +1,88 @@
+/** The examples of the README, word for word, each in a process of its own before a real auth-server. */
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { API, ISSUER, type RealIssuer, startRealIssuer } from "../test/real-issuer.ts";
+
+const PACKAGE = fileURLToPath(new URL("../", import.meta.url));
+
+/** How each server is begun; what is printed is its port. */
+const BEGIN: Record<string, string> = {
+  express: "const server = app.listen(0); const port = () => server.address().port;",
+  fastify: "await app.listen({ port: 0 }); const port = () => app.server.address().port;",
+  koa: "const server = app.listen(0); const port = () => server.address().port;",
+  node: "server.listen(0); const port = () => server.address().port;",
+  fetch: `import { serve } from "@hono/node-server";
+    const server = serve({ fetch: app.fetch, port: 0 }); const port = () => server.address().port;`,
+};
+
+/** The issuer's name is not that of this machine. */
+const ROUTE = `const given = globalThis.fetch;
+globalThis.fetch = (input, init) => given(String(input).replace(process.env.ISSUER, process.env.AT), init);
+`;
+
+const ASK = `const answers = [];
+for (const headers of [{}, { authorization: "Bearer " + process.env.TOKEN }]) {
+  const answer = await given("http://127.0.0.1:" + port() + "/orders", { headers });
+  answers.push([answer.status, await answer.json()]);
+}
+process.stdout.write(JSON.stringify(answers));
+process.exit();
+`;
+
+let issuer: RealIssuer;
+let folder: string;
+let readme: string;
+beforeAll(async () => {
+  issuer = await startRealIssuer();
+  readme = await readFile(join(PACKAGE, "README.md"), "utf8");
+  folder = await mkdtemp(join(tmpdir(), "daykey-readme-"));
+  await mkdir(join(folder, "node_modules/@daykey"), { recursive: true });
+  await mkdir(join(folder, "node_modules/@hono"));
+  await symlink(PACKAGE, join(folder, "node_modules/@daykey/guard"));
+  for (const name of ["express", "fastify", "koa", "hono", "@hono/node-server"]) {
+    await symlink(join(PACKAGE, "node_modules", name), join(folder, "node_modules", name));
+  }
+  const { clientId: client_id, clientSecret: client_secret, salt } = issuer.credential;
+  const credential = { issuer: ISSUER, client_id, client_secret, salt };
+  await writeFile(join(folder, "resource.json"), JSON.stringify(credential));
+});
+afterAll(async () => {
+  await issuer.stop();
+  await rm(folder, { recursive: true });
+});
+
+function exampleOf(name: string): string {
+  const source = readme.split(`\`\`\`${name}\n`)[1]?.split("\n```")[0];
+  if (source === undefined) throw new Error(`the README has no example ${name}`);
+  return source.replaceAll("orders:read", "time:read");
+}
+
+test.each(Object.keys(BEGIN))(
+  "the README's example of %s lets in who may, and no other",
+  async (name) => {
+    const example = exampleOf(`js ${name}`);
+    expect(example.split("\n").filter((line) => line.includes("guard")).length).toBe(2);
+    const program = [ROUTE, exampleOf("js"), example, BEGIN[name], ASK].join("\n");
+    await writeFile(join(folder, `${name}.mjs`), program);
+    const env = {
+      ...process.env,
+      ISSUER,
+      AT: issuer.server.url,
+      RESOURCE: API,
+      TOKEN: await issuer.token(),
+    };
+    const { stdout } = await promisify(execFile)(process.execPath, [`${name}.mjs`], {
+      cwd: folder,
+      env,
+    });
+    expect(JSON.parse(stdout)).toEqual([
+      [401, { type: "about:blank", title: "A credential is required", status: 401 }],
+      [200, { client: issuer.client.clientId }],
+    ]);
+  },
+);
