@@ -11,11 +11,16 @@ import {
   verify,
 } from "node:crypto";
 import { ASSERTION_ALGORITHMS, type AssertionAlgorithm } from "@daykey/common/protocol";
-import { assertionFault, type ClientAssertion, isTypedAssertion } from "./client-assertion.ts";
+import {
+  assertionFault,
+  type ClientAssertion,
+  isTypedAssertion,
+  parseAssertion,
+} from "./client-assertion.ts";
 import type { ClientEntry } from "../clients/client-cache.ts";
 import type { ClientJwks } from "./client-jwks.ts";
 import type { ClientKey } from "../clients/client-key.ts";
-import type { AssertionCredential } from "./credential.ts";
+import type { AssertionCredential, ParseAssertion } from "./credential.ts";
 
 /** The key that signed, and what an allowed one still has to pass. */
 export interface AssertionProof {
@@ -30,6 +35,7 @@ export interface AssertionProof {
 }
 
 export interface AssertionChecker {
+  parse: ParseAssertion;
   /** The proof, or why there is none: a reason for the log. Says nothing yet of the client's state. */
   check(credential: AssertionCredential, entry: ClientEntry): Promise<AssertionProof | string>;
 }
@@ -85,6 +91,7 @@ export function createAssertionChecker({
   }
 
   return {
+    parse: parseAssertion,
     async check({ clientId, assertion }, entry) {
       if (!assertion) return "malformed_assertion";
       const fault = assertionFault(assertion, { clientId, issuer });

@@ -137,7 +137,7 @@ export function createClientAuthenticator({
     async authenticate(request) {
       const { form, authorization, addressKey, note } = request;
       try {
-        const credential = withPossibleId(readCredential(form, authorization));
+        const credential = withPossibleId(readCredential(form, authorization, assertions.parse));
         note({ authMethod: credential.via });
         const attempt = attempts.begin(credential.clientId, addressKey);
         try {

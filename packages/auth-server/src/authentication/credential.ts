@@ -1,7 +1,7 @@
 /** Which credential a request presents: exactly one (RFC 6749 §2.3), whatever it is worth. */
 import { OAuthError } from "@daykey/common/oauth-error";
 import { ASSERTION_TYPE } from "@daykey/common/protocol";
-import { type ClientAssertion, parseAssertion } from "./client-assertion.ts";
+import type { ClientAssertion } from "./client-assertion.ts";
 
 /** What came, unchecked. */
 export type Credential = SecretCredential | AssertionCredential;
@@ -22,6 +22,9 @@ export interface AssertionCredential {
   assertion: ClientAssertion | undefined;
 }
 
+/** Reads the assertion in a parameter. Undefined: it is not written as one. */
+export type ParseAssertion = (text: string) => ClientAssertion | undefined;
+
 /** Parameters that carry a credential; none is ever taken from a URL. */
 export const CREDENTIAL_PARAMETERS = [
   "client_secret",
@@ -33,12 +36,14 @@ export const CREDENTIAL_PARAMETERS = [
 
 /**
  * @param authorization the Authorization header, if any
+ * @param parseAssertion of `private_key_jwt`; nothing else needs it
  * @throws {OAuthError} invalid_request for more than one credential or two client ids;
  *   invalid_client for none, or one of an unknown kind
  */
 export function readCredential(
   form: ReadonlyMap<string, string>,
   authorization: string | undefined,
+  parseAssertion: ParseAssertion,
 ): Credential {
   const secret = form.get("client_secret");
   const hash = form.get("client_secret_hash");
@@ -66,7 +71,7 @@ export function readCredential(
   }
   if (assertion !== undefined) {
     if (form.get("client_assertion_type") !== ASSERTION_TYPE) throw noCredential("unknown_method");
-    return readAssertion(assertion, clientId);
+    return readAssertion(parseAssertion(assertion), clientId);
   }
   if (clientId === undefined) throw noCredential("no_client_id");
   if (secret !== undefined) return { via: "client_secret_post", clientId, value: secret };
@@ -75,8 +80,10 @@ export function readCredential(
 }
 
 /** Its subject is the client; a `client_id` beside it is not needed, but must agree (RFC 7521 §4.2). */
-function readAssertion(text: string, clientId: string | undefined): AssertionCredential {
-  const assertion = parseAssertion(text);
+function readAssertion(
+  assertion: ClientAssertion | undefined,
+  clientId: string | undefined,
+): AssertionCredential {
   const subject = assertion?.subject;
   if (clientId !== undefined && subject !== undefined && clientId !== subject) {
     throw new OAuthError("invalid_request", "The client_id differs from the assertion's.", {

@@ -1,18 +1,24 @@
 /**
- * The key ring: every key of the database, opened, in memory, with the rules of `rotation.ts` over it.
- * It makes what is missing on the first start, rotates on schedule, seals anew after a change of the
- * master key, and is told by the change watcher when another instance did any of that.
+ * The key ring: it opens every key of the database and keeps it in memory. `keys-in-use.ts` says which
+ * of them is used when, `rotation.ts` what is due. The ring makes what is missing on the first start,
+ * rotates on schedule, seals anew after a change of the master key, and is told by the change watcher
+ * when another instance did any of that.
  */
 import { createPrivateKey, randomBytes } from "node:crypto";
-import type { JWK } from "jose";
 import type { Clock } from "@daykey/common/clock";
-import { OAuthError } from "@daykey/common/oauth-error";
 import { SIGNING_ALGORITHMS, type SigningAlgorithm } from "@daykey/common/protocol";
 import type { Log } from "@daykey/service/observe/log";
 import { randomKid } from "../random-kid.ts";
 import { createKeyChanges, type KeyChanges } from "./key-changes.ts";
 import { KEY_PURPOSES, type KeyPurpose, type KeysStore, type StoredKey } from "./keys-store.ts";
-import { keyInUse, type KeyTimes, keyTimes, rotationDue, type RotationPolicy } from "./rotation.ts";
+import {
+  createKeysInUse,
+  type KeysInUse,
+  type RingKey,
+  type RingKeys,
+  UNREADABLE,
+} from "./keys-in-use.ts";
+import { rotationDue, type RotationPolicy } from "./rotation.ts";
 import type { Sealer } from "./sealing.ts";
 import { createSigningKey, generateSigningKey, type SigningKey } from "./signer.ts";
 import { createSymmetricKey, type SymmetricKey } from "./symmetric-keys.ts";
@@ -21,32 +27,14 @@ import { createSymmetricKey, type SymmetricKey } from "./symmetric-keys.ts";
 const REFRESH_ALGORITHM = "HS256";
 const OPAQUE_ALGORITHM = "A256GCM";
 
-export interface KeyRing extends KeyChanges {
-  /** The key that signs access tokens now. */
-  signingKey(): SigningKey;
-  /** The key that made this JWT access token, of those in the JWKS. */
-  signerOf(token: string): SigningKey | undefined;
-  /** Whether a key of this kid is in the JWKS. */
-  hasSigner(kid: string): boolean;
-  /** Next, current and retired keys (RFC 7517 §5). */
-  publicJwks(): JWK[];
-  signingAlgorithms(): SigningAlgorithm[];
-  /** The MAC key in use at an instant: every instance answers the same for the same instant. */
-  refreshKeyAt(at: number): SymmetricKey;
+export interface KeyRing extends KeysInUse, KeyChanges {
   /** Undefined after one look into the database, at most one a second, for a kid that is not known. */
   refreshKey(kid: string): Promise<SymmetricKey | undefined>;
-  /** The key that seals opaque access tokens now. */
-  opaqueKey(): SymmetricKey;
-  opaqueKeyOf(kid: string): SymmetricKey | undefined;
-  /** Of each purpose: since when its key is in use, and when the next is to be. */
-  times(): Record<KeyPurpose, { usedSince: number; nextAt: number }>;
   /**
    * Reads the keys again. One that was made under a master key which this instance does not have is
    * passed over until it is needed: the other keys go on.
    */
   reload(): Promise<void>;
-  /** Why keys that are in use cannot be used here, in a few words; undefined when they can. */
-  fault(): string | undefined;
   /** Does what rotation has due, and reads the keys again. */
   rotate(): Promise<void>;
 }
@@ -56,9 +44,6 @@ export interface KeyPolicies {
   refreshToken: Omit<RotationPolicy, "algorithm">;
   opaqueToken: Omit<RotationPolicy, "algorithm">;
 }
-
-/** `key` is undefined where another master key sealed it. */
-type RingKey<T> = KeyTimes & { key: T | undefined };
 
 /** A line of the log about a change that the server makes by itself. */
 interface KeyNote {
@@ -83,15 +68,6 @@ const SEALED_ANEW = {
   reason: "master_key_changed",
 };
 
-const UNREADABLE = "sealed by another master key";
-
-function unreadable(): OAuthError {
-  return new OAuthError("temporarily_unavailable", "The server cannot answer now. Try again.", {
-    detail: "key_unreadable",
-    headers: { "Retry-After": "1" },
-  });
-}
-
 const UNKNOWN_KEY_COOLDOWN_SECONDS = 1;
 
 /** @throws {CannotUnseal} when the master key is not the one the database was sealed with */
@@ -113,9 +89,8 @@ export async function createKeyRing({
     refresh_token: { ...policies.refreshToken, algorithm: REFRESH_ALGORITHM },
     opaque_token: { ...policies.opaqueToken, algorithm: OPAQUE_ALGORITHM },
   };
-  let signing: RingKey<SigningKey>[] = [];
-  let refresh: RingKey<SymmetricKey>[] = [];
-  let opaque: RingKey<SymmetricKey>[] = [];
+  let ring: RingKeys = { access_token: [], refresh_token: [], opaque_token: [] };
+  const { refreshKeyOf, ...inUse } = createKeysInUse({ read: () => ring, policyOf, clock });
   let unknownKeyReadAt = -Infinity;
   let unknownKeyRead = Promise.resolve();
   let lastRead = 0;
@@ -126,7 +101,12 @@ export async function createKeyRing({
   async function reload(): Promise<void> {
     const read = ++lastRead;
     const stored = await store.all();
-    const known = new Map([...signing, ...refresh, ...opaque].map((key) => [key.kid, key]));
+    const known = new Map(
+      [...ring.access_token, ...ring.refresh_token, ...ring.opaque_token].map((key) => [
+        key.kid,
+        key,
+      ]),
+    );
     const isUnreadable = (row: StoredKey): boolean => {
       if (!isStarted || known.get(row.kid)?.key || sealer.knows(row.sealed)) return false;
       if (!known.has(row.kid)) {
@@ -155,9 +135,11 @@ export async function createKeyRing({
     // One that began later has seen more, and may have ended before.
     if (read < appliedRead) return;
     appliedRead = read;
-    signing = nextSigning;
-    refresh = nextRefresh;
-    opaque = nextOpaque;
+    ring = {
+      access_token: nextSigning,
+      refresh_token: nextRefresh,
+      opaque_token: nextOpaque,
+    };
   }
 
   function open(row: StoredKey): Buffer {
@@ -244,60 +226,13 @@ export async function createKeyRing({
     );
   }
 
-  function inUse<T>(keys: readonly RingKey<T>[], at: number): T {
-    const found = keyInUse(keys, at);
-    if (!found) throw new Error("the key ring is empty");
-    if (!found.key) throw unreadable();
-    return found.key;
-  }
-
-  /** Undefined for a kid that is not known. */
-  function ofKid<T>(keys: readonly RingKey<T>[], kid: string): T | undefined {
-    const found = keys.find((key) => key.kid === kid);
-    if (found && !found.key) throw unreadable();
-    return found?.key;
-  }
-
   await rotate();
   isStarted = true;
 
   return {
-    signingKey: () => inUse(signing, clock()),
-    signerOf(token) {
-      const signer = signing.find(({ key }) => key?.verify(token))?.key;
-      if (!signer && signing.some(({ key, kid }) => !key && isHeaderOf(kid, token))) {
-        throw unreadable();
-      }
-      return signer;
-    },
-    hasSigner: (kid) => signing.some((key) => key.kid === kid),
-    publicJwks: () => signing.flatMap(({ key }) => key?.publicJwk ?? []),
-    signingAlgorithms: () => [...new Set(signing.flatMap(({ key }) => key?.algorithm ?? []))],
-    refreshKeyAt: (at) => inUse(refresh, at),
-    opaqueKey: () => inUse(opaque, clock()),
-    opaqueKeyOf: (kid) => ofKid(opaque, kid),
-    fault() {
-      const inUseNow = [signing, refresh, opaque].map((keys) =>
-        keyInUse<RingKey<unknown>>(keys, clock()),
-      );
-      return inUseNow.some((found) => found && !found.key) ? UNREADABLE : undefined;
-    },
-    times() {
-      const keys = { access_token: signing, refresh_token: refresh, opaque_token: opaque };
-      const timesOf = (purpose: KeyPurpose) => {
-        const times = keyTimes(keys[purpose], policyOf[purpose], clock());
-        if (!times) throw new Error("the key ring is empty");
-        return times;
-      };
-      return {
-        access_token: timesOf("access_token"),
-        refresh_token: timesOf("refresh_token"),
-        opaque_token: timesOf("opaque_token"),
-      };
-    },
+    ...inUse,
     async refreshKey(kid) {
-      const find = (): SymmetricKey | undefined => ofKid(refresh, kid);
-      const found = find();
+      const found = refreshKeyOf(kid);
       if (found) return found;
       if (Math.abs(clock() - unknownKeyReadAt) >= UNKNOWN_KEY_COOLDOWN_SECONDS) {
         unknownKeyReadAt = clock();
@@ -305,18 +240,12 @@ export async function createKeyRing({
       }
       // Whoever asks meanwhile waits for the same look, and shares its failure.
       await unknownKeyRead;
-      return find();
+      return refreshKeyOf(kid);
     },
     reload,
     rotate,
     ...createKeyChanges({ store, makeKey, reload, clock }),
   };
-}
-
-/** Whether a token's header names this kid. Nothing else of it is looked at. */
-function isHeaderOf(kid: string, token: string): boolean {
-  const [header = ""] = token.split(".", 1);
-  return Buffer.from(header, "base64url").toString("latin1").includes(`"${kid}"`);
 }
 
 async function makeSigningKey(

@@ -3,7 +3,7 @@ import type { AccessTokenClaims } from "@daykey/common/access-token";
 import type { Clock } from "@daykey/common/clock";
 import { formatScope } from "@daykey/common/scope";
 import { quotasFor } from "../clients/quotas.ts";
-import type { KeyRing } from "../keys/key-ring.ts";
+import type { KeysInUse } from "../keys/keys-in-use.ts";
 import type { Authorization } from "./grant-type.ts";
 import { formatOpaqueToken } from "./opaque-token.ts";
 import { randomId } from "./random-ids.ts";
@@ -35,7 +35,7 @@ export function createTokenIssuer({
   accessTokenSeconds,
   accessTokenMaxSeconds,
 }: {
-  keys: KeyRing;
+  keys: KeysInUse;
   clock: Clock;
   issuer: string;
   /** Default for clients without their own setting. */
