@@ -9,7 +9,7 @@ import { type AccessTokenClaims, decodeAccessTokenClaims } from "@daykey/common/
 import { parseJws } from "@daykey/common/jws";
 import { MAX_ACCESS_TOKEN_LENGTH } from "@daykey/common/protocol";
 import type { KeyRing } from "../keys/key-ring.ts";
-import { readOpaqueToken } from "../token/opaque-token.ts";
+import { openOpaqueToken } from "../token/opaque-token.ts";
 
 /** A genuine access token. */
 export interface ReadAccessToken {
@@ -44,7 +44,8 @@ export function createAccessTokenReader({
 
   return (token) => {
     if (token.length > MAX_ACCESS_TOKEN_LENGTH) return undefined;
-    const sealed = readOpaqueToken(token, keys.opaqueKeyOf, issuer);
+    const opened = openOpaqueToken(token, keys.opaqueKeyOf, issuer);
+    const sealed = opened && decodeAccessTokenClaims(opened);
     if (sealed) return { claims: sealed, kid: undefined };
     const digest = hash("sha256", token, "base64");
     const known = verified.get(digest);

@@ -3,7 +3,7 @@
  * ciphertext ‖ tag(16)>`, AES-256-GCM over the same claims as a JWT's, with the issuer and all before
  * the last dot as associated data. Only this server reads it; a resource-server asks by introspection.
  */
-import { type AccessTokenClaims, decodeAccessTokenClaims } from "@daykey/common/access-token";
+import type { AccessTokenClaims } from "@daykey/common/access-token";
 import { MAX_ACCESS_TOKEN_LENGTH } from "@daykey/common/protocol";
 import type { SymmetricKey } from "../keys/symmetric-keys.ts";
 
@@ -19,16 +19,15 @@ export function formatOpaqueToken(
   return `${head}.${sealed.toString("base64url")}`;
 }
 
-/** The claims of a genuine opaque token, or undefined. */
-export function readOpaqueToken(
+/** The payload of a genuine opaque token: its claims as JSON. Otherwise undefined. */
+export function openOpaqueToken(
   text: string,
   keyOf: (kid: string) => SymmetricKey | undefined,
   issuer: string,
-): AccessTokenClaims | undefined {
+): Buffer | undefined {
   if (text.length > MAX_ACCESS_TOKEN_LENGTH) return undefined;
   const [, head = "", kid = "", sealedText = ""] = PATTERN.exec(text) ?? [];
   const sealed = Buffer.from(sealedText, "base64url");
   if (sealed.length === 0 || sealed.toString("base64url") !== sealedText) return undefined;
-  const plaintext = keyOf(kid)?.open(sealed, `${issuer}\n${head}`);
-  return plaintext && decodeAccessTokenClaims(plaintext);
+  return keyOf(kid)?.open(sealed, `${issuer}\n${head}`);
 }
