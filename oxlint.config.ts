@@ -53,6 +53,12 @@ const USES: readonly (readonly [files: string, grant: Grant])[] = [
   ["packages/resource-server/src/server.ts", { ...RESOURCE_SERVER, sql: true, koa: true }],
   ["packages/resource-server/src/guarded.ts", { ...RESOURCE_SERVER, koa: true }],
   ["packages/resource-server/src/{own-store,migrate}.ts", { ...RESOURCE_SERVER, sql: true }],
+  // It checks and passes on; it keeps nothing in a database.
+  ["packages/gateway/src/**", RESOURCE_SERVER],
+  [
+    "packages/gateway/src/{server,egress,doors-endpoint,forward}.ts",
+    { ...RESOURCE_SERVER, koa: true },
+  ],
   ["packages/auth-server/{src/migrate.ts,src/*-store.ts,migrations/**}", { ...SERVER, sql: true }],
   ...feature("auth-server/src/*", []),
   ...feature("auth-server/src/clients", ["resources"]),
@@ -97,7 +103,7 @@ const USES: readonly (readonly [files: string, grant: Grant])[] = [
   ...feature("resource-server/src/*", undefined, RESOURCE_SERVER),
   [TESTS, { ...SERVER, sql: true, koa: true, tests: true }],
   [
-    "packages/guard/{test/**,src/**/*.test.ts}",
+    "packages/{guard,gateway}/{test/**,src/**/*.test.ts}",
     {
       packages: [...RESOURCE_SERVER.packages, "auth-server"],
       sql: true,
@@ -276,12 +282,12 @@ export default defineConfig({
       rules: { "no-restricted-imports": restrictedImports(grant) },
     })),
     {
-      files: ["packages/*-server/src/{main,config}.ts", TESTS, AROUND],
+      files: ["packages/{*-server,gateway}/src/{main,config}.ts", TESTS, AROUND],
       rules: { "daykey/no-current-time": "off", "no-restricted-globals": "off" },
     },
     {
       // The CLI's process: which Node it is, arguments, streams, exit code; and the current time.
-      files: ["packages/cli/{bin/*.mjs,src/main.ts}"],
+      files: ["packages/cli/{bin/*.mjs,src/main.ts}", "packages/gateway/bin/*.mjs"],
       rules: { "daykey/no-current-time": "off", "no-restricted-globals": "off" },
     },
     {

@@ -27,6 +27,14 @@ export const PROBLEMS = {
   "quota-exceeded": [429, "The quota is used up"],
   "quota-unavailable": [503, "Quotas cannot be counted now"],
 
+  // At the gateway.
+  "ambiguous-request": [400, "The request can be read in more than one way"],
+  "not-open": [403, "No route of the gateway leads here"],
+  "unknown-upstream": [404, "The proxy has no such upstream"],
+  "upstream-unavailable": [502, "The upstream does not answer"],
+  "upstream-late": [504, "The upstream does not answer in time"],
+  "no-token": [503, "There is no token for the upstream now"],
+
   // Time and primes.
   "unknown-zone": [400, "Unknown zone"],
   "invalid-number": [400, "Not an integer"],

@@ -7,6 +7,12 @@ import { describeConfig as describeAuthServer } from "@daykey/auth-server/config
 import { startAuthServer } from "@daykey/auth-server/test/auth-server";
 import { OAUTH_ERRORS } from "@daykey/common/oauth-error";
 import { PROBLEMS } from "@daykey/common/problems";
+import {
+  describeConfig as describeGateway,
+  describeEgressConfig as describeEgress,
+} from "@daykey/gateway/config";
+import { startEgressBench } from "@daykey/gateway/test/egress";
+import { startGateway } from "@daykey/gateway/test/gateway";
 import { describeConfig as describeLocal } from "@daykey/local/config";
 import { describeConfig as describeResourceServer } from "@daykey/resource-server/config";
 import { startResourceServer } from "@daykey/resource-server/test/resource-server";
@@ -42,6 +48,8 @@ test("README.md has at most 250 lines", () => {
 test.each([
   ["auth-server", describeAuthServer()],
   ["resource-server", describeResourceServer()],
+  ["gateway", describeGateway()],
+  ["gateway egress", describeEgress()],
   ["npm start", describeLocal()],
 ])("the settings of %s in docs/reference/settings.md are those of --help", (section, help) => {
   const table = sectionOf("docs/reference/settings.md", section);
@@ -86,9 +94,13 @@ test("docs/reference/cli.md has every command, in the order of --help", () => {
 });
 
 test("docs/reference/metrics.md has every metric of the servers, and no other", async () => {
-  const servers = await Promise.all([startAuthServer(), startResourceServer()]);
-  const scraped = await Promise.all(servers.map(({ privateUrl }) => scrape(privateUrl)));
-  await Promise.all(servers.map((server) => server.stop()));
+  const [auth, bench] = await Promise.all([startAuthServer(), startEgressBench()]);
+  const egress = await bench.start("upstreams: {}");
+  const servers = [auth, await startResourceServer(), await startGateway({ auth })];
+  const urls = [...servers, { privateUrl: `http://127.0.0.1:${egress.privatePort}` }];
+  const scraped = await Promise.all(urls.map(({ privateUrl }) => scrape(privateUrl)));
+  for (const server of servers.toReversed()) await server.stop();
+  await bench.stop();
   const own = new Set(
     scraped
       .flatMap(({ names }) => [...names])
@@ -106,10 +118,13 @@ test("docs/reference/metrics.md has every metric of the servers, and no other", 
 
 test("docs/reference/log.md has every event and reason that a server logs", () => {
   const page = readDocument("docs/reference/log.md");
-  const logged = globSync("packages/{auth-server,resource-server,guard,service}/src/**/*.ts", {
-    cwd: ROOT,
-    exclude: ["**/*.test.ts"],
-  }).flatMap((file) => {
+  const logged = globSync(
+    "packages/{auth-server,resource-server,guard,gateway,service}/src/**/*.ts",
+    {
+      cwd: ROOT,
+      exclude: ["**/*.test.ts"],
+    },
+  ).flatMap((file) => {
     const source = readFileSync(join(ROOT, file), "utf8");
     return [
       ...source.matchAll(

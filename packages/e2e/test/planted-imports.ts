@@ -97,6 +97,27 @@ export const IMPORTS: readonly Plant[] = [
     allowed: [name, "./check.ts"],
   })),
   {
+    rule: "House rule 1: the gateway knows neither server",
+    file: "packages/gateway/src/check.ts",
+    refused: ["@daykey/auth-server/keys/signer", "@daykey/resource-server/server"],
+    reason: RESOURCE_SERVER_USES,
+    allowed: ["@daykey/guard/check", "@daykey/client/internal/token-source", "yaml"],
+  },
+  {
+    rule: "House rule 3: the gateway keeps nothing in a database",
+    file: "packages/gateway/src/route-tables.ts",
+    refused: ["pg", "knex", "@daykey/service/database/database"],
+    reason: SQL,
+    allowed: ["@daykey/service/database/redis"],
+  },
+  {
+    rule: "House rule 4: no Koa in the gateway outside of its endpoints",
+    file: "packages/gateway/src/doors.ts",
+    refused: ["koa", "@daykey/service/http/router", "@daykey/service/http/app"],
+    reason: KOA,
+    allowed: ["@daykey/guard/guard"],
+  },
+  {
     rule: "House rule 1: the resource-server does not know the auth-server, nor what starts it",
     file: "packages/resource-server/src/time/endpoint.ts",
     refused: ["@daykey/auth-server/keys/signer", "@daykey/local/ports"],

@@ -14,6 +14,8 @@ import { type BeginLimits, supervise } from "./workers.ts";
 interface Server {
   isReady(): boolean;
   stop(): Promise<void>;
+  /** On SIGHUP, in place of the end of a process that is alone; its own faults are its own to log. */
+  reload?(): Promise<void>;
 }
 
 /** What a server is given by its process. */
@@ -64,7 +66,9 @@ export async function runServer({
     tracing = createTracing({ ...traces, service: name, log });
   }
   const server = await start({ log, clock, peers, tracing });
-  const signals = ["SIGINT", "SIGTERM", ...(peers ? [] : ["SIGHUP" as const])] as const;
+  const isReloaded = peers !== undefined || server.reload !== undefined;
+  const signals = ["SIGINT", "SIGTERM", ...(isReloaded ? [] : ["SIGHUP" as const])] as const;
+  if (!peers && server.reload) process.on("SIGHUP", () => void server.reload?.());
   const stop = async (): Promise<void> => {
     await server.stop();
     await Promise.all([peers?.leave(), tracing?.stop()]);

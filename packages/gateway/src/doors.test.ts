@@ -1,0 +1,230 @@
+/**
+ * The doors as real proxies ask at them, each with its configuration of deploy/gateway: what gets through,
+ * what is refused and how, and that nothing a caller sends changes what is checked.
+ */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  HOST,
+  type Service,
+  startGateway,
+  startService,
+  type TestGateway,
+} from "../test/gateway.ts";
+import { type Answer, request, send } from "../test/wire.ts";
+import { PROXIES, type Proxy, type ProxyName, proxyProgram, startProxy } from "../test/proxies.ts";
+
+let gateway: TestGateway;
+let service: Service;
+let token: string;
+beforeAll(async () => {
+  [gateway, service] = await Promise.all([startGateway(), startService()]);
+  token = await gateway.token();
+});
+afterAll(() => Promise.all([gateway.stop(), service.stop()]));
+
+/** What all of them say to a caller who is not there yet. */
+const CHALLENGE = (scope: string): string =>
+  `Bearer realm="https://${HOST}", scope="${scope}", resource_metadata="https://${HOST}/.well-known/oauth-protected-resource"`;
+
+/**
+ * Requests that ask for a path or method other than the one they seem to. None may reach the service as
+ * anything but `/open`, which is public, or `/time`, with the token that is good for it.
+ */
+type Hostile = [what: string, line: string, headers?: string[]];
+const HOSTILE: Hostile[] = [
+  ...["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"].map((name): Hostile => [
+    name,
+    "GET /open",
+    [`${name}: DELETE`],
+  ]),
+  ["X-Original-URL", "GET /admin", ["X-Original-URL: /open"]],
+  ["X-Original-URL at an open path", "GET /open", ["X-Original-URL: /admin"]],
+  ["X-Rewrite-URL", "GET /open", ["X-Rewrite-URL: /admin"]],
+  ["X-Original-URI", "GET /admin", ["X-Original-URI: /open"]],
+  ["X-Original-Method", "DELETE /time", ["X-Original-Method: GET"]],
+  ["X-Original-Host", "GET /admin", ["X-Original-Host: other.example.test"]],
+  ["X-Forwarded-Uri", "GET /admin", ["X-Forwarded-Uri: /open"]],
+  ["X-Forwarded-Uri twice", "GET /admin", ["X-Forwarded-Uri: /open", "X-Forwarded-Uri: /open"]],
+  ["X-Forwarded-Method", "DELETE /time", ["X-Forwarded-Method: GET"]],
+  ["X-Forwarded-Host", "GET /admin", ["X-Forwarded-Host: other.example.test"]],
+  ["X-Forwarded-Path", "GET /admin", ["X-Forwarded-Path: /open"]],
+  ["X-Envoy-Original-Path", "GET /admin", ["X-Envoy-Original-Path: /open"]],
+  ["X-Envoy-Original-Method", "DELETE /time", ["X-Envoy-Original-Method: GET"]],
+  [
+    "Connection names a header of the door",
+    "GET /admin",
+    ["Connection: X-Original-URI, X-Forwarded-Uri", "X-Original-URI: /open"],
+  ],
+  ["two slashes", "GET //admin"],
+  ["two slashes after an open path", "GET /open//../admin"],
+  ["two slashes within", "GET /files//secret/x"],
+  ["dot segments", "GET /open/../admin"],
+  ["encoded dot segments", "GET /open/%2e%2e/admin"],
+  ["half encoded dot segments", "GET /files/.%2e/admin"],
+  ["an encoded slash", "GET /files%2fsecret"],
+  ["an encoded slash in dot segments", "GET /files/..%2fadmin"],
+  ["encoded twice", "GET /files/%252e%252e/admin"],
+  ["a backslash", "GET /files\\..\\admin"],
+  ["an encoded backslash", "GET /files/..%5cadmin"],
+  ["a path parameter", "GET /open;/../admin"],
+  ["an encoded path parameter", "GET /admin%3b/open"],
+  ["an encoded question mark", "GET /admin%3f/open"],
+  ["NUL", "GET /open%00/../admin"],
+  ["overlong UTF-8", "GET /open/%c0%ae%c0%ae/admin"],
+  ["a full-width solidus", "GET /files%ef%bc%8fsecret"],
+  ["a line break", "GET /open%0d%0aX-Daykey-Client:%20x"],
+  ["capitals", "GET /FILES/secret/x"],
+  ["capitals below", "GET /files/Secret/x"],
+  ["a dot at the end", "GET /files/secret./x"],
+  ["a fragment", "GET /open#/admin"],
+  ["a letter that is encoded", "GET /%61dmin"],
+  ["a letter of a denied folder that is encoded", "GET /files/secre%74/x"],
+  ["a whole URL of the path", `GET http://${HOST}/admin`],
+  ["a whole URL of another host", `GET http://other.example.test/open`],
+  ["another host", "GET /open", ["Host: other.example.test"]],
+  ["a host with a dot at its end", "GET /open", [`Host: ${HOST}.:80`]],
+  ["another method", "PATCH /time"],
+  ["a method in small letters", "get /time"],
+  ["a method of one's own", "OPENSESAME /time"],
+];
+
+/** What the service may have got: the request itself, where the rule is good for this token. */
+const HARMLESS = /^GET \/open$|^GET \/time$/;
+
+for (const name of PROXIES) {
+  describe.skipIf(proxyProgram(name) === undefined)(`behind ${name}`, () => {
+    let proxy: Proxy;
+    beforeAll(async () => {
+      proxy = await startProxy(name, { gateway: portOf(name), service: service.port });
+    });
+    afterAll(() => proxy.stop());
+
+    const ask = (line: string, headers: readonly string[] = [], body = ""): Promise<Answer> =>
+      send(proxy.port, request(line, headers, body));
+    const bearer = (): string => `Authorization: Bearer ${token}`;
+
+    test("a token with the scope gets through, and the service learns whose it is and no more", async () => {
+      service.seen.length = 0;
+      const { status } = await ask("GET /time?x=%2F..&y=1", [
+        bearer(),
+        ...["Client", "Scope", "Grant", "Subject"].map((part) => `X-Daykey-${part}: root`),
+      ]);
+      expect(status).toBe(200);
+      const [seen] = service.seen;
+      expect(seen).toMatchObject({
+        method: "GET",
+        url: "/time?x=%2F..&y=1",
+        headers: {
+          host: HOST,
+          "x-daykey-client": gateway.client.clientId,
+          "x-daykey-scope": "time:read primes:check",
+          "x-daykey-grant": expect.stringMatching(/^[\da-f-]{36}$/),
+          "x-daykey-subject": gateway.client.clientId,
+        },
+      });
+      expect(seen?.headers).not.toHaveProperty("authorization");
+    });
+
+    test("content goes to the service, and not to the gateway", async () => {
+      service.seen.length = 0;
+      const { status } = await ask("POST /time", [bearer(), "Content-Length: 5"], "hello");
+      expect([status, service.seen[0]?.body]).toEqual([200, "hello"]);
+    });
+
+    test("an open path needs nothing, and a caller's X-Daykey headers are no one's", async () => {
+      service.seen.length = 0;
+      const spoofed = ["Client", "Scope", "Grant", "Subject"].map(
+        (part) => `X-Daykey-${part}: root`,
+      );
+      const twice = [...spoofed, ...spoofed.map((header) => header.toUpperCase())];
+      expect((await ask("GET /open", twice)).status).toBe(200);
+      const { headers } = service.seen[0] ?? { headers: {} };
+      const told = Object.entries(headers).filter(([key]) => key.startsWith("x-daykey"));
+      expect(told.filter(([, value]) => value !== "")).toEqual([]);
+    });
+
+    test("401 with its challenge, once, and the problem", async () => {
+      const { status, headers, body } = await ask("GET /time");
+      expect(status).toBe(401);
+      expect(headers.get("www-authenticate")).toEqual([CHALLENGE("time:read")]);
+      expect(headers.get("content-type")).toEqual(["application/problem+json"]);
+      expect(JSON.parse(body)).toEqual({
+        type: "about:blank",
+        title: "A credential is required",
+        status: 401,
+      });
+    });
+
+    test.each([
+      ["GET /admin/x", 403, "insufficient-scope"],
+      ["GET /mine", 403, "other-client"],
+      ["GET /nothing", 403, "not-open"],
+      ["GET /files/secret/x", 403, "not-open"],
+      ["DELETE /time", 403, "not-open"],
+      ["GET /files/a%2fb", 400, "ambiguous-request"],
+    ])("%s is %i %s", async (line, expected, problem) => {
+      service.seen.length = 0;
+      const { status, body } = await ask(line, [bearer()]);
+      const type = `urn:daykey:problem:${problem}`;
+      expect([status, JSON.parse(body)]).toMatchObject([expected, { type, status: expected }]);
+      expect(service.seen).toEqual([]);
+    });
+
+    test("429 carries Retry-After and what is left", async () => {
+      const client = await gateway.auth.createClient();
+      const headers = [`Authorization: Bearer ${await gateway.token(client)}`];
+      const statuses = [];
+      for (let count = 0; count < 2; count++) {
+        statuses.push((await ask("GET /limited", headers)).status);
+      }
+      const refused = await ask("GET /limited", headers);
+      expect([...statuses, refused.status]).toEqual([200, 200, 429]);
+      expect(Number(refused.headers.get("retry-after")?.[0])).toBeGreaterThan(0);
+      expect(refused.headers.get("ratelimit")).toEqual([
+        expect.stringMatching(/^"limited day";r=0;t=\d+$/),
+      ]);
+      expect(refused.headers.get("ratelimit-policy")).toEqual(['"limited day";q=2;w=86400']);
+      expect(JSON.parse(refused.body)).toMatchObject({ type: "urn:daykey:problem:quota-exceeded" });
+    });
+
+    test("a credential twice, in the URL, or of another kind is refused", async () => {
+      service.seen.length = 0;
+      const statuses = [
+        (await ask("GET /time", [bearer(), bearer()])).status,
+        (await ask("GET /time", [bearer(), "X-Api-Key: dkk_x"])).status,
+        (await ask(`GET /time?access_token=${token}`)).status,
+        (await ask("GET /time", [`Authorization: Bearer ${token}x`])).status,
+        (await ask("GET /time", [`authorization: basic eDp4`])).status,
+      ];
+      expect(statuses.filter((status) => status !== 400 && status !== 401)).toEqual([]);
+      expect(service.seen).toEqual([]);
+    });
+
+    test.each(HOSTILE)("%s changes nothing of what is checked", async (_, line, headers = []) => {
+      service.seen.length = 0;
+      const { status } = await ask(line, [bearer(), ...headers]);
+      const got = service.seen.map(({ method, url }) => `${method} ${url}`);
+      expect(got.filter((one) => !HARMLESS.test(one))).toEqual([]);
+      // What got through is what was asked for; everything else has a refusal.
+      const asked = got.length === 0 && status >= 400 ? [] : [line];
+      expect(got).toEqual(asked);
+    });
+
+    test("nothing is let through when the gateway does not answer", async () => {
+      const dead = await startProxy(name, { gateway: 1, service: service.port });
+      try {
+        service.seen.length = 0;
+        const answer = await send(dead.port, request("GET /time", [bearer()]));
+        const open = await send(dead.port, request("GET /open"));
+        expect([answer.status, open.status].filter((status) => status < 500)).toEqual([]);
+        expect(service.seen).toEqual([]);
+      } finally {
+        await dead.stop();
+      }
+    });
+  });
+}
+
+function portOf(name: ProxyName): number {
+  return name === "envoy-grpc" ? (gateway.grpcPort ?? 0) : gateway.publicPort;
+}

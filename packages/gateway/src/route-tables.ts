@@ -1,0 +1,102 @@
+/**
+ * The routes that are in force, and a guard for each of their resources. A file that cannot be used leaves
+ * everything as it is.
+ */
+import type { Guard } from "@daykey/guard/guard";
+import type { Log } from "@daykey/service/observe/log";
+import type { RouteTable } from "./check.ts";
+import { createFindRoute, type Routes } from "./routes.ts";
+import { FileError } from "./yaml-file.ts";
+
+export interface RouteTables {
+  table(): RouteTable;
+  /** False from a reload that failed to the next that did not. */
+  isCurrent(): boolean;
+  /** Takes the file as it is now; says in the log what came of it. */
+  reload(): Promise<void>;
+  /** What is missing to be ready, of any guard. */
+  health(): ReturnType<Guard["health"]>;
+  /** Of the guard that has heard nothing for the longest time; undefined without feeds. */
+  feedAgeSeconds(): number | undefined;
+  revocationsKnown(): number;
+  close(): Promise<void>;
+}
+
+/** How long a reload waits for the guard of a resource that is new. */
+const READY_SECONDS = 10;
+
+/**
+ * @param read the file's routes now
+ * @throws what `read` throws the first time
+ */
+export function createRouteTables({
+  read,
+  guardOf,
+  log,
+}: {
+  read: () => Routes;
+  guardOf: (resource: string) => Guard;
+  log: Log;
+}): RouteTables {
+  let guards = new Map<string, Guard>();
+  let current = install(read());
+  let isCurrent = true;
+  let reloading = Promise.resolve();
+
+  function install(routes: Routes): RouteTable {
+    const resources = new Set(Array.from(routes.values(), ({ resource }) => resource));
+    guards = new Map(
+      Array.from(resources, (resource) => [resource, guards.get(resource) ?? guardOf(resource)]),
+    );
+    return { find: createFindRoute(routes), guards };
+  }
+
+  async function load(): Promise<void> {
+    const before = { guards, current };
+    let made: Guard[] = [];
+    try {
+      const next = install(read());
+      made = [...guards].flatMap(([resource, guard]) =>
+        before.guards.has(resource) ? [] : [guard],
+      );
+      const signal = AbortSignal.timeout(READY_SECONDS * 1000);
+      await Promise.all(made.map((guard) => guard.ready({ signal })));
+      current = next;
+      isCurrent = true;
+      log.info({ event: "routes_reloaded" }, "the routes file is in force");
+      const left = [...before.guards].filter(([resource]) => !guards.has(resource));
+      await Promise.all(left.map(([, guard]) => guard.close()));
+    } catch (error) {
+      ({ guards } = before);
+      isCurrent = false;
+      const faults = error instanceof FileError ? error.faults : undefined;
+      log.error(
+        { event: "routes_unusable", faults, err: error },
+        "the routes before stay in force",
+      );
+      await Promise.all(made.map((guard) => guard.close()));
+    }
+  }
+
+  const feeds = () => [...guards.values()].flatMap(({ revocations }) => revocations ?? []);
+  return {
+    table: () => current,
+    isCurrent: () => isCurrent,
+    // One after another: each takes the file as it is then.
+    reload: () => (reloading = reloading.then(load)),
+    health() {
+      const found: ReturnType<Guard["health"]> = {};
+      for (const guard of guards.values()) Object.assign(found, guard.health());
+      return found;
+    },
+    feedAgeSeconds() {
+      const ages = feeds().map(({ ageSeconds }) => ageSeconds());
+      return ages.length > 0 ? Math.max(...ages) : undefined;
+    },
+    revocationsKnown: () => Math.max(0, ...feeds().map(({ size }) => size())),
+    async close() {
+      await reloading;
+      await Promise.all(Array.from(guards.values(), (guard) => guard.close()));
+    },
+  };
+}
