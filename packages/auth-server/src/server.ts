@@ -50,10 +50,8 @@ export async function createAuthServer(
   const { clients, cache } = composeClients({ ...ground, masterKey, isStale });
   const registration = await composeRegistration({ ...ground, clients, resources });
   const revocation = composeRevocation(ground);
-  const { liveSet } = revocation;
   const known = { ...ground, ...revocation, keys, sealer, metrics, cache, resources, directory };
   const authentication = await composeAuthentication(known);
-  const { replays, lastUsed } = authentication;
   const watcher: ChangeWatcher = await composeChanges({
     ...ground,
     handlers: {
@@ -61,10 +59,10 @@ export async function createAuthServer(
       everythingChanged: cache.forgetAll,
       async everyLook(look) {
         clients.raiseEpochFloor(look.epochFloor);
-        await liveSet.look(look);
+        await revocation.liveSet.look(look);
       },
-      async reload() {
-        await Promise.all([keys.reload(), directory.reload(), replays.reload()]);
+      reload: async () => {
+        await Promise.all([keys.reload(), directory.reload(), authentication.replays.reload()]);
       },
     },
   });
@@ -75,25 +73,24 @@ export async function createAuthServer(
     recordEnd: (tx, end) => audit.append(tx, endByLimit(end)),
     countEnded: countEndedClients(metrics),
   });
-  const accessKeys = await composeAccessKeys({ ...known, ...registration, lastUsed });
+  const accessKeys = await composeAccessKeys({ ...known, ...registration, ...authentication });
   const usage = createUsageStore(ground.database, ground);
 
   const features = { ...known, ...registration, ...authentication, ...access, ...grants };
   const all = { ...features, ...accessKeys, audit, usage, watcher, health };
-  const tokens = composeTokens(all);
   measureAuthServer(all);
   const listeners = await serve({
     ...all,
     ...surroundings,
     admin: createAdminRouter({ ...all, ...settings }),
-    publicRouters: createPublicEndpoints({ ...all, ...tokens }),
+    publicRouters: createPublicEndpoints({ ...all, ...composeTokens(all) }),
     chores: {
       rotateKeys: keys.rotate,
-      cleanNonces: replays.clean,
+      cleanNonces: authentication.replays.clean,
       cleanGrants: grants.grants.clean,
       cleanRevocations: revocation.revocations.clean,
       cleanUsage: usage.clean,
-      recordLastUsed: lastUsed.write,
+      recordLastUsed: authentication.lastUsed.write,
       countEndingSecrets: registration.endingSecrets.count,
     },
   });
