@@ -12,7 +12,7 @@ import {
   InvalidCredential,
 } from "./access.ts";
 import { readCredential } from "./credential.ts";
-import type { LogFields } from "./log.ts";
+import type { GuardLog, LogFields } from "./log.ts";
 import type { RouteQuota } from "./quota/policy.ts";
 import type { ChargeQuota } from "./quota/quota.ts";
 import { type Refusal, refusalOf, type Refusals } from "./refusals.ts";
@@ -69,38 +69,43 @@ export function createCheck({
   authenticators,
   charge,
   count,
+  log,
 }: {
   refusals: Refusals;
   authenticators: Authenticators;
   charge: ChargeQuota;
   /** Told of each request. */
   count: (outcome: AccessOutcome) => void;
+  log: GuardLog;
 }): Check {
   const accepted = new Set(Object.keys(authenticators) as CredentialKind[]);
 
-  /** @throws {Refused} or what no refusal is for; `log` then says what is known of the caller */
+  /** @throws {Refused} or what no refusal is for; `noted` then says what is known of the caller */
   async function authorize(
     request: GuardedRequest,
     { scope, only }: CheckOptions,
-    log: LogFields,
+    noted: LogFields,
   ): Promise<Access> {
     const note = ({ clientId, credential, grant }: Holder): void =>
-      void Object.assign(log, { client: clientId, kid: credential, grant });
+      void Object.assign(noted, { client: clientId, kid: credential, grant });
 
     // 1. Exactly one credential.
     const presented = readCredential(request, accepted);
     if (presented.kind === "none") throw refusals.noCredential(scope);
     if (presented.kind === "malformed") throw refusals.malformed(presented.detail, scope);
     const { kind, text } = presented;
-    log.via = kind;
+    noted.via = kind;
 
     // 2. Whose it is.
     const authenticate = authenticators[kind];
     if (!authenticate) throw new TypeError("readCredential: a kind that is not accepted");
-    const access = await authenticate(text, request).catch((error: unknown) => {
+    let access: Access;
+    try {
+      access = await authenticate(text, request);
+    } catch (error) {
       if (error instanceof InvalidCredential && error.holder) note(error.holder);
       throw refusals.because(error, kind, scope);
-    });
+    }
     note(access);
 
     // 3. What it may.
@@ -111,23 +116,26 @@ export function createCheck({
 
   return async (request, options) => {
     requireOptions(options);
-    const log: LogFields = {};
+    const noted: LogFields = {};
     let isGranted = false;
     try {
-      const access = await authorize(readRequest(request), options, log);
+      const access = await authorize(readRequest(request), options, noted);
       isGranted = true;
       count({ via: access.via, result: "granted" });
 
       // 4. Whether its quotas have room.
       const { headers, wouldRefuse } = await charge(access, options.scope, options.quota);
-      if (wouldRefuse) log.quota = "would_refuse";
-      return { allowed: true, access, headers, log };
+      if (wouldRefuse) noted.quota = "would_refuse";
+      return { allowed: true, access, headers, log: noted };
     } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      const refusal = refusalOf(error, log);
+      if (!(error instanceof Refused)) {
+        log.error({ event: "check_failed", err: error }, "a request could not be checked");
+        throw error;
+      }
+      const refusal = refusalOf(error, noted);
       const { reason } = refusal;
       const via: AccessOutcome["via"] =
-        log.via ?? (reason === "no_credential" ? "none" : "access_token");
+        noted.via ?? (reason === "no_credential" ? "none" : "access_token");
       if (!isGranted) count({ via, result: reason });
       return refusal;
     }

@@ -126,6 +126,7 @@ export function createGuard(options: GuardOptions): Guard {
       usage: link.usage,
     }),
     count: (outcome) => metrics.access?.(outcome),
+    log,
   });
   const cleaning = startCleaning(store, log);
   const closed = new AbortController();
@@ -138,11 +139,7 @@ export function createGuard(options: GuardOptions): Guard {
   health();
 
   return {
-    check: (request, needs) =>
-      check(request, needs).catch((error: unknown) => {
-        log.error({ event: "check_failed", err: error }, "a request could not be checked");
-        throw error;
-      }),
+    check,
     health,
     revocations: link.feed,
     async ready({ signal } = {}) {

@@ -80,7 +80,9 @@ export function linesOf({ headers, rawHeaders }: IncomingMessage): FieldLines {
     if (value === undefined) return undefined;
     const lines: string[] = [];
     for (let index = 0; index < rawHeaders.length; index += 2) {
-      if (rawHeaders[index]?.toLowerCase() === name) lines.push(rawHeaders[index + 1] ?? "");
+      const raw = rawHeaders[index] ?? "";
+      if (raw.length !== name.length || raw.toLowerCase() !== name) continue;
+      lines.push(rawHeaders[index + 1] ?? "");
     }
     // What stands there once may have been changed by the application.
     return lines.length > 1 ? lines : [value].flat();

@@ -73,10 +73,11 @@ export function readRequest({
 }: CheckRequest): GuardedRequest {
   const lines = linesOf(headers);
   const field = (name: string): string | undefined => lines(name)?.join(", ");
-  const target = url.startsWith("/") ? { target: url, authority: undefined } : partsOf(url);
+  const whole = url.startsWith("/") ? undefined : partsOf(url);
   return {
     method,
-    ...target,
+    target: whole?.target ?? url,
+    authority: whole?.authority,
     address: addressKey(address),
     lines,
     field,

@@ -1,6 +1,7 @@
 /** The guard as others may put it up: for some clients, for all routes, with words of their own. */
 import { problem } from "@daykey/service/http/problem-error";
 import { createRouter } from "@daykey/service/http/router";
+import { createTestLog } from "@daykey/service/test/log";
 import { expect, onTestFinished, test } from "vitest";
 import { serveRouters } from "../../test/serve-routers.ts";
 import { type Access, InvalidCredential } from "@daykey/guard/access";
@@ -28,6 +29,7 @@ const check = createCheck({
   authenticators: { access_token: authenticate, api_key: authenticate },
   charge: () => Promise.resolve({ headers: {}, wouldRefuse: false }),
   count: () => undefined,
+  log: createTestLog().log,
 });
 const ours = createRequireScope({ check });
 
