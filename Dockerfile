@@ -1,4 +1,4 @@
-# A target for each image: auth-server, resource-server, cli, and setup, which makes what they need to
+# A target for each image: auth-server, resource-server, gateway, cli, and setup, which makes what they need to
 # start. Each holds Node, the libraries of pnpm-lock.yaml and the source it runs; none needs a shell, a
 # writable file system or a user name.
 
@@ -51,6 +51,14 @@ COPY packages/resource-server packages/resource-server
 ENV PRIVATE_PORT=5001
 EXPOSE 5000 5001
 ENTRYPOINT ["node", "packages/resource-server/src/main.ts"]
+
+FROM server AS gateway
+COPY packages/client packages/client
+COPY packages/guard packages/guard
+COPY packages/gateway packages/gateway
+ENV PRIVATE_PORT=6001
+EXPOSE 6000 6001
+ENTRYPOINT ["node", "packages/gateway/src/main.ts"]
 
 FROM server AS setup
 COPY packages packages

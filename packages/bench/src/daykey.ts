@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { ClientRegistration } from "@daykey/auth-server/clients/client";
 import { createClientsStore } from "@daykey/auth-server/clients/clients-store";
 import { credentialFileOf } from "@daykey/auth-server/registration/credential-file";
@@ -187,4 +188,28 @@ export async function startResourceServer(
     },
   });
   return { ...server, privatePort };
+}
+
+/** The gateway, asked by Traefik, with one route that needs the scope of the resource-server's. */
+export async function startGateway(
+  { issuer, resourceServer }: Pick<AuthServer, "issuer" | "resourceServer">,
+  core: ServerCore,
+): Promise<ServerProcess> {
+  const [port = 0, privatePort = 0] = await freePorts(2);
+  return startServer({
+    name: "gateway",
+    program: new URL("../../gateway/src/main.ts", import.meta.url),
+    port,
+    readyUrl: `http://127.0.0.1:${privatePort}/readyz`,
+    core,
+    env: {
+      ROUTES_FILE: fileURLToPath(new URL("../peers/routes.yaml", import.meta.url)),
+      DOORS: "traefik",
+      RESOURCE,
+      ISSUER: issuer,
+      RESOURCE_CREDENTIAL: resourceServer,
+      PORT: String(port),
+      PRIVATE_PORT: String(privatePort),
+    },
+  });
 }

@@ -2,7 +2,7 @@
 import type { EmbeddedPostgres } from "@daykey/local/embedded-postgres";
 import type { SigningAlgorithm } from "@daykey/common/protocol";
 import type { ServerCore } from "./cores.ts";
-import { type AuthServer, startAuthServer, startResourceServer } from "./daykey.ts";
+import { type AuthServer, startAuthServer, startGateway, startResourceServer } from "./daykey.ts";
 import { type Growth, measureGrowth } from "./growth.ts";
 import { type Latency, measureLatency } from "./latency.ts";
 import { startOidcProvider, startValidator } from "./peers.ts";
@@ -12,7 +12,7 @@ import { compare, type Contender, type Measured, median, type Plan } from "./rou
 import { refreshScripts } from "./scripts.ts";
 import type { ServerProcess } from "./server-process.ts";
 import { daykeyTokens, introspections, oidcTokens } from "./tokens.ts";
-import { accessTokens, validations } from "./validations.ts";
+import { accessTokens, gatewayChecks, validations } from "./validations.ts";
 
 /** How much is done. */
 export interface Effort extends Plan {
@@ -84,11 +84,12 @@ export async function measureAll({
   );
   const [auth] = auths;
   if (!auth) throw new TypeError("no algorithm");
-  const [oidc, oidcDurable, resourceServer, silent, validators] = await Promise.all([
+  const [oidc, oidcDurable, resourceServer, silent, gateway, validators] = await Promise.all([
     startOidcProvider(core),
     startOidcProvider(core, cluster.url("postgres", "postgres")),
     startResourceServer(auth, core),
     startResourceServer(auth, core, { LOG_LEVEL: "warn" }),
+    startGateway(auth, core),
     startValidators(auths, core),
   ]);
 
@@ -113,7 +114,11 @@ export async function measureAll({
   const introspected = await compare(await introspections(auth, [oidc, oidcDurable]), effort);
 
   tell("validations");
-  const calling = await callingTime(auths, { logging: resourceServer, silent }, validators);
+  const calling = await callingTime(
+    auths,
+    { logging: resourceServer, silent, gateway },
+    validators,
+  );
   const validated = await compare(calling, effort);
 
   tell("latency");
@@ -181,17 +186,18 @@ async function startValidators(
 
 async function callingTime(
   auths: readonly AuthServer[],
-  resourceServer: { logging: ServerProcess; silent: ServerProcess },
+  ours: { logging: ServerProcess; silent: ServerProcess; gateway: ServerProcess },
   { express, fastify, fastifyLogging }: Validators,
 ): Promise<Contender[]> {
   const [auth] = auths;
   if (!auth) throw new TypeError("no algorithm");
   const tokens = await accessTokens(auth);
   const contenders = [
-    validations("Daykey's resource-server", resourceServer.logging, tokens),
+    validations("Daykey's resource-server", ours.logging, tokens),
     validations("fastify, @fastify/jwt with its cache, logging", fastifyLogging, tokens),
-    validations("Daykey's resource-server, not logging", resourceServer.silent, tokens),
+    validations("Daykey's resource-server, not logging", ours.silent, tokens),
     validations("fastify, @fastify/jwt with its cache, not logging", fastify, tokens),
+    gatewayChecks("Daykey's gateway, asked by a proxy", ours.gateway, tokens),
   ];
   for (const { issuing, server } of express) {
     const name = `express, express-oauth2-jwt-bearer, ${issuing.algorithm}`;

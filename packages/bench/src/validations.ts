@@ -26,3 +26,21 @@ export function validations(
   const requests = tokens.map((token) => get(port, "/time", { Authorization: `Bearer ${token}` }));
   return { name, server, port, scripts: repeating(requests) };
 }
+
+/** The same, asked by a proxy: the gateway decides, and nobody answers. */
+export function gatewayChecks(
+  name: string,
+  server: ServerProcess,
+  tokens: readonly string[],
+): Contender {
+  const { port } = server;
+  const asked = {
+    "X-Forwarded-Method": "GET",
+    "X-Forwarded-Host": "api.example.com",
+    "X-Forwarded-Uri": "/time",
+  };
+  const requests = tokens.map((token) =>
+    get(port, "/traefik", { ...asked, Authorization: `Bearer ${token}` }),
+  );
+  return { name, server, port, scripts: repeating(requests) };
+}

@@ -6,13 +6,11 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startAuthServer } from "@daykey/auth-server/test/auth-server";
-import { startResourceServer } from "@daykey/resource-server/test/resource-server";
 import { machineTool } from "@daykey/service/test/machine-tool";
-import { scrape } from "@daykey/service/test/metrics";
 import { expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { anchorsOf, readDocument } from "../test/documents.ts";
+import { scrapeAll } from "../test/scrape-all.ts";
 import { ROOT } from "../test/stack.ts";
 
 interface Rule {
@@ -207,6 +205,24 @@ const CASES: Record<string, { fires: Series[]; silent: Series[] }> = {
     fires: [failed("0+30x300")],
     silent: [failed("0+1x300"), one('client_authentications_total{result="ok"}', "0+99x300")],
   },
+  DaykeyGatewayRoutes: {
+    fires: [one('routes_file_current{instance="i"}', "0x200")],
+    silent: [one('routes_file_current{instance="i"}', "1x200")],
+  },
+  DaykeyGatewayStrangers: {
+    fires: [one('gateway_decisions_total{door="nginx",decision="untrusted_peer"}', "0+1x200")],
+    silent: [
+      one('gateway_decisions_total{door="nginx",decision="untrusted_peer"}', "7x200"),
+      one('gateway_decisions_total{door="nginx",decision="no_route"}', "0+1x200"),
+    ],
+  },
+  DaykeyEgressNoToken: {
+    fires: [one('egress_faults_total{upstream="a",reason="no_token"}', "0+1x200")],
+    silent: [
+      one('egress_faults_total{upstream="a",reason="no_token"}', "0x200"),
+      one('egress_faults_total{upstream="a",reason="browser"}', "0+1x200"),
+    ],
+  },
 };
 
 /** Minutes after the beginning; what is to fire does so by then. */
@@ -275,9 +291,8 @@ test("each alert says what is wrong, what to do, and where the rest stands", () 
 });
 
 test("a counter that an alert reads is there from the start of a server, at 0", async () => {
-  const [auth, api] = await Promise.all([startAuthServer(), startResourceServer()]);
-  const scraped = await Promise.all([scrape(auth.privateUrl), scrape(api.privateUrl)]);
-  await Promise.all([auth.stop(), api.stop()]);
+  const { scraped, stop } = await scrapeAll();
+  await stop();
   const read = rules.flatMap(({ expr }) => [
     ...expr.matchAll(/(\w+_total)(?:\{(\w+)=~?"([^"]+)"\})?\[/g),
   ]);

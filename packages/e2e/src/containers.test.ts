@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describeConfig as describeAuthServer } from "@daykey/auth-server/config";
+import { describeConfig as describeGateway } from "@daykey/gateway/config";
 import { describeConfig as describeSetup } from "@daykey/local/containers/config";
 import { describeConfig as describeResourceServer } from "@daykey/resource-server/config";
 import { expect, test } from "vitest";
@@ -70,10 +71,10 @@ const mountsOf = ({ volumes: mounts = [] }: Service): (readonly [string, string]
 
 test("the file is read whole", () => {
   const names =
-    "init postgres migrate auth-server resource-server proxy cli demo prometheus grafana";
+    "init postgres migrate auth-server resource-server proxy cli demo gateway nginx service prometheus grafana";
   expect(Object.keys(services)).toEqual(names.split(" "));
   expect([...stages.keys()]).toEqual(
-    "manifests libraries runtime cli server auth-server resource-server setup".split(" "),
+    "manifests libraries runtime cli server auth-server resource-server gateway setup".split(" "),
   );
 });
 
@@ -84,12 +85,12 @@ test("every file that the Dockerfile copies or runs is there", () => {
   const run = [...DOCKERFILE.matchAll(/"(?:\/daykey\/)?(packages\/[^"]+)"/g)].map(
     ([, file = ""]) => file,
   );
-  expect(run.length).toBe(4);
+  expect(run.length).toBe(5);
   expect([...copied, ...run].filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
 });
 
 test("an image has the packages that its program imports, and no other server's", () => {
-  for (const name of ["auth-server", "resource-server", "cli"]) {
+  for (const name of ["auth-server", "resource-server", "gateway", "cli"]) {
     const manifest = JSON.parse(read(`packages/${name}/package.json`)) as {
       dependencies: Record<string, string>;
     };
@@ -107,7 +108,7 @@ test("images are built from what is pinned, run as nobody in particular, and nee
   expect(DOCKERFILE).not.toMatch(/^# *syntax=/m);
   expect(DOCKERFILE).toContain(/pnpm@[\d.]+/.exec(read("packages/local/bootstrap.mjs"))?.[0]);
   expect(DOCKERFILE).toContain("--frozen-lockfile");
-  for (const name of ["auth-server", "resource-server", "cli", "setup"]) {
+  for (const name of ["auth-server", "resource-server", "gateway", "cli", "setup"]) {
     const stage = wholeStage(name);
     expect(stage).toMatch(/^USER 1000:1000$/m);
     expect(stage).toMatch(/^ENTRYPOINT \[/m);
@@ -129,6 +130,7 @@ test("every setting is one of the program's", () => {
   const programs: [RegExp, string][] = [
     [/-auth-server:/, describeAuthServer()],
     [/-resource-server:/, describeResourceServer()],
+    [/-gateway:/, describeGateway()],
     [/-setup:/, describeSetup()],
   ];
   for (const [name, { image, environment = {} }] of each) {
@@ -206,6 +208,7 @@ test("the public addresses are published, and what is for the operator on this m
   expect(published).toEqual([
     "proxy 4443:4443",
     "proxy 5443:5443",
+    "nginx 127.0.0.1:6443:6443",
     "prometheus 127.0.0.1:9090:9090",
     "grafana 127.0.0.1:3000:3000",
   ]);
@@ -221,16 +224,16 @@ test("H3: the servers trust the proxy's network, and the proxy says who asked, w
   expect(proxy).toMatch(/^ +http-request set-header X-Forwarded-For %\[src\]$/m);
 });
 
-test("an image is named by project and version, and every image is built by a bare `build`", () => {
+test("an image is named by project and version, and every image but that of a profile's own is built by a bare `build`", () => {
   const { version } = JSON.parse(read("package.json")) as { version: string };
   for (const [name, { image, build, profiles = [] }] of each) {
     if (!build) continue;
     expect(image, name).toBe(
       `\${COMPOSE_PROJECT_NAME:-daykey}-${build.target}:\${DAYKEY_VERSION:-${version}}`,
     );
-    const isBuilt = each.some(
-      ([, other]) => other.image === image && (other.profiles ?? []).length === 0,
-    );
+    const isBuilt =
+      profiles.includes(build.target) ||
+      each.some(([, other]) => other.image === image && (other.profiles ?? []).length === 0);
     expect(isBuilt, `${name} ${profiles.join()}`).toBe(true);
   }
 });
@@ -289,6 +292,9 @@ test("a service starts when what it needs is there", () => {
     "resource-server auth-server service_healthy",
     "demo proxy service_started",
     "demo resource-server service_healthy",
+    "gateway auth-server service_healthy",
+    "nginx gateway service_healthy",
+    "nginx service service_started",
     "grafana init service_completed_successfully",
   ]);
 });

@@ -1,25 +1,17 @@
 /** The dashboard and the alert rules ask for nothing that the servers do not tell. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { startAuthServer, type TestAuthServer } from "@daykey/auth-server/test/auth-server";
-import {
-  startResourceServer,
-  type TestResourceServer,
-} from "@daykey/resource-server/test/resource-server";
-import { scrape } from "@daykey/service/test/metrics";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
+import { scrapeAll } from "../test/scrape-all.ts";
 import { ROOT } from "../test/stack.ts";
 
-let auth: TestAuthServer;
-let api: TestResourceServer;
 let known: Set<string>;
 beforeAll(async () => {
-  [auth, api] = await Promise.all([startAuthServer(), startResourceServer()]);
-  const scraped = await Promise.all([scrape(auth.privateUrl), scrape(api.privateUrl)]);
+  const { scraped, stop } = await scrapeAll();
+  await stop();
   // Prometheus makes `up` itself; `redis_usable` is there with REDIS_URL.
   known = new Set(["up", "redis_usable", ...scraped.flatMap(({ names }) => names)]);
 });
-afterAll(() => Promise.all([auth.stop(), api.stop()]));
 
 const WORDS = new Set(["and", "or", "unless", "bool", "offset", "inf", "nan"]);
 

@@ -4,22 +4,18 @@ import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describeConfig as describeAuthServer } from "@daykey/auth-server/config";
-import { startAuthServer } from "@daykey/auth-server/test/auth-server";
 import { OAUTH_ERRORS } from "@daykey/common/oauth-error";
 import { PROBLEMS } from "@daykey/common/problems";
 import {
   describeConfig as describeGateway,
   describeEgressConfig as describeEgress,
 } from "@daykey/gateway/config";
-import { startEgressBench } from "@daykey/gateway/test/egress";
-import { startGateway } from "@daykey/gateway/test/gateway";
 import { describeConfig as describeLocal } from "@daykey/local/config";
 import { describeConfig as describeResourceServer } from "@daykey/resource-server/config";
-import { startResourceServer } from "@daykey/resource-server/test/resource-server";
 import { machineTool } from "@daykey/service/test/machine-tool";
-import { scrape } from "@daykey/service/test/metrics";
 import { expect, test } from "vitest";
 import { allDocuments, anchorsOf, linksOf, readDocument } from "../test/documents.ts";
+import { scrapeAll } from "../test/scrape-all.ts";
 import { ROOT } from "../test/stack.ts";
 
 test("every relative link leads to a file, and to a heading where it names one", () => {
@@ -94,13 +90,8 @@ test("docs/reference/cli.md has every command, in the order of --help", () => {
 });
 
 test("docs/reference/metrics.md has every metric of the servers, and no other", async () => {
-  const [auth, bench] = await Promise.all([startAuthServer(), startEgressBench()]);
-  const egress = await bench.start("upstreams: {}");
-  const servers = [auth, await startResourceServer(), await startGateway({ auth })];
-  const urls = [...servers, { privateUrl: `http://127.0.0.1:${egress.privatePort}` }];
-  const scraped = await Promise.all(urls.map(({ privateUrl }) => scrape(privateUrl)));
-  for (const server of servers.toReversed()) await server.stop();
-  await bench.stop();
+  const { scraped, stop } = await scrapeAll();
+  await stop();
   const own = new Set(
     scraped
       .flatMap(({ names }) => [...names])
