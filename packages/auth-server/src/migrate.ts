@@ -6,6 +6,7 @@ import { growth } from "../migrations/0004-growth.ts";
 import { admins } from "../migrations/0006-admins.ts";
 import { assertionTyp } from "../migrations/0007-assertion-typ.ts";
 import { endingSecrets } from "../migrations/0008-ending-secrets.ts";
+import { boundedLists } from "../migrations/0009-bounded-lists.ts";
 
 export const MIGRATIONS = [
   initial,
@@ -15,6 +16,7 @@ export const MIGRATIONS = [
   admins,
   assertionTyp,
   endingSecrets,
+  boundedLists,
 ];
 
 export const { apply: migrateAuthServer, require: requireMigrated } = createMigrations({

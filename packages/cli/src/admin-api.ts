@@ -156,27 +156,36 @@ export async function openAdminApi(cli: Cli): Promise<AdminApi> {
   };
 }
 
-/** One page of a list, or that and all after it as one. @throws {CliError} */
+type Query = Readonly<Record<string, string | undefined>>;
+
+/** The pages of a list from a cursor on, each asked for when it is wanted. @throws {CliError} */
+export async function* eachPage<T>(
+  api: AdminApi,
+  path: string,
+  { query, cursor }: { query: Query; cursor?: string | undefined },
+): AsyncGenerator<Page<T>, void, undefined> {
+  for (let next: string | null | undefined = cursor; next !== null;) {
+    const page: Page<T> = await api.call("GET", path, { query: { ...query, cursor: next } });
+    yield page;
+    next = page.next_cursor;
+  }
+}
+
+/**
+ * The first page of a list that holds anything, or that and all after it as one. A page of what is rare
+ * can be empty with more behind it. @throws {CliError}
+ */
 export async function pages<T>(
   api: AdminApi,
   path: string,
-  {
-    query,
-    cursor,
-    all,
-  }: {
-    query: Readonly<Record<string, string | undefined>>;
-    cursor: string | undefined;
-    all: boolean;
-  },
+  { all, ...from }: { query: Query; cursor: string | undefined; all: boolean },
 ): Promise<Page<T>> {
   const items: T[] = [];
-  for (let next = cursor; ;) {
-    const page = await api.call<Page<T>>("GET", path, { query: { ...query, cursor: next } });
+  for await (const page of eachPage<T>(api, path, from)) {
     items.push(...page.items);
-    if (!all || page.next_cursor === null) return { items, next_cursor: page.next_cursor };
-    next = page.next_cursor;
+    if (!all && items.length > 0) return { items, next_cursor: page.next_cursor };
   }
+  return { items, next_cursor: null };
 }
 
 /**

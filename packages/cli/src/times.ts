@@ -1,4 +1,5 @@
 /** Times as people read them: how far from now, and the local time; and lengths of time as they write them. */
+import { formatInstant, parseDay } from "@daykey/common/clock";
 import { usageError } from "./exit.ts";
 
 const UNITS = [
@@ -56,4 +57,23 @@ export function parseDuration(text: string): number {
   if (digits === "")
     throw usageError(`"${text}" is not a length of time`, "Write 90s, 30m, 24h or 7d.");
   return Number(digits) * (LENGTHS[unit] ?? 1);
+}
+
+const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z$/;
+
+/**
+ * An instant in UTC, as the admin API takes it, of `2026-11-01` (its beginning in UTC),
+ * `2026-11-01T12:00:00Z`, or `7d` for a week before `now`. @throws {CliError} for anything else
+ */
+export function parseMoment(text: string, now: number): string {
+  if (INSTANT.test(text)) return text;
+  if (parseDay(text) !== undefined) return `${text}T00:00:00Z`;
+  if (/^\d{1,9}(s|m|min|h|d)$/.test(text)) {
+    const at = now - parseDuration(text);
+    if (at >= 0) return formatInstant(at);
+  }
+  throw usageError(
+    `"${text}" is not a time`,
+    "Write 2026-11-01, 2026-11-01T12:00:00Z, or 7d for a week ago.",
+  );
 }

@@ -2,9 +2,16 @@
 import { z } from "zod";
 import { AUDIT_ACTIONS } from "../audit/events.ts";
 import type { AuditStore } from "../audit/audit-store.ts";
-import { decodeCursor, encodeCursor } from "./cursor.ts";
-import { route, type Route } from "./route.ts";
-import { DEFAULT_PAGE, instant, pageOf, pageQuery } from "./schema-parts.ts";
+import { decodeCursor, encodeCursor, invalidCursor } from "./cursor.ts";
+import { PARAMETERS, route, type Route } from "./route.ts";
+import {
+  DEFAULT_PAGE,
+  instant,
+  instantParameter,
+  pageOf,
+  pageQuery,
+  text,
+} from "./schema-parts.ts";
 
 const tag = "audit";
 
@@ -16,7 +23,7 @@ const facts = z.record(z.string(), z.unknown()).nullable();
 export const auditEntry = z.strictObject({
   seq: z.int().min(1),
   at: instant,
-  /** The client whose token was presented. */
+  /** The client whose token was presented; in brackets where none was. */
   actor: z.string(),
   action: z.enum(AUDIT_ACTIONS),
   target: z.string(),
@@ -32,6 +39,18 @@ export const auditEntry = z.strictObject({
 });
 
 export const auditPage = pageOf(auditEntry);
+
+const auditQuery = z.strictObject({
+  ...pageQuery.shape,
+  actor: text(66).optional(),
+  action: z.enum(AUDIT_ACTIONS).optional(),
+  /** Whose the target is: the client, or one of its secrets or keys. */
+  client_id: PARAMETERS.client_id.optional(),
+  /** From here on. */
+  since: instantParameter.optional(),
+  /** Before here. */
+  until: instantParameter.optional(),
+});
 
 export const auditVerdict = z.discriminatedUnion("valid", [
   z.strictObject({
@@ -55,15 +74,17 @@ export function createAuditRoutes(audit: AuditStore): Route[] {
       operationId: "listAudit",
       tag,
       summary: "A page of the audit log, newest first",
-      query: pageQuery,
+      query: auditQuery,
       status: 200,
       answer: auditPage,
-      async handle({ query: { limit = DEFAULT_PAGE, cursor } }) {
-        const before = cursor === undefined ? undefined : seqOf(cursor);
-        const entries = await audit.list({ limit, before });
-        const last = entries.at(-1);
-        const next = entries.length === limit && last && last.seq > 1 ? cursorOf(last.seq) : null;
-        return { body: { items: entries, next_cursor: next } };
+      async handle({ query: { limit = DEFAULT_PAGE, cursor, client_id: clientId, ...filter } }) {
+        const { entries, next } = await audit.list({
+          limit,
+          after: cursor === undefined ? undefined : placeOf(cursor),
+          filter: { ...filter, clientId },
+        });
+        const next_cursor = next === undefined ? null : encodeCursor(["seq", next]);
+        return { body: { items: entries, next_cursor } };
       },
     }),
 
@@ -85,12 +106,11 @@ export function createAuditRoutes(audit: AuditStore): Route[] {
   ];
 }
 
-/** Numbers above are no entries of ours, and too large to come back as they were. */
-function cursorOf(seq: number): string {
-  return encodeCursor(["seq", Math.min(seq, Number.MAX_SAFE_INTEGER)]);
-}
+const LARGEST_BIGINT = 2n ** 63n - 1n;
 
-function seqOf(cursor: string): number {
-  const [digits] = decodeCursor(cursor, /^seq ([1-9]\d{0,15})$/);
-  return Number(digits);
+/** Digits, as another's entry may have a number that no double holds. @throws {ProblemError} 400 */
+function placeOf(cursor: string): string {
+  const [digits = ""] = decodeCursor(cursor, /^seq ([1-9]\d{0,18})$/);
+  if (BigInt(digits) > LARGEST_BIGINT) throw invalidCursor();
+  return digits;
 }

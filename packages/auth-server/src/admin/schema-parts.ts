@@ -1,5 +1,6 @@
 /** What the schemas of the admin API share. */
 import { z } from "zod";
+import { parseInstant } from "@daykey/common/clock";
 
 /** `\P{Cc}` spelled out: Python's tools, which read this in the OpenAPI document, do not know that. */
 // oxlint-disable-next-line no-control-regex -- it is what they are
@@ -16,6 +17,15 @@ export function text(maxLength: number): z.ZodString {
 
 /** `2026-11-21T12:00:00Z`, perhaps with a fraction. */
 export const instant = z.iso.datetime();
+
+const INSTANT_WORDS = "must be a time in UTC such as 2026-11-21T12:00:00Z";
+
+/** An instant in a query, with at most microseconds, which is what PostgreSQL keeps. */
+export const instantParameter = z
+  .string()
+  .regex(/^(?!0000)\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z$/, INSTANT_WORDS)
+  .refine((moment) => parseInstant(moment.replace(/\.\d+/, "")) !== undefined, INSTANT_WORDS)
+  .meta({ format: "date-time" });
 
 /** A number in a query, where everything is text. */
 export function numberParameter(min: number, max: number) {

@@ -57,14 +57,15 @@ async function append(count: number): Promise<void> {
 test("is whole while empty, and after any number of rows", async () => {
   expect(await audit.verify()).toEqual({ valid: true, rows: 0, head: "00".repeat(32) });
   await append(3);
-  const [newest] = await audit.list({ limit: 1, before: undefined });
+  const [newest] = (await audit.list({ limit: 1 })).entries;
   expect(await audit.verify()).toEqual({ valid: true, rows: 3, head: newest?.hash });
 });
 
 test("is read newest first, in pages", async () => {
   await append(5);
-  const first = await audit.list({ limit: 2, before: undefined });
-  const second = await audit.list({ limit: 9, before: first.at(-1)?.seq });
+  const { entries: first, next } = await audit.list({ limit: 2 });
+  const { entries: second, next: end } = await audit.list({ limit: 9, after: next });
+  expect(end).toBeUndefined();
   expect([...first, ...second].map(({ seq }) => seq)).toEqual([5, 4, 3, 2, 1]);
   expect(second.at(-1)).toEqual({
     seq: 1,
@@ -186,7 +187,7 @@ describe("a superuser's alteration is found:", () => {
 
   test("a chain computed anew from the altered row on", async () => {
     await append(4);
-    const rows = (await audit.list({ limit: 10, before: undefined })).toReversed();
+    const rows = (await audit.list({ limit: 10 })).entries.toReversed();
     let previous: Buffer = GENESIS;
     for (const row of rows) {
       const forged: ChainedRow = { ...row, actor: row.seq >= 2 ? "nobody" : row.actor };

@@ -10,6 +10,14 @@
  */
 import type { Database, Queryable } from "@daykey/service/database/database";
 import { problem, type ProblemError } from "@daykey/service/http/problem-error";
+import {
+  type AuditEntries,
+  type AuditPage,
+  type AuditRow,
+  COLUMNS,
+  listEntries,
+  UTC,
+} from "./audit-entries-store.ts";
 import { type ChainedRow, GENESIS, hashOf } from "./chain.ts";
 import { type AuditAction, type AuditEvent, type AuditFact, ENDING_ACTIONS } from "./events.ts";
 
@@ -39,8 +47,8 @@ export interface AuditStore {
    *   recorded is not done
    */
   append(tx: Queryable, event: AuditEvent, recovery?: Recovery): Promise<void>;
-  /** Newest first; `before` is a row's number. */
-  list(page: { limit: number; before: number | undefined }): Promise<AuditEntry[]>;
+  /** A page, newest first (`audit-entries-store.ts`). */
+  list(page: AuditPage): Promise<AuditEntries>;
   verify(): Promise<Verdict>;
   /** Seals the head anew when the previous master key sealed it. */
   reseal(): Promise<void>;
@@ -85,19 +93,11 @@ interface Head {
   hash: Buffer;
 }
 
-interface AuditRow extends ChainedRow {
-  hash: Buffer;
-}
-
 /** Serialises every addition; the number only has to be ours. */
 const AUDIT_LOCK = 0x61756474;
 
 const PLACE = { table: "audit_head", row: "head" };
 const VERIFY_ROWS = 500;
-
-const UTC = `'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'`;
-const COLUMNS = `seq::float8 as seq, to_char(at at time zone 'UTC', ${UTC}) as at,
-  actor, action, target, detail, hash`;
 
 export function createAuditStore(
   database: Database,
@@ -219,14 +219,7 @@ export function createAuditStore(
       });
     },
 
-    async list({ limit, before }) {
-      const { rows } = await database.query<AuditRow>({
-        text: `select ${COLUMNS} from daykey.audit_log where $1::bigint is null or seq < $1
-               order by seq desc limit $2`,
-        values: [before ?? null, limit],
-      });
-      return rows.map((row) => ({ ...row, hash: row.hash.toString("hex") }));
-    },
+    list: async (page) => listEntries(database, page),
 
     async verify() {
       // One snapshot: what is added later is not judged.
