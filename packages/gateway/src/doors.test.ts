@@ -210,6 +210,18 @@ for (const name of PROXIES) {
       expect(got).toEqual(asked);
     });
 
+    test.each([
+      "X-HTTP-Method-Override",
+      "X-HTTP-Method",
+      "X-Method-Override",
+      "X-Original-URL",
+      "X-Rewrite-URL",
+    ])("%s is refused with 400, also where the path is open", async (header) => {
+      service.seen.length = 0;
+      expect((await ask("GET /open", [`${header}: x`])).status).toBe(400);
+      expect(service.seen).toEqual([]);
+    });
+
     test("nothing is let through when the gateway does not answer", async () => {
       const dead = await startProxy(name, { gateway: 1, service: service.port });
       try {
