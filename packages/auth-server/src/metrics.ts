@@ -4,7 +4,7 @@
  */
 import type { Clock } from "@daykey/common/clock";
 import { PATHS } from "@daykey/common/protocol";
-import { measureHealth, measurePool, watchRedis } from "@daykey/service/observe/measure";
+import { measureHealth, measurePool, watchStore } from "@daykey/service/observe/measure";
 import type { Metrics, RequestOutcome } from "@daykey/service/observe/metrics";
 import type { Health } from "@daykey/service/process/health";
 import type { OpenReplayStore } from "./authentication/open-replay-store.ts";
@@ -44,7 +44,7 @@ export function measureAuthServer(
   const { metrics, health, keys, replays, watcher, database } = sources;
   health.addCheck("database", watcher.fault);
   health.addCheck("keys", keys.fault);
-  watchRedis({ metrics, health }, replays.fault);
+  watchStore({ metrics, health }, "redis", replays.fault);
   measureHealth(metrics, health);
   measurePool(metrics, database.pool);
   countTokens(metrics);

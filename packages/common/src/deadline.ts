@@ -3,8 +3,11 @@
  * that was handed over to another protocol, say, hears no signal any more and never answers.
  */
 
+import { OWN_MESSAGE } from "./own-message.ts";
+
 /** The time was over. */
 export class DeadlinePassed extends Error {
+  readonly [OWN_MESSAGE] = true;
   override readonly name = "DeadlinePassed";
 }
 

@@ -3,3 +3,9 @@
  * message of any other error may quote what a caller sent.
  */
 export const OWN_MESSAGE = Symbol("daykey.ownMessage");
+
+/** An error that nobody needs to tell from others: its message, fixed text of ours, says all. */
+export class PlainError extends Error {
+  readonly [OWN_MESSAGE] = true;
+  override readonly name = "PlainError";
+}

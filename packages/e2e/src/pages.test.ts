@@ -99,7 +99,7 @@ test("docs/reference/metrics.md has every metric of the servers, and no other", 
       .map((name) => name.replace(/_(?:bucket|sum|count)$/, "")),
   );
   // Only with REDIS_URL.
-  own.add("redis_usable");
+  own.add("redis_usable").add("database_usable");
   const table = sectionOf("docs/reference/metrics.md", "The servers' own");
   const told = [...table.matchAll(/^\| ([^|]+) \|/gm)].flatMap(([, cell = ""]) =>
     [...cell.matchAll(/`([a-z_]+)`/g)].map(([, name = ""]) => name),

@@ -8,6 +8,7 @@ import { createPostgresStore } from "@daykey/guard/postgres-store";
 import { createRedisStore } from "@daykey/guard/redis-store";
 import { createMemoryStore, type GuardStore } from "@daykey/guard/store";
 import { createDatabase, type PoolState } from "@daykey/service/database/database";
+import { startLooks } from "@daykey/service/database/looks";
 import type { Log } from "@daykey/service/observe/log";
 import type { Tracing } from "@daykey/service/observe/tracing";
 import { requireMigrated } from "./migrate.ts";
@@ -23,6 +24,8 @@ export interface OwnStore extends GuardStore {
   pool?: () => PoolState;
   /** What is wrong with Redis, in a few words; absent without Redis. */
   redisFault?: () => string | undefined;
+  /** The same of PostgreSQL. */
+  databaseFault?: () => string | undefined;
   close(): Promise<void>;
 }
 
@@ -75,9 +78,14 @@ async function openPostgres(
     await database.close();
     throw error;
   }
+  const looks = startLooks(database, { log });
   return {
     ...createPostgresStore(database),
     pool: database.pool,
-    close: database.close,
+    databaseFault: looks.fault,
+    close() {
+      looks.stop();
+      return database.close();
+    },
   };
 }

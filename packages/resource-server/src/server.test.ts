@@ -3,6 +3,8 @@ import { createServer } from "node:http";
 import { once } from "node:events";
 import { type AddressInfo, connect } from "node:net";
 import { text } from "node:stream/consumers";
+import { createTestDatabase } from "@daykey/service/test/database";
+import { scrape } from "@daykey/service/test/metrics";
 import { ListenError } from "@daykey/service/process/lifecycle";
 import { type AppRouter, createRouter } from "@daykey/service/http/router";
 import { SignJWT } from "jose";
@@ -39,6 +41,35 @@ function signed(api: TestResourceServer, key = api.key): Promise<string> {
     .setProtectedHeader({ alg: key.algorithm, typ: "at+jwt", kid: key.kid })
     .sign(key.privateKey);
 }
+
+test("a database of quotas and nonces that is lost is told before a request needs it, and its return", async () => {
+  const database = await createTestDatabase();
+  const url = database.resourceUrl;
+  const api = await start({
+    config: { store: { kind: "postgresql", url, pool: 1, preparedStatements: true } },
+  });
+  const ready = async () => (await getPrivate(api, "/readyz")).body;
+  const usable = async () => (await scrape(api.privateUrl)).values("database_usable");
+  const name = new URL(url).pathname.slice(1);
+  const patience = { timeout: 30_000 };
+  expect([await ready(), await usable()]).toEqual(['{"status":"ready"}', { "": 1 }]);
+  await database.query(`alter database ${name} connection limit 0`);
+  await database.query(
+    "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'daykey_resource' and datname = current_database()",
+  );
+  await expect
+    .poll(ready, patience)
+    .toBe('{"status":"ready","degraded":{"database":"has no connection left for us (53300)"}}');
+  expect(await usable()).toEqual({ "": 0 });
+  await database.query(`alter database ${name} connection limit -1`);
+  await expect.poll(ready, patience).toBe('{"status":"ready"}');
+  const told = api.lines
+    .map(({ event }) => event)
+    .filter((event) => String(event).startsWith("store_"));
+  expect(told).toEqual(["store_lost", "store_back"]);
+  await running.pop()?.stop();
+  await database.drop();
+}, 90_000);
 
 describe("ALGORITHMS", () => {
   const keys = SIGNING_ALGORITHMS.map((name) => createSigningKey(name));

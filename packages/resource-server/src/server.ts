@@ -7,7 +7,7 @@ import { createApp } from "@daykey/service/http/app";
 import { createRootPage } from "@daykey/service/http/root-page";
 import { createHealth } from "@daykey/service/process/health";
 import { type Listeners, startListeners } from "@daykey/service/process/lifecycle";
-import { measureHealth, measurePool, watchRedis } from "@daykey/service/observe/measure";
+import { measureHealth, measurePool, watchStore } from "@daykey/service/observe/measure";
 import { createMetrics } from "@daykey/service/observe/metrics";
 import type { Surroundings } from "@daykey/service/process/run-server";
 import { watchCredentialFile } from "@daykey/guard/credential-file";
@@ -115,7 +115,8 @@ async function composeResourceServer(
   measureHealth(metrics, health);
   if (guard.revocations) measureRevocations(metrics, guard.revocations);
   if (store.pool) measurePool(metrics, store.pool);
-  watchRedis({ metrics, health }, store.redisFault);
+  watchStore({ metrics, health }, "redis", store.redisFault);
+  watchStore({ metrics, health }, "database", store.databaseFault);
   const trustedProxies = createTrustedProxies(config.trustedProxies);
   const shared = { log, trustedProxies, tracing, errorFormat: PROBLEM_FORMAT };
   const listeners = await startListeners({

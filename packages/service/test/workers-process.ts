@@ -1,7 +1,8 @@
 /**
  * An instance with two workers for tests. `/pid` says which of them answers and logs a long line, with
  * `?ms` after a while. What the file that WITH_FAULT names holds says what goes wrong in a worker that
- * starts: its settings, its start, or a start that never ends; or that there is no program to run.
+ * starts: its settings, its start, a start that never ends, or one that is never ready; or that there is
+ * no program to run.
  */
 import cluster from "node:cluster";
 import { readFileSync } from "node:fs";
@@ -40,6 +41,7 @@ async function start({ log, peers }: Surroundings) {
     for (;;);
   });
   const health = createHealth({ peers });
+  if (fault() === "unready") health.addCheck("thing", () => "not there");
   const metrics = createMetrics({ name: "test", peers });
   const trustedProxies = createTrustedProxies([]);
   const shared = { log, trustedProxies, metrics, errorFormat: PROBLEM_FORMAT } as const;
@@ -68,7 +70,7 @@ const config = {
 const clock = (): number => Date.now() / 1000;
 const serve = () => {
   if (fault() === "settings") throw new ConfigError(["a fault"]);
-  const limits = { reloadSeconds: 2, beginSeconds: 15 };
+  const limits = { reloadSeconds: 4, beginSeconds: 15 };
   return runServer({ name: "test", config, clock, start, limits });
 };
 const { execPath } = process;

@@ -69,15 +69,25 @@ const HOSTILE: [name: string, answer: (socket: Socket) => void][] = [
       socket.write(body);
     },
   ],
+  ["another status", (socket) => socket.end("HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n")],
+  ["what is no JSON", (socket) => socket.end(`${OK}\r\n<html>`)],
+  ["no keys", (socket) => socket.end(`${OK}\r\n{}`)],
+  ["more than is read", (socket) => socket.write(`${OK}\r\n${" ".repeat(100_000)}`)],
   ["no HTTP", (socket) => socket.write("\0\x01\x02 nonsense\r\n\r\n")],
 ];
 
-describe.concurrent("let go in time", () => {
+describe.concurrent("let go in time, with a reason that the log tells", () => {
   test.each(HOSTILE)(
     "%s",
     async (_name, answer) => {
       const fetchKeySet = createKeySetFetch({ allowPrivate: true });
-      await expect(fetchKeySet(await startServer(answer))).rejects.toThrow(Error);
+      const error: unknown = await fetchKeySet(await startServer(answer)).catch(
+        (thrown: unknown) => thrown,
+      );
+      const { log, lines } = createTestLog();
+      log.warn({ err: error }, "as it is logged");
+      const { message, code } = (lines[0]?.["err"] ?? {}) as Record<string, unknown>;
+      expect(message ?? code, String(error)).toEqual(expect.any(String));
     },
     60_000,
   );

@@ -9,6 +9,7 @@ import { type ClientRequest, type IncomingMessage, request as requestHttp } from
 import { request as requestHttps } from "node:https";
 import { isIP, type LookupFunction, type Socket } from "node:net";
 import { withDeadline } from "@daykey/common/deadline";
+import { PlainError } from "@daykey/common/own-message";
 import { isLoopbackAddress, isPublicAddress } from "./public-address.ts";
 
 /** The addresses of a host name, at least one. */
@@ -44,20 +45,20 @@ export function createKeySetFetch({
 }): FetchKeySet {
   async function addressesOf(host: string, signal: AbortSignal): Promise<readonly string[]> {
     const addresses = isIP(host) === 0 ? await resolveHost(host, signal) : [host];
-    if (addresses.length === 0) throw new Error("the host has no address");
+    if (addresses.length === 0) throw new PlainError("the host has no address");
     // One that is not public makes the whole host suspect.
     if (!allowPrivate && !addresses.every(isPublicAddress)) {
-      throw new Error("the host has an address that is not public");
+      throw new PlainError("the host has an address that is not public");
     }
     return addresses;
   }
 
   async function fetchKeySet(uri: string, signal: AbortSignal): Promise<readonly unknown[]> {
-    if (!isJwksUri(uri, { allowPrivate })) throw new Error("the address may not be fetched");
+    if (!isJwksUri(uri, { allowPrivate })) throw new PlainError("the address may not be fetched");
     const url = new URL(uri);
     const addresses = await addressesOf(hostOf(url), signal);
     if (url.protocol === "http:" && !addresses.every(isLoopbackAddress)) {
-      throw new Error("http is for loopback alone");
+      throw new PlainError("http is for loopback alone");
     }
     const send = url.protocol === "https:" ? requestHttps : requestHttp;
     const request = send(url, {
@@ -83,7 +84,7 @@ export function createKeySetFetch({
 async function responseTo(request: ClientRequest): Promise<IncomingMessage> {
   const upgraded = once(request, "upgrade").then(([, socket]) => {
     (socket as Socket).destroy();
-    throw new Error("the key set was answered with another protocol");
+    throw new PlainError("the key set was answered with another protocol");
   });
   const answered = once(request, "response") as Promise<[IncomingMessage]>;
   const [response] = await Promise.race([answered, upgraded]);
@@ -128,20 +129,30 @@ async function resolveByDns(hostname: string, signal: AbortSignal): Promise<read
 
 async function readBody(response: IncomingMessage): Promise<string> {
   // A redirect is another address, which nobody checked.
-  if (response.statusCode !== 200) throw new Error("the key set was not answered with 200");
+  if (response.statusCode !== 200) {
+    throw new PlainError(`the key set was answered with ${response.statusCode}, not 200`);
+  }
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
     length += chunk.length;
-    if (length > MAX_BYTES) throw new Error("the key set is too large");
+    if (length > MAX_BYTES) throw new PlainError("the key set is too large");
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");
 }
 
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new PlainError("the key set is not JSON");
+  }
+}
+
 function readKeys(text: string): readonly unknown[] {
-  const set: unknown = JSON.parse(text);
+  const set = parseJson(text);
   const keys = typeof set === "object" && set !== null && "keys" in set ? set.keys : undefined;
-  if (!Array.isArray(keys)) throw new Error("the key set has no keys");
+  if (!Array.isArray(keys)) throw new PlainError("the key set has no keys");
   return keys;
 }

@@ -14,6 +14,7 @@ const RETRY_SECONDS = 0.25;
 
 /** Beyond this the instance's clock disagrees with the database's and it is not ready. */
 const CLOCK_TOLERANCE_SECONDS = 5;
+const CLOCK_FAULT = `its clock differs from this machine's by more than ${CLOCK_TOLERANCE_SECONDS} s`;
 
 export interface ChangeHandlers {
   /** Some clients, or their secrets, changed. */
@@ -119,8 +120,8 @@ export async function startChangeWatcher({
     ageSeconds: () => seconds() - readAt,
     databaseNow: () => clock() - clockOffset,
     fault() {
-      if (seconds() - readAt > staleAfterSeconds) return "database";
-      return Math.abs(clockOffset) > CLOCK_TOLERANCE_SECONDS ? "clock" : undefined;
+      if (seconds() - readAt > staleAfterSeconds) return "cannot be read";
+      return Math.abs(clockOffset) > CLOCK_TOLERANCE_SECONDS ? CLOCK_FAULT : undefined;
     },
     stop() {
       isStopped = true;

@@ -7,6 +7,7 @@ import type { Fetch } from "@daykey/client/internal/platform";
 import { type CryptoKey, importJWK, type JWK } from "jose";
 import type { Clock } from "@daykey/common/clock";
 import { withDeadline } from "@daykey/common/deadline";
+import { PlainError } from "@daykey/common/own-message";
 import type { SigningAlgorithm } from "@daykey/common/protocol";
 import { weakness } from "@daykey/common/weak-keys";
 import type { GuardLog } from "../log.ts";
@@ -169,10 +170,10 @@ async function fetchKeys(
   });
   if (response.status !== 200) {
     await response.body?.cancel();
-    throw new Error("the key set was not answered with 200");
+    throw new PlainError(`the key set was answered with ${response.status}, not 200`);
   }
-  const set = JSON.parse(await readLimited(response)) as { keys?: unknown };
-  if (!Array.isArray(set.keys)) throw new Error("the key set has no keys");
+  const set = parseSet(await readLimited(response));
+  if (!Array.isArray(set.keys)) throw new PlainError("the key set has no keys");
   const keys = new Map<string, VerificationKey>();
   for (const jwk of set.keys as unknown[]) {
     const key = await toVerificationKey(jwk, algorithms);
@@ -181,13 +182,21 @@ async function fetchKeys(
   return keys;
 }
 
+function parseSet(text: string): { keys?: unknown } {
+  try {
+    return Object(JSON.parse(text)) as { keys?: unknown };
+  } catch {
+    throw new PlainError("the key set is not JSON");
+  }
+}
+
 async function readLimited(response: Response): Promise<string> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   const body: AsyncIterable<Uint8Array> | undefined = response.body ?? undefined;
   for await (const chunk of body ?? []) {
     length += chunk.length;
-    if (length > MAX_BYTES) throw new Error("the key set is too large");
+    if (length > MAX_BYTES) throw new PlainError("the key set is too large");
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");

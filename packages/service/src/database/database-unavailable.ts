@@ -1,16 +1,22 @@
 import { OWN_MESSAGE } from "@daykey/common/own-message";
 
+import { NotThePrimary } from "./primary.ts";
+
 /**
  * The database cannot answer now; the same request may succeed later. Answered 503 (D4). The message
  * names the server and the reason, for the log and for standard error; a caller is told neither.
  */
 export class DatabaseUnavailable extends Error {
   readonly [OWN_MESSAGE] = true;
+  /** In a few words that follow the name of what failed. */
+  readonly reason: string;
 
   /** @param options.server host, port and name, without credentials; undefined where many are meant */
   constructor({ cause, server }: { cause?: unknown; server?: string | undefined } = {}) {
     const name = server === undefined ? "The database" : `The database at ${server}`;
-    super(`${name} ${reasonOf(cause)}.`, { cause });
+    const reason = reasonOf(cause);
+    super(`${name} ${reason}.`, { cause });
+    this.reason = reason;
     this.name = "DatabaseUnavailable";
   }
 }
@@ -46,6 +52,7 @@ function reasonOf(cause: unknown): string {
     const reason = REASONS[code] ?? (isTls ? "has a certificate that is not accepted" : undefined);
     return `${reason ?? "cannot be used"} (${/^\w{1,64}$/.test(code) ? code : "unknown code"})`;
   }
+  if (cause instanceof NotThePrimary) return "is a standby, not the primary";
   const message = cause instanceof Error ? cause.message : "";
   if (message === POOL_EXHAUSTED) return "has no connection free in this process's pool";
   if (message.includes(PG_PARTS.noTls)) return "does not speak TLS";

@@ -10,7 +10,7 @@ import { createListener, type Listener } from "./listen.ts";
 let home: TestDatabase;
 let listener: Listener | undefined;
 let events: string[];
-const { log } = createTestLog();
+const { log, lines } = createTestLog();
 
 beforeEach(async () => {
   home = await createTestDatabase({ empty: true });
@@ -62,6 +62,12 @@ test("a listener keeps trying while the database cannot be had", async () => {
   await home.query(`alter database ${name} connection limit 0`);
   listener = listen();
   expect(listener.connected()).toBe(false);
+  // Told in the server's name, with what it says.
+  await expect
+    .poll(() => lines.find(({ msg }) => msg === "cannot listen to the database"))
+    .toMatchObject({
+      err: { message: expect.stringMatching(/^The database at .+ has no connection left for us/) },
+    });
   await home.query(`alter database ${name} connection limit -1`);
   await expect.poll(() => events, { timeout: 5000 }).toEqual(["(connected)"]);
 });

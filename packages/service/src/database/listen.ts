@@ -9,7 +9,8 @@ import { withDeadline } from "@daykey/common/deadline";
 import pg from "pg";
 
 import type { Log } from "../observe/log.ts";
-import { createPrimary, requirePrimary } from "./primary.ts";
+import { DatabaseUnavailable } from "./database-unavailable.ts";
+import { createPrimary, requirePrimary, serverName } from "./primary.ts";
 
 export interface Listener {
   /** False while there is no connection, so while notifications are being missed. */
@@ -66,7 +67,10 @@ export function createListener(options: {
       await client.query(`listen ${client.escapeIdentifier(channel)}`);
     }
     try {
-      await withDeadline(begin, { seconds: 2 * heartbeatSeconds, signal: closed.signal });
+      const limits = { seconds: 2 * heartbeatSeconds, signal: closed.signal };
+      await withDeadline(begin, limits).catch((cause: unknown) => {
+        throw new DatabaseUnavailable({ cause, server: serverName(server) });
+      });
       isConnected = true;
       onConnect();
       heartbeat = setInterval(() => void client.query("select 1").catch(lose), heartbeatMs);

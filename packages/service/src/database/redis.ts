@@ -15,7 +15,10 @@ export interface Redis {
    * @throws {RedisUnavailable}
    */
   useOnce(key: string, seconds: number): Promise<boolean>;
-  /** What was wrong with the last command or the connection, in a few words; undefined when nothing was. */
+  /**
+   * What was wrong with the last command or the connection, in a few words; undefined when nothing was. It
+   * is tried every few seconds, so this needs nobody's request.
+   */
   fault(): string | undefined;
   close(): void;
 }
@@ -26,6 +29,13 @@ const PAUSE_MS = [50, 2000] as const;
 /** A connection on which nothing comes back, not even the answer to a ping, is replaced. */
 const PING_SECONDS = 1;
 const SILENCE_SECONDS = 3;
+/**
+ * How often it is asked to take a change, whether others ask or not: a ping says nothing of a Redis that is
+ * full, a replica, or cannot write to its disk.
+ */
+const LOOK_SECONDS = 5;
+const LOOK_KEY = "daykey:look";
+const LOOK = "return redis.call('SET', KEYS[1], '', 'EX', 5)";
 
 /** @throws {RedisUnavailable} when it cannot be reached at the start, or refuses the connection */
 export async function connectRedis({ url, log }: { url: string; log: Log }): Promise<Redis> {
@@ -65,6 +75,19 @@ export async function connectRedis({ url, log }: { url: string; log: Log }): Pro
   });
   isConnected = true;
 
+  /** Whoever uses scripts is told of a Redis that runs none, too. */
+  let usesScripts = false;
+  const runScript = (script: string, keys: string[], values: string[]): Promise<unknown> =>
+    inTime(client.eval(script, { keys, arguments: values }));
+  async function look(): Promise<void> {
+    const asked = usesScripts
+      ? runScript(LOOK, [LOOK_KEY], [])
+      : inTime(client.set(LOOK_KEY, "", { expiration: { type: "EX", value: LOOK_SECONDS } }));
+    // What it met is noted.
+    await asked.catch(() => undefined);
+  }
+  const looking = setInterval(() => void look(), LOOK_SECONDS * 1000);
+
   async function inTime<T>(answer: Promise<T>): Promise<T> {
     const late = new AbortController();
     try {
@@ -81,14 +104,19 @@ export async function connectRedis({ url, log }: { url: string; log: Log }): Pro
   }
 
   return {
-    run: async <T>(script: string, { keys, values }: { keys: string[]; values: string[] }) =>
-      (await inTime(client.eval(script, { keys, arguments: values }))) as T,
+    async run<T>(script: string, { keys, values }: { keys: string[]; values: string[] }) {
+      usesScripts = true;
+      return (await runScript(script, keys, values)) as T;
+    },
     async useOnce(key, seconds) {
       const options = { condition: "NX", expiration: { type: "EX", value: seconds } } as const;
       return (await inTime(client.set(key, "", options))) === "OK";
     },
     fault: () => fault,
-    close: () => client.destroy(),
+    close() {
+      clearInterval(looking);
+      client.destroy();
+    },
   };
 }
 

@@ -11,19 +11,25 @@ export function measureHealth(metrics: Metrics, health: Health): void {
   });
 }
 
+const USABLE = {
+  redis: "1 while Redis can be reached and takes commands",
+  database: "1 while the database of quotas and nonces answers",
+};
+
 /**
- * Tells of Redis in health and metrics. A server works on without it in part.
- * @param fault what is wrong with Redis now, or undefined; itself undefined where no Redis is used
+ * Tells in health and metrics of a store without which a server works on in part.
+ * @param fault what is wrong with it now, or undefined; itself undefined where it is not used
  */
-export function watchRedis(
+export function watchStore(
   { metrics, health }: { metrics: Metrics; health: Health },
+  name: keyof typeof USABLE,
   fault: (() => string | undefined) | undefined,
 ): void {
   if (!fault) return;
-  health.addPartCheck("redis", fault);
+  health.addPartCheck(name, fault);
   metrics.gauge({
-    name: "redis_usable",
-    help: "1 while Redis can be reached and takes commands",
+    name: `${name}_usable`,
+    help: USABLE[name],
     read: () => Number(fault() === undefined),
   });
 }

@@ -13,6 +13,8 @@ export interface Health {
   addPartCheck(name: string, check: HealthCheck): void;
   /** Whether this process is. */
   isReady(): boolean;
+  /** Why it is not, in one line; undefined when it is. */
+  unreadiness(): string | undefined;
   /** From now on `/readyz` answers 503 and `stopping` is aborted. */
   draining(): void;
   /** For what lives longer than a request, such as an event stream: end it on abort. */
@@ -74,6 +76,10 @@ export function createHealth({ peers }: { peers?: Peers | undefined } = {}): Hea
     addCheck: (name, check) => void checks.set(name, check),
     addPartCheck: (name, check) => void partChecks.set(name, check),
     isReady: () => Object.keys(ownFaults()).length === 0,
+    unreadiness() {
+      const faults = Object.entries(ownFaults()).map(([name, fault]) => `${name}: ${fault}`);
+      return faults.length === 0 ? undefined : faults.join("; ");
+    },
     draining: () => stop.abort(),
     stopping: stop.signal,
     router,

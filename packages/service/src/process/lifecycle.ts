@@ -22,7 +22,8 @@ export interface Endpoint {
 export interface Listeners {
   readonly publicPort: number;
   readonly privatePort: number;
-  isReady(): boolean;
+  /** Why it is not ready, in one line; undefined when it is. */
+  unreadiness(): string | undefined;
   /**
    * Not ready; requests are taken for `stopDelaySeconds` more, so that whoever sends them hears of it;
    * then no new connections, and requests in progress are finished within `drainSeconds`.
@@ -65,7 +66,7 @@ export async function startListeners(options: {
   const limits = { ...LIMITS, ...options.limits };
   const outer = createHttpServer(options.public.app, { limits, trustedProxies, log });
   const inner = createHttpServer(options.private.app, { limits, trustedProxies, log });
-  await untilReady(health, options.peers?.patienceSeconds ?? 0);
+  if (options.peers) await untilReady(health, options.peers);
   const publicPort = await listen(outer, options.public);
   let privatePort;
   try {
@@ -78,7 +79,7 @@ export async function startListeners(options: {
   return {
     publicPort,
     privatePort,
-    isReady: health.isReady,
+    unreadiness: health.unreadiness,
     async stop() {
       health.draining();
       const delaySeconds = options.stopDelaySeconds ?? 0;
@@ -88,13 +89,20 @@ export async function startListeners(options: {
 }
 
 const READY_LOOK_SECONDS = 0.05;
+/** A worker that has waited so long to be ready says for what. */
+const QUIET_SECONDS = 2;
 
-async function untilReady(health: Health, patienceSeconds: number): Promise<void> {
-  for (
-    let waited = 0;
-    waited < patienceSeconds && !health.isReady();
-    waited += READY_LOOK_SECONDS
-  ) {
+async function untilReady(health: Health, { patienceSeconds, waits }: Peers): Promise<void> {
+  const begun = performance.now();
+  const waited = () => (performance.now() - begun) / 1000;
+  let hasTold = false;
+  while (waited() < patienceSeconds) {
+    const fault = health.unreadiness();
+    if (fault === undefined) return;
+    if (!hasTold && waited() >= QUIET_SECONDS) {
+      waits(fault);
+      hasTold = true;
+    }
     await sleep(READY_LOOK_SECONDS * 1000);
   }
 }

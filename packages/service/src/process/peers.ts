@@ -17,8 +17,10 @@ export interface Peers {
    * say anything in time. Nobody is there once the whole instance stops.
    */
   ask(question: string): Promise<ReadonlyMap<number, unknown>>;
-  /** Tells the supervisor that this worker listens, and whether it is ready. */
-  serving(isReady: boolean): void;
+  /** Tells the supervisor for what this worker waits before it listens. */
+  waits(fault: string): void;
+  /** Tells the supervisor that this worker listens, and why it is not ready if it is not. */
+  serving(fault: string | undefined): void;
   /**
    * Before the end, when this worker listens no more: resolves once the supervisor knows that and has
    * been given back every connection that it handed out meanwhile.
@@ -27,7 +29,8 @@ export interface Peers {
 }
 
 export type FromWorker =
-  | { kind: "serving"; isReady: boolean }
+  | { kind: "waits"; fault: string }
+  | { kind: "serving"; fault: string | undefined }
   | { kind: "ask"; question: string }
   | { kind: "leave" }
   | { kind: "failed"; reason: string }
@@ -88,7 +91,8 @@ export function joinPeers(): Peers | undefined {
       tell({ kind: "ask", question });
       return answered.promise;
     },
-    serving: (isReady) => tell({ kind: "serving", isReady }),
+    waits: (fault) => tell({ kind: "waits", fault }),
+    serving: (fault) => tell({ kind: "serving", fault }),
     leave() {
       // Messages keep their order, so what was handed out before this one's answer has been read.
       tell({ kind: "leave" });

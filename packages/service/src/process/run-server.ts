@@ -12,7 +12,7 @@ import { type BeginLimits, supervise } from "./workers.ts";
 
 /** What a started server is to its process. */
 interface Server {
-  isReady(): boolean;
+  unreadiness(): string | undefined;
   stop(): Promise<void>;
   /** On SIGHUP, in place of the end of a process that is alone; its own faults are its own to log. */
   reload?(): Promise<void>;
@@ -74,7 +74,7 @@ export async function runServer({
     await Promise.all([peers?.leave(), tracing?.stop()]);
   };
   runUntilSignal({ stop, log, stopSeconds, signals });
-  peers?.serving(server.isReady());
+  peers?.serving(server.unreadiness());
 }
 
 /** What the runtime warns of comes as a line of the log, without its text: that may quote a URL. */

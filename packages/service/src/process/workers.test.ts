@@ -176,6 +176,7 @@ test.each([
   ["settings", '"outcome":"ended","failure":"The settings cannot be used:\\n  a fault"'],
   ["start", '"outcome":"ended","failure":"The settings cannot be used:\\n  a fault"'],
   ["hang", '"outcome":"late"'],
+  ["unready", '"outcome":"unready","failure":"thing: not there"'],
   ["program", '"outcome":"ended","failure":"it cannot be made (ENOENT)"'],
 ])(
   "a reload with a fault in %s leaves the old workers and says why; mended, the next one works",
@@ -186,6 +187,9 @@ test.each([
     child.kill("SIGHUP");
     await expect.poll(() => output.slice(begun), VERY_SLOW).toContain('"event":"reload_failed"');
     expect(output.slice(begun)).toContain(told);
+    // One that is slow says for what it waits, before its time is over.
+    const waits = '"event":"worker_waits","worker":1,"fault":"thing: not there"';
+    expect(output.slice(begun).includes(waits)).toBe(kind === "unready");
     expect(await pids()).toEqual(before);
     await rm(fault);
     child.kill("SIGHUP");

@@ -47,7 +47,7 @@ interface Worker {
   isServing: boolean;
   /** When it began to serve, in seconds of this process. */
   servedFrom: number | undefined;
-  /** Why it could not start, as it said before it ended. */
+  /** Why it could not start, as it said before it ended; or why it was not ready when it began to serve. */
   failure: string | undefined;
   /** It listens and is ready, or is not; or it has ended, or was ended, before it listened. */
   readonly begun: Promise<"ready" | "unready" | "ended" | "late">;
@@ -104,8 +104,12 @@ export async function supervise({
         worker.isServing = true;
         worker.servedFrom = seconds();
         clearTimeout(late);
-        begun.resolve(message.isReady ? "ready" : "unready");
+        worker.failure = message.fault;
+        begun.resolve(message.fault === undefined ? "ready" : "unready");
         void watch(worker);
+      } else if (message.kind === "waits") {
+        const { fault } = message;
+        log.warn({ event: "worker_waits", worker: number, fault }, "a new worker is not ready yet");
       } else if (message.kind === "ask") {
         const { question } = message;
         void askAll(question).then((answers) =>
