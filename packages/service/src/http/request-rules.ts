@@ -7,6 +7,9 @@ import type { IncomingMessage } from "node:http";
 import { BodyError, drainBody, hasBody } from "./body.ts";
 import { problem, type ProblemError } from "./problem-error.ts";
 
+/** Node's parser passes others on, such as a line that says HTTP/2.0 and means nothing of it. */
+const SPOKEN = new Set(["1.0", "1.1"]);
+
 /** Headers of which a second one is an attempt to be read in two ways. */
 const SINGLE = new Set(["host", "authorization", "content-type"]);
 
@@ -30,9 +33,12 @@ const IGNORED_BODY_BYTES = 65_536;
  * left, and its authority in place of the Host (RFC 9112 §3.2.2).
  * @throws {ProblemError} 400 for a bad target, a missing, bad or repeated Host, repeated credentials (H2) and framing
  * other than a length or chunks (RFC 9112 §6.1); 415 for an encoded body (H4); 417 for an unknown
- * expectation
+ * expectation; 505 for another version of HTTP (RFC 9110 §15.6.6)
  */
 export function checkRequest(req: IncomingMessage): void {
+  if (!SPOKEN.has(req.httpVersion)) {
+    throw refusal(505, "http_version", "This server speaks HTTP/1.1.");
+  }
   const absolute = ORIGIN_FORM.test(req.url ?? "") ? undefined : readTarget(req);
   const repeated = repeatedSingle(req.rawHeaders);
   if (repeated !== undefined) {
@@ -117,6 +123,6 @@ export async function drainAfterError(req: IncomingMessage): Promise<void> {
 function refusal(status: number, reason: string, detail: string): ProblemError {
   // What follows on the connection cannot be trusted to be a request of its own, or is too much.
   const headers: Record<string, string> =
-    status === 400 || status === 413 ? { Connection: "close" } : {};
+    status === 400 || status === 413 || status === 505 ? { Connection: "close" } : {};
   return problem(status, { reason, detail, headers });
 }

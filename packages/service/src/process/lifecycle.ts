@@ -50,7 +50,20 @@ export class ListenError extends Error {
   }
 }
 
-/** @throws {ListenError} when either port cannot be had; then neither is held. */
+/** A worker that should take the place of one that serves well is not ready in time. */
+class NotReady extends Error {
+  readonly [OWN_MESSAGE] = true;
+  override readonly name = "NotReady";
+
+  constructor(seconds: number, fault: string) {
+    super(`It is not ready after ${seconds} s: ${fault}`);
+  }
+}
+
+/**
+ * @throws {ListenError} when either port cannot be had; then neither is held
+ * @throws {NotReady} in a worker that may not listen before it is
+ */
 export async function startListeners(options: {
   public: Endpoint;
   private: Endpoint;
@@ -92,7 +105,9 @@ const READY_LOOK_SECONDS = 0.05;
 /** A worker that has waited so long to be ready says for what. */
 const QUIET_SECONDS = 2;
 
-async function untilReady(health: Health, { patienceSeconds, waits }: Peers): Promise<void> {
+/** @throws {NotReady} where it may not listen before it is */
+async function untilReady(health: Health, peers: Peers): Promise<void> {
+  const { patienceSeconds, mustBeReady } = peers;
   const begun = performance.now();
   const waited = () => (performance.now() - begun) / 1000;
   let hasTold = false;
@@ -100,11 +115,13 @@ async function untilReady(health: Health, { patienceSeconds, waits }: Peers): Pr
     const fault = health.unreadiness();
     if (fault === undefined) return;
     if (!hasTold && waited() >= QUIET_SECONDS) {
-      waits(fault);
+      peers.waits(fault);
       hasTold = true;
     }
     await sleep(READY_LOOK_SECONDS * 1000);
   }
+  const fault = health.unreadiness();
+  if (mustBeReady && fault !== undefined) throw new NotReady(patienceSeconds, fault);
 }
 
 async function listen({ server }: HttpServer, endpoint: Endpoint): Promise<number> {

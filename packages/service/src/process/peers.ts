@@ -10,6 +10,8 @@ export interface Peers {
   readonly number: number;
   /** How long it may wait to be ready before it listens. */
   readonly patienceSeconds: number;
+  /** It ends rather than listen while it is not ready. */
+  readonly mustBeReady: boolean;
   /** What this worker says when it is asked. */
   answer(question: string, answer: () => unknown): void;
   /**
@@ -42,8 +44,16 @@ export type ToWorker =
   | { kind: "left" };
 
 /** The variables of a worker's environment that tell it its place. */
-export function workerEnvironment(number: number, patienceSeconds: number): Record<string, string> {
-  return { DAYKEY_WORKER: String(number), DAYKEY_WORKER_PATIENCE: String(patienceSeconds) };
+export function workerEnvironment({
+  number,
+  patienceSeconds,
+  mustBeReady,
+}: Pick<Peers, "number" | "patienceSeconds" | "mustBeReady">): Record<string, string> {
+  return {
+    DAYKEY_WORKER: String(number),
+    DAYKEY_WORKER_PATIENCE: String(patienceSeconds),
+    DAYKEY_WORKER_MUST_BE_READY: String(mustBeReady),
+  };
 }
 
 /** A worker that could not start tells the supervisor why, and lets go of it, so that it can end. */
@@ -82,6 +92,7 @@ export function joinPeers(): Peers | undefined {
   return {
     number: Number(process.env["DAYKEY_WORKER"]),
     patienceSeconds: Number(process.env["DAYKEY_WORKER_PATIENCE"]),
+    mustBeReady: process.env["DAYKEY_WORKER_MUST_BE_READY"] === "true",
     answer: (question, answer) => void answers.set(question, answer),
     ask(question) {
       const onItsWay = asked.get(question);

@@ -76,8 +76,8 @@ export async function supervise({
   let reloading: Promise<void> | undefined;
   let isReloadAsked = false;
 
-  function start(number: number, patienceSeconds: number): Worker {
-    const process = cluster.fork(workerEnvironment(number, patienceSeconds));
+  function start(number: number, patienceSeconds: number, { mustBeReady = false } = {}): Worker {
+    const process = cluster.fork(workerEnvironment({ number, patienceSeconds, mustBeReady }));
     closeUntakenConnections(process);
     const begun = Promise.withResolvers<Awaited<Worker["begun"]>>();
     const ended = Promise.withResolvers<void>();
@@ -218,7 +218,7 @@ export async function supervise({
   async function reload(): Promise<void> {
     log.info({ event: "reload_begun" }, "reloading");
     for (let number = 1; number <= count && !isStopping; number++) {
-      const next = start(number, reloadSeconds);
+      const next = start(number, reloadSeconds, { mustBeReady: true });
       const outcome = await next.begun;
       if (outcome !== "ready") {
         const { failure } = next;
