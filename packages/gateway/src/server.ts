@@ -9,7 +9,7 @@ import { createApp } from "@daykey/service/http/app";
 import { PROBLEM_FORMAT } from "@daykey/service/http/errors";
 import { LIMITS } from "@daykey/service/http/http-server";
 import { createRootPage } from "@daykey/service/http/root-page";
-import { measureHealth, watchRedis } from "@daykey/service/observe/measure";
+import { measureHealth, watchStore } from "@daykey/service/observe/measure";
 import { createMetrics } from "@daykey/service/observe/metrics";
 import { startChores } from "@daykey/service/process/chores";
 import { createHealth } from "@daykey/service/process/health";
@@ -107,7 +107,7 @@ export async function createGateway(config: GatewayConfig, deps: Deps): Promise<
       read: tables.revocationsKnown,
     });
   }
-  watchRedis({ metrics, health }, redis?.fault);
+  watchStore({ metrics, health }, "redis", redis?.fault);
 
   const trustedProxies = createTrustedProxies(config.trustedProxies);
   const check = createCheckProxied(tables.table);

@@ -146,6 +146,7 @@ export async function startGateway(
       if (!options.auth) await auth.stop();
     },
   };
-  while (!gateway.isReady()) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (gateway.unreadiness() !== undefined)
+    await new Promise((resolve) => setTimeout(resolve, 5));
   return started;
 }

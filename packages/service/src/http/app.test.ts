@@ -292,10 +292,13 @@ function line(fields: object) {
   };
 }
 
-test.each(["2.0", "0.9"])("a request line of HTTP/%s is 505, and the connection ends", async (version) => {
-  const { status, headers } = await exchange(`GET /things/1 HTTP/${version}\r\n${HOST}\r\n`);
-  expect([status, headers["connection"]]).toEqual([505, "close"]);
-});
+test.each(["2.0", "0.9"])(
+  "a request line of HTTP/%s is 505, and the connection ends",
+  async (version) => {
+    const { status, headers } = await exchange(`GET /things/1 HTTP/${version}\r\n${HOST}\r\n`);
+    expect([status, headers["connection"]]).toEqual([505, "close"]);
+  },
+);
 
 test("an expectation other than 100-continue is refused with 417, in the format", async () => {
   const { status, body } = await get("/things/1", `${HOST}Expect: the-unexpected\r\n`);
