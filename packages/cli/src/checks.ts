@@ -2,7 +2,7 @@
 import { createTokenSource } from "@daykey/client/token-source";
 import { CLOCK_SKEW_SECONDS, DAY_SECONDS } from "@daykey/common/clock";
 import { PATHS } from "@daykey/common/protocol";
-import { type EndingSecretView, openAdminApi, type Page } from "./admin-api.ts";
+import { type EndingSecretView, openAdminApi, type Page, pages } from "./admin-api.ts";
 import { type Cli, insecure } from "./cli.ts";
 import { metadataOf, skewOf } from "./client-endpoint.ts";
 import { proofBy } from "./proof.ts";
@@ -162,7 +162,8 @@ async function checkAdmin(adminUrl: string): Promise<Outcome> {
 async function checkSecrets(cli: Cli): Promise<Outcome> {
   let page: Page<EndingSecretView>;
   try {
-    page = await (await openAdminApi(cli)).call("GET", "/secrets");
+    const api = await openAdminApi(cli);
+    page = await pages(api, "/secrets", { query: {}, cursor: undefined, all: false });
   } catch (error) {
     const { message, answer } = explain(error);
     const isRefused = (answer as { error?: unknown } | undefined)?.error === "invalid_client";

@@ -11,13 +11,13 @@ import { MAX_SECRET_DAYS } from "../registration/secrets.ts";
 import { decodeCursor, encodeCursor, invalidCursor } from "./cursor.ts";
 import { route, type Route } from "./route.ts";
 import { DEFAULT_PAGE, instant, numberParameter, pageOf, pageQuery } from "./schema-parts.ts";
-import { instantOrNull, kid } from "./secret-schema.ts";
+import { instantOrNull, kid as kidSchema } from "./secret-schema.ts";
 
 /** A client's last secret: when it has ended, the client gets no token. */
 export const endingSecretView = z.strictObject({
   client_id: z.string().regex(CLIENT_ID),
   name: z.string(),
-  kid,
+  kid: kidSchema,
   expires_at: instant,
   last_used_at: instant.nullable(),
   state: z.enum(["ending", "ended"]),
@@ -55,7 +55,9 @@ export function createEndingSecretRoutes({
           limit,
           after: cursor === undefined ? undefined : placeOf(cursor),
         });
-        const next_cursor = next ? encodeCursor(["ends", next.expiresAt, next.clientId]) : null;
+        const next_cursor = next
+          ? encodeCursor(["ends", next.expiresAt, next.clientId, next.kid])
+          : null;
         return { body: { items: found.map(viewOf), next_cursor } };
       },
     }),
@@ -74,11 +76,11 @@ function viewOf(secret: EndingSecret): z.infer<typeof endingSecretView> {
 }
 
 const PLACE =
-  /^ends ((?!0000)\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(\.\d{6}Z) ([A-Za-z0-9._~-]{1,64})$/;
+  /^ends ((?!0000)\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(\.\d{6}Z) ([A-Za-z0-9._~-]{1,64}) ([a-z0-9]{8})$/;
 
 /** @throws {ProblemError} 400 for a cursor of another list */
 function placeOf(cursor: string): EndingPlace {
-  const [second = "", fraction = "", clientId = ""] = decodeCursor(cursor, PLACE);
+  const [second = "", fraction = "", clientId = "", kid = ""] = decodeCursor(cursor, PLACE);
   if (parseInstant(`${second}Z`) === undefined) throw invalidCursor();
-  return { clientId, expiresAt: `${second}${fraction}` };
+  return { clientId, kid, expiresAt: `${second}${fraction}` };
 }

@@ -4,8 +4,8 @@
  * keys, needs no secret. Not checked: whether a `jwks_uri` can be fetched. Secrets that were revoked count
  * nowhere: a client whose last one was revoked was locked out on purpose.
  *
- * Each question walks the index of all secrets that are not revoked (`secrets_ends`), and reads of
- * clients those alone whose secrets end in time.
+ * The counts walk the index of all secrets that are not revoked (`secrets_ends`). A page of the list looks
+ * at a bounded number of secrets, in the order of their ends (ADR 0038).
  */
 import type { Database } from "@daykey/service/database/database";
 
@@ -23,6 +23,7 @@ export interface EndingSecret {
 /** Where a page ended: the next begins after it. */
 export interface EndingPlace {
   clientId: string;
+  kid: string;
   /** UTC with microseconds, as in `2026-11-21T12:00:00.123456Z`. */
   expiresAt: string;
 }
@@ -35,7 +36,7 @@ export interface EndingCounts {
 }
 
 export interface EndingSecretsStore {
-  /** One item a client, those that ended first. */
+  /** One item a client, those that ended first. A page can be short, or empty, where `next` is there. */
   ending(page: {
     withinSeconds: number;
     limit: number;
@@ -75,11 +76,34 @@ const ENDING = `with ends as materialized (
     where c.expires_at <= now() + make_interval(secs => $1)
   )`;
 
+/** Methods that take the secret `of`, a row of secrets, of the client `c`. */
+const takes = (of: string): string => `c.auth_methods && case when ${of}.kind = 'chosen'
+  then array['client_secret_hash_day', 'client_secret_hash_once']
+  else array['client_secret_basic', 'client_secret_post',
+    'client_secret_hash_day', 'client_secret_hash_once', 'client_secret_hash_seed'] end`;
+
+/** `s` is a secret: the client `c` that cannot prove itself beyond its end. */
+const LAST_OF = `select c.name from daykey.clients c
+  where c.client_id = s.client_id and c.enabled and c.deleted_at is null and ${takes("s")}
+    and not ('private_key_jwt' = any(c.auth_methods) and (c.jwks_uri is not null or exists (
+      select from daykey.client_keys k
+      where k.client_id = c.client_id and k.revoked_at is null)))
+    and not exists (
+      select from daykey.secrets l
+      where l.client_id = c.client_id and l.revoked_at is null and l.expires_at >= s.expires_at
+        and (l.expires_at > s.expires_at or l.kid < s.kid) and ${takes("l")})
+  -- One look-up a client by its key, whatever number the planner expects.
+  offset 0`;
+
+/** Secrets that a page looks at. */
+const EXAMINED = 1000;
+
 const MONTH_SECONDS = 30 * 86_400;
 
 interface Row {
   client_id: string;
-  name: string;
+  /** Null for a secret that is not its client's last: the end of what a page looked at. */
+  name: string | null;
   kid: string;
   expires_at: number;
   expires_at_exact: string;
@@ -90,29 +114,41 @@ interface Row {
 export function createEndingSecretsStore(database: Database): EndingSecretsStore {
   return {
     async ending({ withinSeconds, limit, after }) {
+      const values = [withinSeconds, EXAMINED, limit + 1];
+      const later = after
+        ? {
+            text: "and (expires_at, client_id, kid) > ($4::timestamptz, $5, $6)",
+            values: [after.expiresAt, after.clientId, after.kid],
+          }
+        : { text: "", values: [] };
       const { rows } = await database.query<Row>({
-        text: `${ENDING}, page as (
-                 select * from ending
-                 where $2::text is null or (expires_at, client_id) > ($3::timestamptz, $2)
-                 order by expires_at, client_id limit $4
+        text: `with examined as materialized (
+                 select *, row_number() over (order by expires_at, client_id, kid) as nth from (
+                   select client_id, kid, kind, expires_at, last_used_at from daykey.secrets
+                   where revoked_at is null and expires_at <= now() + make_interval(secs => $1)
+                     ${later.text}
+                   order by expires_at, client_id, kid limit $2) s
+               ), last as (
+                 select s.*, c.name from examined s cross join lateral (${LAST_OF}) c
+                 order by nth limit $3
                )
-               select page.client_id, page.name, s.kid, s.expires_at <= now() as has_ended,
-                 extract(epoch from s.expires_at)::float8 as expires_at,
-                 to_char(s.expires_at at time zone 'UTC',
+               select client_id, name, kid, expires_at <= now() as has_ended,
+                 extract(epoch from expires_at)::float8 as expires_at,
+                 to_char(expires_at at time zone 'UTC',
                    'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as expires_at_exact,
-                 extract(epoch from s.last_used_at)::float8 as last_used_at
-               from page cross join lateral (
-                 select * from daykey.secrets s
-                 where s.client_id = page.client_id and s.expires_at = page.expires_at
-                   and s.revoked_at is null
-                 order by s.kid limit 1
-               ) s
-               order by page.expires_at, page.client_id`,
-        values: [withinSeconds, after?.clientId ?? null, after?.expiresAt ?? null, limit + 1],
+                 extract(epoch from last_used_at)::float8 as last_used_at
+               from (
+                 select * from last
+                 union all
+                 select s.*, null from examined s
+                 where nth = $2 and (select count(*) from last) < $3
+               ) s order by nth, name`,
+        values: [...values, ...later.values],
       });
-      const last = rows.length > limit ? rows[limit - 1] : undefined;
+      const found = rows.flatMap(({ name, ...row }) => (name === null ? [] : [{ ...row, name }]));
+      const end = found.length > limit ? found[limit - 1] : rows.find(({ name }) => name === null);
       return {
-        secrets: rows.slice(0, limit).map((row) => ({
+        secrets: found.slice(0, limit).map((row) => ({
           clientId: row.client_id,
           name: row.name,
           kid: row.kid,
@@ -120,7 +156,7 @@ export function createEndingSecretsStore(database: Database): EndingSecretsStore
           lastUsedAt: row.last_used_at ?? undefined,
           hasEnded: row.has_ended,
         })),
-        next: last && { clientId: last.client_id, expiresAt: last.expires_at_exact },
+        next: end && { clientId: end.client_id, kid: end.kid, expiresAt: end.expires_at_exact },
       };
     },
 

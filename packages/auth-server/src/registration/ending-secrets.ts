@@ -4,7 +4,7 @@
  */
 import { type Clock, DAY_SECONDS, formatInstant } from "@daykey/common/clock";
 import type { Log } from "@daykey/service/observe/log";
-import type { EndingSecretsStore } from "./ending-secrets-store.ts";
+import type { EndingPlace, EndingSecret, EndingSecretsStore } from "./ending-secrets-store.ts";
 
 /** Counting walks the index of all secrets that are not revoked. */
 const COUNT_SECONDS = 3600;
@@ -33,16 +33,22 @@ export function createEndingSecrets({
 
   /** Those that ended first come first; who asks for all of them uses the admin API. */
   async function name(): Promise<void> {
-    const { secrets } = await store.ending({
-      withinSeconds: NAMED_WITHIN_SECONDS,
-      limit: NAMED_CLIENTS,
-      after: undefined,
-    });
+    const named: EndingSecret[] = [];
+    let after: EndingPlace | undefined;
+    do {
+      const page = await store.ending({
+        withinSeconds: NAMED_WITHIN_SECONDS,
+        limit: NAMED_CLIENTS - named.length,
+        after,
+      });
+      named.push(...page.secrets);
+      after = page.next;
+    } while (after !== undefined && named.length < NAMED_CLIENTS);
     log.warn(
       {
         event: "secrets_ending",
         ...counts,
-        clients: secrets.map(({ clientId, kid, expiresAt }) => ({
+        clients: named.map(({ clientId, kid, expiresAt }) => ({
           client: clientId,
           kid,
           ends: formatInstant(expiresAt),
