@@ -2,6 +2,7 @@
 import { runCommandLine } from "@daykey/service/process/command-line";
 import { runServer, type Surroundings } from "@daykey/service/process/run-server";
 import { createLog } from "@daykey/service/observe/log";
+import { createLogDestination } from "@daykey/service/observe/log-destination";
 import { describeConfig, readConfig, readMigrateConfig } from "./config.ts";
 import { migrateAuthServer } from "./migrate.ts";
 import { recoverFromSettings } from "./recover.ts";
@@ -37,7 +38,9 @@ async function migrate(): Promise<void> {
 async function recoverAdmin(): Promise<void> {
   const config = readConfig(process.env);
   const clock = (): number => Date.now() / 1000;
-  const log = createLog({ name: "auth-server", level: "silent" });
+  // Standard output tells the operator; the log goes beside it.
+  const destination = createLogDestination({ fd: 2 });
+  const log = createLog({ name: "auth-server", level: config.logLevel, destination });
   const { clientId, auditDamage } = await recoverFromSettings(config, { clock, log });
   process.stdout.write(
     `Made the admin ${clientId}; its credential is in ${config.adminCredentialFile}.\n`,
@@ -47,6 +50,7 @@ async function recoverAdmin(): Promise<void> {
       "The audit log was damaged; the recovery is recorded past the damage. Look with: daykey audit verify\n",
     );
   }
+  await log.flush();
 }
 
 await runCommandLine({

@@ -77,6 +77,15 @@ function request(at: TestAuthServer, file: CredentialFile): Promise<Answer> {
   });
 }
 
+/** The one line of the log, beside the words for the operator. */
+const told = (target: string, reason: string) => ({
+  level: "warn",
+  event: "admin_recovered",
+  reason,
+  change: "client.create",
+  target,
+});
+
 test.each([
   ["nothing was lost", "select 1"],
   ["every admin is disabled", "update daykey.clients set enabled = false"],
@@ -91,10 +100,12 @@ test.each([
   await createTestAdmin(server);
   await server.database.query(sql);
   const { code, stdout, stderr } = await recover();
-  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(code).toBe(0);
   const { status, token, clientId } = await signIn();
   expect(status).toBe(200);
   expect(stdout).toBe(`Made the admin ${clientId}; its credential is in ${path}.\n`);
+  expect(JSON.parse(stderr)).toMatchObject(told(clientId, "operator_asked"));
+  expect(stderr).not.toContain("dks_");
   expect((await stat(path)).mode & 0o777).toBe(0o600);
 
   const admin = adminWith(server, { clientId } as never, token);
@@ -181,12 +192,15 @@ describe("a damaged audit log keeps nobody out who has the database and the mast
     await own.database.query("update daykey.clients set enabled = false");
 
     const { code, stdout, stderr } = await recoverThere();
-    expect([code, stderr]).toEqual([
+    const [line = "", ...words] = stderr.split("\n").toSorted((a) => (a.startsWith("{") ? -1 : 1));
+    expect([code, words.join("")]).toEqual([
       0,
-      "The audit log was damaged; the recovery is recorded past the damage. Look with: daykey audit verify\n",
+      "The audit log was damaged; the recovery is recorded past the damage. Look with: daykey audit verify",
     ]);
     const file = JSON.parse(await readFile(path, "utf8")) as CredentialFile;
     expect(stdout).toContain(file.client_id);
+    const reason = "operator_asked_past_audit_damage";
+    expect(JSON.parse(line)).toMatchObject(told(file.client_id, reason));
     const [row] = await own.database.query<{ target: string; damage: string }>(
       "select target, detail->>'damage' as damage from daykey.audit_log where actor = '(recovery)'",
     );

@@ -25,7 +25,7 @@ export interface RecoveredAdmin {
 }
 
 /**
- * Makes another admin and writes its credential to `adminCredentialFile`. A damaged audit log does not stop
+ * Makes another admin, writes its credential to `adminCredentialFile` and tells the log. A damaged audit log does not stop
  * it: whoever damaged the log could lock all admins out otherwise.
  * @throws {ConfigError} without that setting, and as `provenSealer` and `recoverAdmin`
  */
@@ -82,6 +82,16 @@ export async function recoverFromSettings(
           });
       },
     });
+    // A warning: whoever watches for it learns of an admin whom no admin made.
+    log.warn(
+      {
+        event: "admin_recovered",
+        reason: auditDamage === undefined ? "operator_asked" : "operator_asked_past_audit_damage",
+        change: "client.create",
+        target: clientId,
+      },
+      "an admin was made by recover-admin",
+    );
     return { clientId, auditDamage };
   } finally {
     await database.close();

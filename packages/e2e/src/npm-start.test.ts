@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readlinkSync, statSync } from "node:fs";
+import { existsSync, readFileSync, readlinkSync, statSync } from "node:fs";
 import { cp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { once } from "node:events";
@@ -265,6 +265,12 @@ describe("npm start keeps what it has", () => {
     expect(third.output()).toContain("admin-client.json.old-2\n");
     expect(await place.credential("admin-client.json.old")).toEqual(before);
     expect(await place.credential("admin-client.json.old-2")).toEqual(middle);
+    const lines = readFileSync(join(place.home, "recover-admin.log"), "utf8").trim().split("\n");
+    const newest = (await place.credential("admin-client.json")).client_id;
+    expect(lines.map((line) => (JSON.parse(line) as { target: string }).target)).toEqual([
+      client_id,
+      newest,
+    ]);
   });
 
   test.each([0, 150, 400, 800, 1500, 3000])(

@@ -2,7 +2,7 @@
  * `npm start`: the embedded PostgreSQL, both servers as their real processes, the first clients, the
  * main job once; then it stays up. `npm start -- --once` ends after the main job.
  */
-import { readFile, rename } from "node:fs/promises";
+import { open, readFile, rename } from "node:fs/promises";
 import { relative } from "node:path";
 import { migrateAuthServer } from "@daykey/auth-server/migrate";
 import { migrateResourceServer } from "@daykey/resource-server/migrate";
@@ -10,6 +10,7 @@ import { recoverFromSettings } from "@daykey/auth-server/recover";
 import { NoKeys } from "@daykey/auth-server/keys/proven-sealer";
 import type { CredentialFile } from "@daykey/auth-server/registration/credential-file";
 import { createLog } from "@daykey/service/observe/log";
+import { createLogDestination } from "@daykey/service/observe/log-destination";
 import { ConfigError } from "@daykey/service/process/config";
 import { OWN_MESSAGE } from "@daykey/common/own-message";
 import { describeConfig, type LocalConfig, readConfig } from "./config.ts";
@@ -181,6 +182,9 @@ async function openDatabase(home: Home, log: (line: string) => void) {
 async function recoverAdmin(home: Home, issuer: string, databaseUrl: string): Promise<void> {
   const old = await moveAside(home.adminFile);
   const masterKey = (await readFile(home.masterKeyFile, "utf8")).trim();
+  const logFile = await open(home.logFile("recover-admin"), "a", 0o600);
+  const destination = createLogDestination({ fd: logFile.fd });
+  const log = createLog({ name: "local", level: "info", destination });
   try {
     const { clientId, auditDamage } = await recoverFromSettings(
       {
@@ -191,7 +195,7 @@ async function recoverAdmin(home: Home, issuer: string, databaseUrl: string): Pr
         adminCredentialFile: home.adminFile,
         ...LIMITS,
       },
-      { clock, log: createLog({ name: "local", level: "silent" }) },
+      { clock, log },
     );
     print(`  made the admin ${clientId}, in ${relative(process.cwd(), home.adminFile)}`);
     if (old !== undefined) print(`  the credential before it is ${relative(process.cwd(), old)}`);
@@ -202,6 +206,9 @@ async function recoverAdmin(home: Home, issuer: string, databaseUrl: string): Pr
     if (old !== undefined) await rename(old, home.adminFile);
     if (!(error instanceof NoKeys)) throw error;
     print("  this is a first start: it makes the first admin");
+  } finally {
+    await log.flush();
+    await logFile.close();
   }
 }
 
