@@ -42,6 +42,22 @@ function signed(api: TestResourceServer, key = api.key): Promise<string> {
     .sign(key.privateKey);
 }
 
+test("a start as another server's role is told in words, not by a stack", async () => {
+  const database = await createTestDatabase();
+  const store = {
+    kind: "postgresql",
+    url: database.appUrl,
+    pool: 1,
+    preparedStatements: true,
+  } as const;
+  await expect(startResourceServer({ config: { store } })).rejects.toMatchObject({
+    name: "MigrationError",
+    message:
+      "The role of the database URL may not read the schema daykey_resource. Each server has a role of its own.",
+  });
+  await database.drop();
+});
+
 test("a database of quotas and nonces that is lost is told before a request needs it, and its return", async () => {
   const database = await createTestDatabase();
   const url = database.resourceUrl;

@@ -42,7 +42,7 @@ export interface Migrations {
    * @throws {DatabaseUnavailable} when it cannot be reached
    */
   apply(options: { connectionString: string }): Promise<string[]>;
-  /** @throws {MigrationError} when the database lacks a migration */
+  /** @throws {MigrationError} when the database lacks a migration, or the role may not look */
   require(database: Queryable): Promise<void>;
 }
 
@@ -82,6 +82,7 @@ const SILENT: Knex.Logger = { debug() {}, warn() {}, error() {}, deprecate() {} 
 const CONNECT_SECONDS = 5;
 const LOCK_RETRY_MS = 100;
 const UNDEFINED_TABLE = "42P01";
+const INSUFFICIENT_PRIVILEGE = "42501";
 
 /**
  * Applies what is missing and returns the names of what was applied.
@@ -163,7 +164,13 @@ export async function pendingMigrations(
     const { rows } = await database.query<{ name: string }>({ text: `select name from ${table}` });
     applied = new Set(rows.map((row) => row.name));
   } catch (error) {
-    if (!(error instanceof pg.DatabaseError) || error.code !== UNDEFINED_TABLE) throw error;
+    const code = error instanceof pg.DatabaseError ? error.code : undefined;
+    if (code === INSUFFICIENT_PRIVILEGE) {
+      throw new MigrationError(
+        `The role of the database URL may not read the schema ${schema}. Each server has a role of its own.`,
+      );
+    }
+    if (code !== UNDEFINED_TABLE) throw error;
     applied = new Set();
   }
   return migrations.filter((migration) => !applied.has(migration.name)).map(({ name }) => name);
