@@ -39,6 +39,8 @@ export interface NewSecret {
   kid: string;
   salt: string;
   client_secret?: string;
+  /** Computed here from a chosen secret: the hex of its Argon2id. Never sent and never shown. */
+  root?: string;
   expires_at: string;
 }
 

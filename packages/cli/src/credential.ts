@@ -11,14 +11,24 @@ export interface Credential {
   /** The resource that tokens are for, unless another is asked for. */
   resource?: string;
   client_id: string;
-  client_secret: string;
+  client_secret?: string;
+  /** In place of a chosen secret: the hex of its Argon2id, with its kid. */
+  root?: string;
+  kid?: string;
   salt: string;
   /** The auth-server's private listener. */
   admin_url?: string;
 }
 
-const REQUIRED = ["issuer", "client_id", "client_secret", "salt"] as const;
-const OPTIONAL = ["token_endpoint", "resource", "admin_url"] as const;
+const REQUIRED = ["issuer", "client_id", "salt"] as const;
+const OPTIONAL = [
+  "client_secret",
+  "root",
+  "kid",
+  "token_endpoint",
+  "resource",
+  "admin_url",
+] as const;
 
 /** @throws {CliError} */
 export async function readCredentialFile(path: string): Promise<Credential> {
@@ -38,6 +48,10 @@ export function parseCredential(text: string, place: string): Credential {
     else if (value !== undefined || REQUIRED.some((required) => required === name)) {
       throw new CliError(EXIT.credential, `${place} is not a credential: it has no ${name}`);
     }
+  }
+  const hasRoot = credential["root"] !== undefined && credential["kid"] !== undefined;
+  if (credential["client_secret"] === undefined && !hasRoot) {
+    throw new CliError(EXIT.credential, `${place} is not a credential: it has no client_secret`);
   }
   return credential as unknown as Credential;
 }

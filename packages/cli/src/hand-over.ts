@@ -124,7 +124,7 @@ export async function handOver(
     path,
     issuer,
     resource,
-    shownWith = (shown) => shown,
+    shownWith = (view) => view,
     undo,
   }: {
     path: string | undefined;
@@ -135,7 +135,8 @@ export async function handOver(
     undo: () => Promise<unknown>;
   },
 ): Promise<void> {
-  const { client_secret, ...rest } = secret;
+  const { client_secret, root, ...rest } = secret;
+  const shown = client_secret === undefined ? rest : { ...rest, client_secret };
   const { client_id: clientId, kid, salt } = secret;
   const credential: Partial<Credential> = {
     issuer,
@@ -143,10 +144,11 @@ export async function handOver(
     resource,
     client_id: clientId,
     ...(client_secret !== undefined && { client_secret }),
+    ...(root !== undefined && { root, kid }),
     salt,
   };
   const isJson = cli.globals().json === true;
-  const screen = isJson ? json(shownWith(secret)) : secretFacts(cli, secret);
+  const screen = isJson ? json(shownWith(shown)) : secretFacts(cli, secret);
   await hand(
     { file: `${JSON.stringify(credential, null, 2)}\n`, screen },
     {
@@ -158,7 +160,8 @@ export async function handOver(
   );
   if (path !== undefined) {
     if (isJson) cli.terminal.print(json(shownWith(rest)));
-    return hint(cli, `The secret is in ${path}, readable by you alone.`);
+    const what = root === undefined ? "The secret" : "What the hash forms need of the secret";
+    return hint(cli, `${what} is in ${path}, readable by you alone.`);
   }
   if (client_secret !== undefined) hint(cli, "The secret is shown this once: keep it now.");
 }

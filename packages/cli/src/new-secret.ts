@@ -2,10 +2,16 @@
  * Which secret a client gets: made by the server, made here (only its verifiers are sent, so it never
  * leaves this machine), or chosen by a person and read from standard input.
  */
-import { createHash, createHmac, randomBytes, randomInt } from "node:crypto";
+import { argon2Sync, createHash, createHmac, randomBytes, randomInt } from "node:crypto";
 import { toHex } from "@daykey/common/bytes";
 import { CLOCK_SKEW_SECONDS, DAY_SECONDS, dayOf, formatDay } from "@daykey/common/clock";
-import { dayKey, formatSecret, type HashPrimitives, secretBody } from "@daykey/common/secret-hash";
+import {
+  ARGON2ID,
+  dayKey,
+  formatSecret,
+  type HashPrimitives,
+  secretBody,
+} from "@daykey/common/secret-hash";
 import type { NewSecret } from "./admin-api.ts";
 import type { Cli } from "./cli.ts";
 import { usageError } from "./exit.ts";
@@ -23,6 +29,8 @@ export interface SecretOptions {
 export interface SecretOrder {
   body: object;
   madeHere: { client_secret: string; salt: string } | undefined;
+  /** Read here, for its root. */
+  chosen?: string;
 }
 
 const DEFAULT_DAYS = 366;
@@ -36,17 +44,14 @@ const hash: HashPrimitives = {
 /** @throws {CliError} */
 export async function orderSecret(
   cli: Cli,
-  { life, local, chosen, save }: SecretOptions,
+  { life, local, chosen }: SecretOptions,
 ): Promise<SecretOrder> {
   if (local && chosen) throw usageError("--local and --chosen are both given; give one");
-  if (chosen && save !== undefined) {
-    throw usageError("--save is for secrets that are made, not for a --chosen one");
-  }
   const days = life === undefined ? undefined : daysIn(life);
   const rest = days === undefined ? {} : { days };
   if (chosen) {
     const secret = await readSecretInput(cli, "the secret");
-    return { body: { kind: "chosen", secret, ...rest }, madeHere: undefined };
+    return { body: { kind: "chosen", secret, ...rest }, madeHere: undefined, chosen: secret };
   }
   if (!local) return { body: { kind: "generated", ...rest }, madeHere: undefined };
   return makeHere(cli.clock(), days ?? DEFAULT_DAYS);
@@ -69,9 +74,23 @@ async function makeHere(now: number, days: number): Promise<SecretOrder> {
   return { body, madeHere: { client_secret: secret, salt } };
 }
 
-/** The server's answer, with the secret that it does not know. */
-export function completed(secret: NewSecret, { madeHere }: SecretOrder): NewSecret {
-  return madeHere ? { ...secret, ...madeHere } : secret;
+/** The server's answer, with the secret that it does not know, or with the root of a chosen one. */
+export function completed(secret: NewSecret, { madeHere, chosen }: SecretOrder): NewSecret {
+  if (madeHere) return { ...secret, ...madeHere };
+  return chosen === undefined ? secret : { ...secret, root: rootOf(chosen, secret.salt) };
+}
+
+/** docs/protocol.md §1.2. */
+function rootOf(chosen: string, salt: string): string {
+  const root = argon2Sync("argon2id", {
+    message: chosen,
+    nonce: Buffer.from(salt, "ascii"),
+    memory: ARGON2ID.memoryKiB,
+    passes: ARGON2ID.passes,
+    parallelism: ARGON2ID.parallelism,
+    tagLength: ARGON2ID.hashBytes,
+  });
+  return root.toString("hex");
 }
 
 /** Whole days of `90d`. @throws {CliError} */

@@ -3,6 +3,7 @@ import { createHmac } from "node:crypto";
 import { clientSecretBasic } from "@daykey/client/client-secret-basic";
 import { clientSecretPost } from "@daykey/client/client-secret-post";
 import type { ClientCredential } from "@daykey/client/credential";
+import { DaykeyError } from "@daykey/client/errors";
 import { dayForm } from "@daykey/client/day-form";
 import { oneTimeForm } from "@daykey/client/one-time-form";
 import { formatDate } from "@daykey/common/clock";
@@ -25,7 +26,13 @@ export const METHODS: Record<Form | "key", string> = {
 
 /** How this client proves itself in a form. @throws {DaykeyError} `credential` */
 export function proofBy(form: Form, credential: Credential): ClientCredential {
-  const { client_id: clientId, client_secret: secret, salt } = credential;
+  const { client_id: clientId, client_secret: secret, salt, root = "", kid = "" } = credential;
+  if (secret === undefined) {
+    const material = { root, kid, salt };
+    if (form === "day") return dayForm({ clientId, material });
+    if (form === "once") return oneTimeForm({ clientId, material });
+    throw new DaykeyError("credential", `A chosen secret works by once and day, not by ${form}`);
+  }
   if (form === "basic") return clientSecretBasic({ clientId, secret });
   if (form === "post") return clientSecretPost({ clientId, secret });
   if (form === "seed") return seedForm(clientId, secret, salt);

@@ -5,6 +5,7 @@ export { clientSecretBasic } from "./client-secret-basic.ts";
 export { clientSecretPost } from "./client-secret-post.ts";
 export type { ClientCredential, Proof, ProofContext, Sourced } from "./credential.ts";
 export {
+  type ChosenCredentialFile,
   type CredentialFile,
   type CredentialFileOptions,
   fromCredentialFile,

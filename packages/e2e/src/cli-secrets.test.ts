@@ -1,4 +1,7 @@
 /** `daykey` against the real servers: secrets made elsewhere than on the server, and their ends. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fromCredentialFile } from "@daykey/client/credential-file";
 import type { Outcome } from "@daykey/cli/test/run-daykey";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type CommandLine, compact, startCommandLine } from "../test/daykey.ts";
@@ -37,6 +40,45 @@ test("a chosen secret comes from standard input, and is not shown again", async 
     /^client_id {2}chosen\nkid {8}[a-z0-9]{8}\nsalt {7}[0-9a-f]{32}\nends {7}/,
   );
 });
+
+test(
+  "a chosen secret is saved as its root, which works in both hash forms",
+  { timeout: 180_000 },
+  async () => {
+    const input = "correct horse battery stäple";
+    const made = await daykey(
+      `clients create root --name x --resource ${resource} --scope time:read --chosen --save root.json`,
+      { input },
+    );
+    expect(made.code, made.stderr).toBe(0);
+    const text = await readFile(join(line.folder, "root.json"), "utf8");
+    const { root } = JSON.parse(text) as { root: string };
+    expect(text).not.toContain(input);
+    for (const shown of [made.stdout, made.stderr]) expect(shown).not.toContain(root);
+    for (const form of ["once", "day"]) {
+      const got = await daykey(`token --credential root.json --form ${form}`);
+      expect(got.code, got.stderr).toBe(0);
+    }
+    const refused = await daykey("token --credential root.json --form basic");
+    expect(refused.code).toBe(5);
+    expect(refused.stderr).toContain("works by once and day");
+    for (const method of ["client_secret_hash_once", "client_secret_hash_day"] as const) {
+      const source = await fromCredentialFile(text, { method, allowInsecureRequests: true });
+      expect((await source.token()).value).not.toBe("");
+    }
+    const source = await fromCredentialFile(text, { method: "client_secret_post" });
+    await expect(source.token()).rejects.toMatchObject({ code: "credential" });
+    const another = await daykey(
+      "secrets rotate root --chosen --save root.json --overlap 0 --json",
+      {
+        input: "another secret of mine",
+      },
+    );
+    expect(another.code, another.stderr).toBe(0);
+    expect(another.stdout).not.toContain('"root":');
+    expect((await daykey("token --credential root.json")).code).toBe(0);
+  },
+);
 
 // Each command is a process of its own.
 const MANY = { timeout: 180_000 };
