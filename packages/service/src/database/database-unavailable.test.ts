@@ -1,10 +1,12 @@
 import { expect, test } from "vitest";
 
+import { createTestLog } from "../../test/log.ts";
 import {
   DatabaseUnavailable,
   isConnectionLost,
   isDatabaseUnavailable,
 } from "./database-unavailable.ts";
+import { createDatabase } from "./database.ts";
 
 const withCode = (code: string) => Object.assign(new Error("x"), { code });
 
@@ -54,4 +56,15 @@ test.each([
 ])("the failure of a statement, or of our code, is none (%#)", (error) => {
   expect(isDatabaseUnavailable(error)).toBe(false);
   expect(isConnectionLost(error)).toBe(false);
+});
+
+test("a file of certificates that is not there is told as that, not as a socket", async () => {
+  const { log } = createTestLog();
+  const file = "?sslmode=verify-full&sslrootcert=/nowhere/ca.pem";
+  const connectionString = `postgresql://daykey_app@127.0.0.1:1/daykey${file}`;
+  const database = createDatabase({ connectionString, log });
+  await expect(database.query({ text: "select 1" })).rejects.toThrow(
+    "has a file of certificates in its URL that cannot be read (ENOENT)",
+  );
+  await database.close();
 });

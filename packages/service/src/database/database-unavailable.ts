@@ -47,6 +47,10 @@ const REASONS: Readonly<Record<string, string>> = {
 
 function reasonOf(cause: unknown): string {
   const code = codeOf(cause);
+  // Of a socket the call is `connect`: this is a file that the connection string names, such as sslrootcert.
+  if (cause instanceof Error && "syscall" in cause && cause.syscall === "open") {
+    return `has a file of certificates in its URL that cannot be read (${code})`;
+  }
   if (code !== undefined) {
     const isTls = /CERT|SSL|TLS/.test(code);
     const reason = REASONS[code] ?? (isTls ? "has a certificate that is not accepted" : undefined);
