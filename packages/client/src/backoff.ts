@@ -1,17 +1,15 @@
 /** How long to wait before the next try: what the server asks for, and never less than a growing pause of our own. */
+import { backoff } from "@daykey/common/backoff";
 import { parseHttpDate } from "./server-clock.ts";
 
-const LONGEST_PAUSE_SECONDS = 60;
+/** The first pause and the longest. */
+const PAUSE_SECONDS = [1, 60] as const;
 /** A server, or what stands before it, cannot silence a client for longer. */
 const LONGEST_RETRY_AFTER_SECONDS = 3600;
 
-/**
- * The pause after this many failures in a row: 1, 2, 4 … 60 s, and of that a random part of at least
- * half, so that many clients do not come back at once.
- */
+/** The pause after this many failures in a row: 1, 2, 4 … 60 s, or a part of it. */
 export function pauseSeconds(failures: number, random: number): number {
-  const longest = Math.min(2 ** (failures - 1), LONGEST_PAUSE_SECONDS);
-  return longest * (0.5 + random / 2);
+  return backoff(failures - 1, PAUSE_SECONDS, random);
 }
 
 /** `Retry-After` (RFC 9110 §10.2.3), seconds or a date, as seconds from now. Undefined if it is neither. */

@@ -3,6 +3,7 @@
  * is fetched here takes credentials along, or says where credentials go.
  */
 import { withDeadline } from "@daykey/common/deadline";
+import { readWithin } from "@daykey/common/read-within";
 import { DaykeyError } from "./errors.ts";
 import type { Fetch } from "./platform.ts";
 
@@ -51,25 +52,11 @@ async function fetchWhole(
 }
 
 async function readText({ body }: Response, signal: AbortSignal): Promise<string> {
-  if (!body) return "";
-  const reader: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>> = body.getReader();
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  let text = "";
-  let length = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    signal.throwIfAborted();
-    length += value?.length ?? 0;
-    if (length > MAX_BYTES) {
-      void reader.cancel().catch(() => {});
-      throw new DaykeyError("invalid_response", "The answer is too large");
-    }
-    try {
-      text += decoder.decode(value, { stream: !done });
-    } catch {
-      void reader.cancel().catch(() => {});
-      throw new DaykeyError("invalid_response", "The answer is not UTF-8");
-    }
-    if (done) return text;
+  const bytes = await readWithin(body, MAX_BYTES, signal);
+  if (!bytes) throw new DaykeyError("invalid_response", "The answer is too large");
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new DaykeyError("invalid_response", "The answer is not UTF-8");
   }
 }

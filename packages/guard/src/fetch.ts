@@ -2,6 +2,7 @@
  * The guard before whatever takes a web-standard Request and gives a Response: Hono, Next, Deno, Bun and
  * others. The authority of `request.url` decides nothing: it is made of Host, which a caller chooses.
  */
+import { readWithin } from "@daykey/common/read-within";
 import type { Access } from "./access.ts";
 import { type CheckOptions, type CheckResult, requireOptions } from "./check.ts";
 import type { Guard } from "./guard.ts";
@@ -66,24 +67,12 @@ function readCopy(request: Request): ReadBody {
   return async (limitBytes) => {
     if (request.bodyUsed) throw new RequestBodyError("gone");
     const { body } = request.clone();
-    if (!body) return new Uint8Array();
-    const chunks: Uint8Array[] = [];
-    let length = 0;
-    const reader = (body as ReadableStream<Uint8Array>).getReader();
-    for (;;) {
-      const { done, value } = await reader.read().catch(() => {
-        throw new RequestBodyError("cut_short");
-      });
-      if (done) break;
-      length += value.length;
-      if (length > limitBytes) {
-        // Not waited for: it ends when both copies are.
-        void reader.cancel().catch(() => undefined);
-        throw new RequestBodyError("too_large");
-      }
-      chunks.push(value);
-    }
-    return Buffer.concat(chunks);
+    // The rest of one that is too large ends when both copies do.
+    const bytes = await readWithin(body, limitBytes).catch(() => {
+      throw new RequestBodyError("cut_short");
+    });
+    if (!bytes) throw new RequestBodyError("too_large");
+    return bytes;
   };
 }
 

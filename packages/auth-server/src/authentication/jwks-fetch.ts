@@ -8,6 +8,7 @@ import { Resolver } from "node:dns/promises";
 import { type ClientRequest, type IncomingMessage, request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
 import { isIP, type LookupFunction, type Socket } from "node:net";
+import { readWithin } from "@daykey/common/read-within";
 import { withDeadline } from "@daykey/common/deadline";
 import { PlainError } from "@daykey/common/own-message";
 import { isLoopbackAddress, isPublicAddress } from "./public-address.ts";
@@ -132,14 +133,9 @@ async function readBody(response: IncomingMessage): Promise<string> {
   if (response.statusCode !== 200) {
     throw new PlainError(`the key set was answered with ${response.statusCode}, not 200`);
   }
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > MAX_BYTES) throw new PlainError("the key set is too large");
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
+  const bytes = await readWithin(response, MAX_BYTES);
+  if (!bytes) throw new PlainError("the key set is too large");
+  return Buffer.from(bytes.buffer).toString("utf8");
 }
 
 function parseJson(text: string): unknown {

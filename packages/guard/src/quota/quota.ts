@@ -3,6 +3,7 @@
  * it is and that it has the scope. A refused request is counted in no window. Without a quota nothing is
  * counted and no store asked; nor is it for a window that is known to be used up.
  */
+import { onceIn } from "@daykey/common/once-in";
 import type { Clock } from "@daykey/common/clock";
 import { LRUCache } from "lru-cache";
 import type { Access } from "../access.ts";
@@ -66,7 +67,7 @@ export function createQuota({
   /** Of windows that were full: what they had admitted, and until when that is so. */
   const full = new LRUCache<string, { used: number; until: number }>({ max: REMEMBERED_COUNTERS });
   let downUntil = -Infinity;
-  let loggedAt = -Infinity;
+  const isLogDue = onceIn(LOG_EVERY_SECONDS, elapsed);
 
   /** A window never has more room than it had, so what is full stays full until it is over. */
   function knownFull(windows: readonly Window[]): Charged | undefined {
@@ -96,8 +97,7 @@ export function createQuota({
       return await chargeStore(windows);
     } catch (error) {
       downUntil = elapsed() + LEAVE_SECONDS;
-      if (elapsed() - loggedAt >= LOG_EVERY_SECONDS) {
-        loggedAt = elapsed();
+      if (isLogDue()) {
         log.error({ event: "quota_store_down", err: error }, "quotas cannot be counted");
       }
       return undefined;

@@ -4,6 +4,7 @@
  * is counted twice, and what a crash takes is a few seconds of counts.
  */
 import { randomUUID } from "node:crypto";
+import { onceIn } from "@daykey/common/once-in";
 import { boundedFetch } from "@daykey/client/internal/bounded-fetch";
 import { type Clock, dayOf, formatDay } from "@daykey/common/clock";
 import { JSON_MEDIA_TYPE } from "@daykey/common/media-types";
@@ -79,7 +80,7 @@ export function createUsage({
   let pending: Report | undefined;
   let seq = 0;
   let dropped = 0;
-  let loggedAt = -Infinity;
+  const isLogDue = onceIn(LOG_EVERY_SECONDS, elapsed);
   let held: { value: string; until: number } | undefined;
 
   async function currentToken(signal: AbortSignal): Promise<string> {
@@ -127,8 +128,7 @@ export function createUsage({
         if (await send(pending, signal)) pending = undefined;
       }
     } catch (error) {
-      if (stopped.signal.aborted || elapsed() - loggedAt < LOG_EVERY_SECONDS) return;
-      loggedAt = elapsed();
+      if (stopped.signal.aborted || !isLogDue()) return;
       log.warn({ event: "usage_unreported", dropped, err: error }, "usage cannot be reported");
     }
   }

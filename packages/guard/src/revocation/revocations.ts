@@ -5,6 +5,7 @@
  * stays in use; how old it is decides what it is worth (`stale-policy.ts`).
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { backoff } from "@daykey/common/backoff";
 import type { Clock } from "@daykey/common/clock";
 import {
   createRevocationSet,
@@ -217,7 +218,7 @@ export function createRevocationFeed({
         log.warn({ event: "revocations_cut", err: error }, "the revocation feed was cut");
       }
       failures = elapsed() - begunAt >= limits.settledSeconds ? 0 : failures + 1;
-      const pause = pauseSeconds(failures, limits.pauseSeconds, Math.random()) * 1000;
+      const pause = backoff(failures, limits.pauseSeconds, Math.random()) * 1000;
       await sleep(pause, undefined, { signal: stop.signal }).catch(() => {});
     }
   }
@@ -266,13 +267,4 @@ export function createRevocationFeed({
       await ended;
     },
   };
-}
-
-/** Doubles with each failure, and a random part of it, at least half, so that servers do not come back at once. */
-export function pauseSeconds(
-  failures: number,
-  [least, most]: FeedLimits["pauseSeconds"],
-  random: number,
-): number {
-  return Math.min(least * 2 ** failures, most) * (0.5 + random / 2);
 }

@@ -5,6 +5,7 @@
  * which addresses take turns (`strangers.ts`).
  */
 import { createHash } from "node:crypto";
+import { onceIn } from "@daykey/common/once-in";
 import { type Answer, boundedFetch } from "@daykey/client/internal/bounded-fetch";
 import type { Fetch } from "@daykey/client/internal/platform";
 import type { Clock } from "@daykey/common/clock";
@@ -87,7 +88,7 @@ export function createAsk<T extends { exp?: number }>({
   const inFlight = new Map<string, Promise<T | undefined>>();
   let proven = 0;
   const never = new AbortController().signal;
-  let loggedAt = -Infinity;
+  const isLogDue = onceIn(LOG_EVERY_SECONDS, elapsed);
 
   async function post(subject: string): Promise<Answer> {
     const postWith = (proof: OwnProof): Promise<Answer> =>
@@ -135,8 +136,7 @@ export function createAsk<T extends { exp?: number }>({
 
   /** Whatever is wrong, it is one line in some seconds. */
   function tell(event: string, error: unknown): void {
-    if (elapsed() - loggedAt < LOG_EVERY_SECONDS) return;
-    loggedAt = elapsed();
+    if (!isLogDue()) return;
     log.warn({ event, path, err: error }, "cannot ask the auth-server");
   }
 

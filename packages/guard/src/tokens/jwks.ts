@@ -3,6 +3,7 @@
  * are old serve on through an outage of the auth-server, and a flood of unknown kids costs one fetch
  * a cooldown, which delays no fetch but its own. No token ever says where to fetch.
  */
+import { readWithin } from "@daykey/common/read-within";
 import type { Fetch } from "@daykey/client/internal/platform";
 import { type CryptoKey, importJWK, type JWK } from "jose";
 import type { Clock } from "@daykey/common/clock";
@@ -190,16 +191,10 @@ function parseSet(text: string): { keys?: unknown } {
   }
 }
 
-async function readLimited(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  const body: AsyncIterable<Uint8Array> | undefined = response.body ?? undefined;
-  for await (const chunk of body ?? []) {
-    length += chunk.length;
-    if (length > MAX_BYTES) throw new PlainError("the key set is too large");
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
+async function readLimited({ body }: Response): Promise<string> {
+  const bytes = await readWithin(body, MAX_BYTES);
+  if (!bytes) throw new PlainError("the key set is too large");
+  return Buffer.from(bytes.buffer).toString("utf8");
 }
 
 /** Undefined for a key that is not a sound public signing key of a known algorithm with a kid. */

@@ -20,7 +20,6 @@ import {
 } from "../../test/resource-server.ts";
 import { until } from "../../test/until.ts";
 import { createRevocationSet } from "@daykey/common/revocation";
-import { pauseSeconds } from "@daykey/guard/revocation/revocations";
 
 const running: TestResourceServer[] = [];
 afterEach(() => Promise.all(running.splice(0).map((server) => server.stop())));
@@ -288,11 +287,4 @@ test("a stopped server leaves no connection", async () => {
   })(authServer.stop);
   await api.stop();
   expect(authServer.feeds.length).toBe(1);
-});
-
-test("pauses grow from 0.1 to 5 s, and are spread", () => {
-  const pauses = (random: number): number[] =>
-    [0, 1, 2, 5, 6, 100, 5000].map((failures) => pauseSeconds(failures, [0.1, 5], random));
-  expect(pauses(1)).toEqual([0.1, 0.2, 0.4, 3.2, 5, 5, 5]);
-  expect(pauses(0)).toEqual([0.05, 0.1, 0.2, 1.6, 2.5, 2.5, 2.5]);
 });

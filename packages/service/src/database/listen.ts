@@ -5,6 +5,7 @@
 import { Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
 
+import { backoff } from "@daykey/common/backoff";
 import { withDeadline } from "@daykey/common/deadline";
 import pg from "pg";
 
@@ -18,8 +19,8 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-const FIRST_DELAY_MS = 100;
-const LAST_DELAY_MS = 2000;
+/** The first pause and the longest. */
+const PAUSE_MS = [100, 2000] as const;
 /** How long the server may take to hear that the connection ends. */
 const GOODBYE_SECONDS = 0.5;
 
@@ -87,18 +88,18 @@ export function createListener(options: {
   }
 
   async function run(): Promise<void> {
-    let delayMs = FIRST_DELAY_MS;
+    let failures = 0;
     while (!closed.signal.aborted) {
       try {
         await listen();
-        delayMs = FIRST_DELAY_MS;
+        failures = 0;
         if (!closed.signal.aborted) log.warn({ channel }, "the listening connection was lost");
       } catch (error) {
         if (closed.signal.aborted) return;
         log.warn({ channel, err: error }, "cannot listen to the database");
       }
-      await pause(delayMs * (0.5 + Math.random()), closed.signal);
-      delayMs = Math.min(delayMs * 2, LAST_DELAY_MS);
+      await pause(backoff(failures, PAUSE_MS, Math.random()), closed.signal);
+      failures += 1;
     }
   }
 

@@ -1,6 +1,7 @@
 /** The connection to Redis or Valkey: one, made again when it is lost; nothing waits for it long. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { createClient, ErrorReply } from "@redis/client";
+import { backoff } from "@daykey/common/backoff";
 import type { Log } from "../observe/log.ts";
 import { RedisUnavailable } from "./redis-unavailable.ts";
 
@@ -51,8 +52,7 @@ export async function connectRedis({ url, log }: { url: string; log: Log }): Pro
     socket: {
       connectTimeout: CONNECT_SECONDS * 1000,
       socketTimeout: SILENCE_SECONDS * 1000,
-      reconnectStrategy: (retries) =>
-        isConnected && Math.min(PAUSE_MS[0] * 2 ** retries, PAUSE_MS[1]),
+      reconnectStrategy: (retries) => isConnected && backoff(retries, PAUSE_MS, Math.random()),
     },
   });
   let fault: string | undefined;

@@ -6,6 +6,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { IncomingHttpHeaders } from "node:http";
 
+import { onceIn } from "@daykey/common/once-in";
 import { withDeadline } from "@daykey/common/deadline";
 import {
   type Context,
@@ -183,11 +184,9 @@ function writeContext(headers: Headers, context: Context): void {
 
 /** While the collector is away this would be said every few seconds. */
 function createUnsentLog(log: Log): (error: unknown) => void {
-  let loggedAt = -Infinity;
+  const isLogDue = onceIn(LOG_EVERY_SECONDS, () => performance.now() / 1000);
   return (error) => {
-    const now = performance.now() / 1000;
-    if (now - loggedAt < LOG_EVERY_SECONDS) return;
-    loggedAt = now;
+    if (!isLogDue()) return;
     log.warn({ event: "traces_unsent", err: error }, "cannot send traces");
   };
 }

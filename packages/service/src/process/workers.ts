@@ -7,6 +7,7 @@
 import cluster, { type Worker as Process } from "node:cluster";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { backoff } from "@daykey/common/backoff";
 import { closeUntakenConnections } from "./handed-connections.ts";
 import { runUntilSignal } from "./lifecycle.ts";
 import type { Log } from "../observe/log.ts";
@@ -29,8 +30,8 @@ const REPLACEMENT_PATIENCE_SECONDS = 5;
 
 /** A worker that served so long has not failed at once. */
 const SETTLED_SECONDS = 10;
-const FIRST_PAUSE_SECONDS = 0.1;
-const LAST_PAUSE_SECONDS = 5;
+/** The first pause and the longest. */
+const PAUSE_SECONDS = [0.1, 5] as const;
 /** So many short lives in a row, with no worker left that serves, end the instance. */
 const MAX_FAILURES = 3;
 
@@ -206,8 +207,7 @@ export async function supervise({
         return endInstance("workers_failed", 1);
       }
       if (failures > 0) {
-        const pause = Math.min(FIRST_PAUSE_SECONDS * 2 ** (failures - 1), LAST_PAUSE_SECONDS);
-        await sleep(pause * 1000);
+        await sleep(backoff(failures - 1, PAUSE_SECONDS, 1) * 1000);
       }
       if (isStopping || current.get(number) !== worker) continue;
       current.set(number, start(number, REPLACEMENT_PATIENCE_SECONDS));
