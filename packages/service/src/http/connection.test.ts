@@ -69,8 +69,8 @@ test("D3: many small answers that nobody reads, too, on the private listener", a
   const socket = connect(server.privatePort, "127.0.0.1").on("error", () => {});
   socket.pause();
   // So large that few of them come in one piece.
-  const request = get("/metrics").replace("\r\n\r\n", `\r\nX: ${"x".repeat(2000)}\r\n\r\n`);
-  const more = setInterval(() => socket.write(request.repeat(20)), 10);
+  const padded = get("/metrics").replace("\r\n\r\n", `\r\nX: ${"x".repeat(2000)}\r\n\r\n`);
+  const more = setInterval(() => socket.write(padded.repeat(20)), 10);
   await expect.poll(reasons).toContain("answer_not_read");
   clearInterval(more);
   socket.destroy();
