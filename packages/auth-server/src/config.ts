@@ -1,5 +1,5 @@
 /** The auth-server's settings: read once from the environment, printed by `--help`. */
-import { SIGNING_ALGORITHMS, type SigningAlgorithm } from "@daykey/common/protocol";
+import { SIGNING_ALGORITHMS } from "@daykey/common/protocol";
 import {
   choice,
   ConfigError,
@@ -17,12 +17,8 @@ import {
   text,
   url,
 } from "@daykey/service/process/config";
-import {
-  type ListenerConfig,
-  listenerConfig,
-  listenerSettings,
-} from "@daykey/service/process/listener-settings";
-import { LOG_LEVELS, type LogLevel } from "@daykey/service/observe/log";
+import { listenerConfig, listenerSettings } from "@daykey/service/process/listener-settings";
+import { LOG_LEVELS } from "@daykey/service/observe/log";
 import { masterKeyFault } from "./keys/master-key.ts";
 
 const DAY = 86_400;
@@ -180,38 +176,10 @@ const DEFINITIONS = {
   LOG_LEVEL: choice(LOG_LEVELS, { default: "info", description: "Lowest level that is logged" }),
 };
 
-export interface AuthServerConfig extends ListenerConfig {
-  issuer: string;
-  databaseUrl: string;
-  databaseDirectUrl: string;
-  databasePool: number;
-  preparedStatements: boolean;
-  redisUrl: string | undefined;
-  masterKey: string;
-  masterKeyPrevious: string | undefined;
-  adminCredentialFile: string | undefined;
-  signingAlgorithm: SigningAlgorithm;
-  keyRotationSeconds: number;
-  keyOverlapSeconds: number;
-  accessTokenSeconds: number;
-  accessTokenMaxSeconds: number;
-  refreshIdleSeconds: number;
-  refreshAbsoluteSeconds: number;
-  refreshAbsoluteMaxSeconds: number;
-  issueStaleSeconds: number;
-  revocationsPerClient: number;
-  grantsPerClient: number;
-  noncesPerClient: number;
-  clientCacheSize: number;
-  allowPrivateJwksUri: boolean;
-  seedHash: boolean;
-  corsOrigins: readonly string[];
-  badCredentialsPerMinute: number;
-  logLevel: LogLevel;
-}
+export type AuthServerConfig = ReturnType<typeof readConfig>;
 
 /** @throws {ConfigError} with every fault */
-export function readConfig(env: Record<string, string | undefined>): AuthServerConfig {
+export function readConfig(env: Record<string, string | undefined>) {
   const settings = readSettings(DEFINITIONS, env);
   const faults = [
     settings.ACCESS_TOKEN_SECONDS > settings.ACCESS_TOKEN_MAX
@@ -280,9 +248,7 @@ const MIGRATE_DEFINITIONS = {
 };
 
 /** @throws {ConfigError} without MIGRATE_DATABASE_URL */
-export function readMigrateConfig(env: Record<string, string | undefined>): {
-  databaseUrl: string;
-} {
+export function readMigrateConfig(env: Record<string, string | undefined>) {
   return { databaseUrl: readSettings(MIGRATE_DEFINITIONS, env).MIGRATE_DATABASE_URL };
 }
 

@@ -10,7 +10,7 @@ import type { ClientRegistration } from "../src/clients/client.ts";
 import { createClientRegistrar, type IssuedSecret } from "../src/registration/register.ts";
 import { createSecretMaker, type SecretRequest } from "../src/registration/secrets.ts";
 import { hashPrimitives } from "../src/clients/verifiers.ts";
-import type { AuthServerConfig } from "../src/config.ts";
+import { type AuthServerConfig, readConfig } from "../src/config.ts";
 import { createResourcesStore } from "../src/resources/resources-store.ts";
 import { createAuthServer } from "../src/server.ts";
 
@@ -73,41 +73,23 @@ export async function startAuthServer(
 ): Promise<TestAuthServer> {
   const database = options.database ?? (await createTestDatabase());
   const config: AuthServerConfig = {
-    issuer: ISSUER,
-    databaseUrl: database.appUrl,
-    databaseDirectUrl: database.appUrl,
-    databasePool: 10,
-    preparedStatements: true,
-    redisUrl: undefined,
-    masterKey: createHash("sha256").update("a master key for tests").digest("hex"),
-    masterKeyPrevious: undefined,
-    public: { host: "127.0.0.1", port: 0 },
-    private: { host: "127.0.0.1", port: 0 },
-    trustedProxies: [],
-    requestsPerAddress: 0,
-    keepAliveSeconds: 5,
-    workers: 1,
-    stopDelaySeconds: 0,
-    traces: undefined,
-    adminCredentialFile: undefined,
-    signingAlgorithm: "ES256",
-    keyRotationSeconds: 30 * 86_400,
-    keyOverlapSeconds: 3 * 3600,
-    accessTokenSeconds: 600,
-    accessTokenMaxSeconds: 3600,
-    refreshIdleSeconds: 86_400,
-    refreshAbsoluteSeconds: 7 * 86_400,
-    refreshAbsoluteMaxSeconds: 30 * 86_400,
-    issueStaleSeconds: 60,
-    revocationsPerClient: 1000,
-    grantsPerClient: 100_000,
-    noncesPerClient: 1_000_000,
-    clientCacheSize: 1000,
-    allowPrivateJwksUri: false,
-    seedHash: false,
-    corsOrigins: [],
-    badCredentialsPerMinute: 10_000,
-    logLevel: "info",
+    ...readConfig({
+      ISSUER,
+      DATABASE_URL: database.appUrl,
+      MASTER_KEY: createHash("sha256").update("a master key for tests").digest("hex"),
+      HOST: "127.0.0.1",
+      PORT: "0",
+      PRIVATE_PORT: "0",
+      KEEP_ALIVE_SECONDS: "5",
+      WORKERS: "1",
+      STOP_DELAY_SECONDS: "0",
+      // Tests that are about a limit set it; no other meets it.
+      REQUESTS_PER_ADDRESS: "0",
+      GRANTS_PER_CLIENT: "100000",
+      NONCES_PER_CLIENT: "1000000",
+      BAD_CREDENTIALS_PER_MINUTE: "10000",
+      CLIENT_CACHE: "1000",
+    }),
     ...options.config,
   };
   let offset = options.offset ?? 0;

@@ -1,14 +1,14 @@
 /** The gateway's settings: read once from the environment, printed by `--help`. */
 import { readFileSync } from "node:fs";
 import { parseCredential } from "@daykey/guard/credential-file";
-import type { GuardOptions } from "@daykey/guard/guard";
-import type { StalePolicy } from "@daykey/guard/revocation/stale-policy";
+import { readStalePolicy, type StalePolicy } from "@daykey/guard/revocation/stale-policy";
 import type { OwnCredential } from "@daykey/guard/tokens/own-client";
-import { SIGNING_ALGORITHMS, type SigningAlgorithm } from "@daykey/common/protocol";
+import { SIGNING_ALGORITHMS } from "@daykey/common/protocol";
 import { isNetwork } from "@daykey/service/http/address";
-import { LOG_LEVELS, type LogLevel } from "@daykey/service/observe/log";
+import { LOG_LEVELS } from "@daykey/service/observe/log";
 import {
   choice,
+  choices,
   ConfigError,
   describeSettings,
   integer,
@@ -21,16 +21,8 @@ import {
   text,
   url,
 } from "@daykey/service/process/config";
-import {
-  type ListenerConfig,
-  listenerConfig,
-  listenerSettings,
-} from "@daykey/service/process/listener-settings";
-import { HTTP_DOORS, type HttpDoor } from "./doors.ts";
-
-const isAlgorithm = (name: string): name is SigningAlgorithm =>
-  SIGNING_ALGORITHMS.some((known) => known === name);
-const isDoor = (name: string): name is HttpDoor => HTTP_DOORS.some((known) => known === name);
+import { listenerConfig, listenerSettings } from "@daykey/service/process/listener-settings";
+import { HTTP_DOORS } from "./doors.ts";
 
 const credential: Setting<ReturnType<typeof parseCredential>> = {
   ...secret({
@@ -43,7 +35,15 @@ const credential: Setting<ReturnType<typeof parseCredential>> = {
   parse: parseCredential,
 };
 
-const ALLOW = /^allow:([1-9]\d{0,4})$/;
+const stalePolicy: Setting<StalePolicy> = {
+  ...text({
+    description:
+      "Once no news of revocations has come for 15 s: ask about each token, refuse all with 503, or serve by the old news until the silence has lasted so long",
+  }),
+  form: "introspect, deny or allow:<seconds>",
+  fallback: { value: { kind: "introspect" }, text: "introspect" },
+  parse: readStalePolicy,
+};
 
 /** Those of the servers, but for what is meant for strangers: nobody else asks the gateway. */
 function listeners(ports: { public: number; private: number }) {
@@ -60,10 +60,8 @@ function listeners(ports: { public: number; private: number }) {
 
 const SERVE = {
   ROUTES_FILE: text({ description: "The YAML file of hosts and routes" }),
-  DOORS: list({
-    item: isDoor,
+  DOORS: choices(HTTP_DOORS, {
     default: [],
-    form: `some of ${HTTP_DOORS.join(", ")}`,
     description: "Proxies that ask over HTTP, each at a path of its own name",
   }),
   RESOURCE: url({ description: "The audience of the tokens of hosts that name none" }),
@@ -79,17 +77,9 @@ const SERVE = {
     description:
       "Where the issuer's keys are fetched, if not at the auth-server's /.well-known/jwks.json",
   }),
-  STALE_POLICY: text({
-    default: "introspect",
-    pattern: /^(?:introspect|deny|allow:[1-9]\d{0,4})$/,
-    form: "introspect, deny or allow:<seconds>",
-    description:
-      "Once no news of revocations has come for 15 s: ask about each token, refuse all with 503, or serve by the old news until the silence has lasted so long",
-  }),
-  ALGORITHMS: list({
+  STALE_POLICY: stalePolicy,
+  ALGORITHMS: choices(SIGNING_ALGORITHMS, {
     default: SIGNING_ALGORITHMS,
-    item: isAlgorithm,
-    form: `some of ${SIGNING_ALGORITHMS.join(", ")}`,
     description: "Signature algorithms that are accepted",
   }),
   ACCESS_TOKEN_MAX: seconds({
@@ -134,41 +124,16 @@ const SERVE = {
   LOG_LEVEL: choice(LOG_LEVELS, { default: "info", description: "Least level that is logged" }),
 };
 
-export interface GatewayConfig extends ListenerConfig {
-  routesFile: string;
-  /** Its content now. @throws {ConfigError} when it cannot be read */
-  readRoutes(): string;
-  doors: readonly HttpDoor[];
-  grpcPort: number | undefined;
-  /** Of hosts that name none. */
-  resource: string;
-  credential: OwnCredential | undefined;
-  /** The file it is from, whose next content counts from then on. */
-  credentialFile: string | undefined;
-  /** What all guards have. */
-  guard: Pick<
-    GuardOptions,
-    | "issuer"
-    | "authServerUrl"
-    | "jwksUri"
-    | "stalePolicy"
-    | "algorithms"
-    | "accessTokenMaxSeconds"
-    | "quota"
-    | "tokenCacheSize"
-  >;
-  redisUrl: string | undefined;
-  logLevel: LogLevel;
-}
+export type GatewayConfig = ReturnType<typeof readConfig>;
 
 /** @throws {ConfigError} with every fault */
-export function readConfig(env: Record<string, string | undefined>): GatewayConfig {
+export function readConfig(env: Record<string, string | undefined>) {
   const settings = readSettings(SERVE, env);
   const { RESOURCE_CREDENTIAL: issued, ISSUER: issuer } = settings;
   if (issued && issued.issuer !== issuer) {
     throw new ConfigError(["RESOURCE_CREDENTIAL is a client of another issuer than ISSUER"]);
   }
-  const doors = settings.DOORS.filter(isDoor);
+  const doors = settings.DOORS;
   if (doors.length === 0 && settings.GRPC_PORT === undefined) {
     throw new ConfigError(["DOORS and GRPC_PORT are both unset; no proxy could ask"]);
   }
@@ -176,18 +141,22 @@ export function readConfig(env: Record<string, string | undefined>): GatewayConf
   return {
     ...listenerConfig({ ...settings, WORKERS: 1, REQUESTS_PER_ADDRESS: 0 }),
     routesFile: settings.ROUTES_FILE,
+    /** Its content now. @throws {ConfigError} when it cannot be read */
     readRoutes: () => readFile("ROUTES_FILE", settings.ROUTES_FILE),
     doors,
     grpcPort: settings.GRPC_PORT,
+    /** Of hosts that name none. */
     resource: settings.RESOURCE,
-    credential: issued,
+    credential: issued as OwnCredential | undefined,
+    /** Its next content counts from then on. */
     credentialFile: env["RESOURCE_CREDENTIAL_FILE"] || undefined,
+    /** What all guards have. */
     guard: {
       issuer,
       authServerUrl,
       jwksUri: settings.JWKS_URI,
-      stalePolicy: stalePolicyOf(settings.STALE_POLICY),
-      algorithms: settings.ALGORITHMS.filter(isAlgorithm),
+      stalePolicy: settings.STALE_POLICY,
+      algorithms: settings.ALGORITHMS,
       accessTokenMaxSeconds: settings.ACCESS_TOKEN_MAX,
       quota: { mode: settings.QUOTA_MODE, storeDown: settings.QUOTA_STORE_DOWN },
       tokenCacheSize: settings.TOKEN_CACHE,
@@ -209,14 +178,10 @@ const EGRESS = {
   LOG_LEVEL: SERVE.LOG_LEVEL,
 };
 
-export interface EgressConfig extends ListenerConfig {
-  upstreamsFile: string;
-  upstreams: string;
-  logLevel: LogLevel;
-}
+export type EgressConfig = ReturnType<typeof readEgressConfig>;
 
 /** @throws {ConfigError} with every fault */
-export function readEgressConfig(env: Record<string, string | undefined>): EgressConfig {
+export function readEgressConfig(env: Record<string, string | undefined>) {
   const settings = readSettings(EGRESS, env);
   return {
     ...listenerConfig({
@@ -249,10 +214,4 @@ export function describeConfig(): string {
 
 export function describeEgressConfig(): string {
   return describeSettings(EGRESS);
-}
-
-function stalePolicyOf(policy: string): StalePolicy {
-  const allowed = ALLOW.exec(policy)?.[1];
-  if (allowed !== undefined) return { kind: "allow", seconds: Number(allowed) };
-  return { kind: policy === "deny" ? "deny" : "introspect" };
 }

@@ -10,7 +10,8 @@ import {
   type TestClient,
 } from "@daykey/auth-server/test/auth-server";
 import { createTestLog } from "@daykey/service/test/log";
-import type { GatewayConfig } from "../src/config.ts";
+import { type GatewayConfig, readConfig } from "../src/config.ts";
+import { HTTP_DOORS } from "../src/doors.ts";
 import { createGateway, type Gateway } from "../src/server.ts";
 
 export const HOST = "api.example.test";
@@ -107,24 +108,20 @@ export async function startGateway(
   let routes = options.routes ?? ROUTES;
   const gateway = await createGateway(
     {
-      routesFile: "routes.yaml",
+      ...readConfig({
+        ROUTES_FILE: "routes.yaml",
+        DOORS: HTTP_DOORS.join(","),
+        GRPC_PORT: "0",
+        RESOURCE: API,
+        ISSUER,
+        AUTH_SERVER_URL: auth.url,
+        TRUSTED_PROXIES: "127.0.0.1",
+        PORT: "0",
+        PRIVATE_PORT: "0",
+        STOP_DELAY_SECONDS: "0",
+      }),
       readRoutes: () => routes,
-      doors: ["nginx", "traefik", "caddy", "envoy"],
-      grpcPort: 0,
-      resource: API,
       credential: own,
-      credentialFile: undefined,
-      guard: { issuer: ISSUER, authServerUrl: auth.url },
-      redisUrl: undefined,
-      logLevel: "debug",
-      public: { host: "127.0.0.1", port: 0 },
-      private: { host: "127.0.0.1", port: 0 },
-      trustedProxies: ["127.0.0.1"],
-      requestsPerAddress: 0,
-      keepAliveSeconds: 75,
-      workers: 1,
-      stopDelaySeconds: 0,
-      traces: undefined,
       ...options.config,
     },
     { clock: auth.now, log },

@@ -19,15 +19,10 @@ export const PORT_SETTINGS = [
   "RESOURCE_PRIVATE_PORT",
 ] as const;
 
-export interface LocalConfig {
-  home: string;
-  ports: Readonly<Record<(typeof PORT_SETTINGS)[number], number>>;
-  issuer: string;
-  resource: string;
-}
+export type LocalConfig = ReturnType<typeof readConfig>;
 
 /** @throws {ConfigError} with every fault */
-export function readConfig(env: Record<string, string | undefined>): LocalConfig {
+export function readConfig(env: Record<string, string | undefined>) {
   const { DAYKEY_HOME, ...ports } = readSettings(DEFINITIONS, env);
   return {
     home: DAYKEY_HOME,

@@ -1,12 +1,12 @@
 /** The resource-server's settings: read once from the environment, printed by `--help`. */
-import { PATHS, SIGNING_ALGORITHMS, type SigningAlgorithm } from "@daykey/common/protocol";
+import { PATHS, SIGNING_ALGORITHMS } from "@daykey/common/protocol";
 import {
   choice,
+  choices,
   ConfigError,
   describeSettings,
   flag,
   integer,
-  list,
   postgresUrl,
   readSettings,
   redisServer,
@@ -17,21 +17,12 @@ import {
   text,
   url,
 } from "@daykey/service/process/config";
-import {
-  type ListenerConfig,
-  listenerConfig,
-  listenerSettings,
-} from "@daykey/service/process/listener-settings";
-import { LOG_LEVELS, type LogLevel } from "@daykey/service/observe/log";
-import type { OwnCredential } from "@daykey/guard/tokens/own-client";
-import type { StalePolicy } from "@daykey/guard/revocation/stale-policy";
+import { listenerConfig, listenerSettings } from "@daykey/service/process/listener-settings";
+import { LOG_LEVELS } from "@daykey/service/observe/log";
+import { readStalePolicy, type StalePolicy } from "@daykey/guard/revocation/stale-policy";
 import { type AnswerKeys, readAnswerKeys } from "@daykey/guard/signed-answers/answer-key";
-import type { QuotaSettings } from "@daykey/guard/quota/quota";
 import type { OwnStoreConfig } from "./own-store.ts";
 import { type IssuedCredential, parseCredential } from "@daykey/guard/credential-file";
-
-const isAlgorithm = (name: string): name is SigningAlgorithm =>
-  SIGNING_ALGORITHMS.some((known) => known === name);
 
 const issuedCredential: Setting<IssuedCredential> = {
   ...secret({ description: "This server's own client at the auth-server" }),
@@ -51,7 +42,15 @@ const answerKeys: Setting<AnswerKeys | undefined> = {
   parse: readAnswerKeys,
 };
 
-const ALLOW = /^allow:([1-9]\d{0,4})$/;
+const stalePolicy: Setting<StalePolicy> = {
+  ...text({
+    description:
+      "What to do when no news of revocations came for 15 s. introspect: ask about each token. deny: answer 503. allow: continue with the old news until the silence has lasted this many seconds",
+  }),
+  form: "introspect, deny or allow:<seconds>",
+  fallback: { value: { kind: "introspect" }, text: "introspect" },
+  parse: readStalePolicy,
+};
 
 const DEFINITIONS = {
   RESOURCE: url({ description: "This server's public address, the audience of its tokens" }),
@@ -67,17 +66,9 @@ const DEFINITIONS = {
     description:
       "Where the issuer's keys are fetched, if not at the auth-server's /.well-known/jwks.json",
   }),
-  STALE_POLICY: text({
-    default: "introspect",
-    pattern: /^(?:introspect|deny|allow:[1-9]\d{0,4})$/,
-    form: "introspect, deny or allow:<seconds>",
-    description:
-      "What to do when no news of revocations came for 15 s. introspect: ask about each token. deny: answer 503. allow: continue with the old news until the silence has lasted this many seconds",
-  }),
-  ALGORITHMS: list({
+  STALE_POLICY: stalePolicy,
+  ALGORITHMS: choices(SIGNING_ALGORITHMS, {
     default: SIGNING_ALGORITHMS,
-    item: isAlgorithm,
-    form: `some of ${SIGNING_ALGORITHMS.join(", ")}`,
     description: "Signature algorithms that are accepted",
   }),
   ACCESS_TOKEN_MAX: seconds({
@@ -152,31 +143,10 @@ const DEFINITIONS = {
   LOG_LEVEL: choice(LOG_LEVELS, { default: "info", description: "Lowest level that is logged" }),
 };
 
-export interface ResourceServerConfig extends ListenerConfig {
-  resource: string;
-  issuer: string;
-  credential: OwnCredential;
-  /** The file it is from, whose next content counts from then on; undefined where it was given by value. */
-  credentialFile?: string | undefined;
-  authServerUrl: string;
-  jwksUri: string;
-  stalePolicy: StalePolicy;
-  algorithms: readonly SigningAlgorithm[];
-  accessTokenMaxSeconds: number;
-  /** Undefined: they are not credentials here. */
-  simpleSignatures: { defaultKeyId: string | undefined } | undefined;
-  /** Undefined: made of the credential. */
-  answerKeys: AnswerKeys | undefined;
-  tokenCacheSize: number;
-  seedDailyLimit: number;
-  primes: { threads: number; maxQueue: number };
-  store: OwnStoreConfig;
-  quota: QuotaSettings;
-  logLevel: LogLevel;
-}
+export type ResourceServerConfig = ReturnType<typeof readConfig>;
 
 /** @throws {ConfigError} with every fault */
-export function readConfig(env: Record<string, string | undefined>): ResourceServerConfig {
+export function readConfig(env: Record<string, string | undefined>) {
   const settings = readSettings(DEFINITIONS, env);
   const { issuer, ...credential } = settings.RESOURCE_CREDENTIAL;
   if (issuer !== settings.ISSUER) {
@@ -197,15 +167,18 @@ export function readConfig(env: Record<string, string | undefined>): ResourceSer
     resource: settings.RESOURCE,
     issuer,
     credential,
+    /** Its next content counts from then on; undefined where the credential was given by value. */
     credentialFile: env["RESOURCE_CREDENTIAL_FILE"] || undefined,
     authServerUrl,
     jwksUri: settings.JWKS_URI ?? `${authServerUrl}${PATHS.jwks}`,
-    stalePolicy: stalePolicyOf(settings.STALE_POLICY),
-    algorithms: settings.ALGORITHMS.filter(isAlgorithm),
+    stalePolicy: settings.STALE_POLICY,
+    algorithms: settings.ALGORITHMS,
     accessTokenMaxSeconds: settings.ACCESS_TOKEN_MAX,
+    /** Undefined: they are not credentials here. */
     simpleSignatures: settings.SIMPLE_SIGNATURES
       ? { defaultKeyId: settings.SIMPLE_SIGNATURE_KEY }
       : undefined,
+    /** Undefined: made of the credential. */
     answerKeys: settings.ANSWER_KEY,
     ...listeners,
     workers: isShared ? listeners.workers : 1,
@@ -225,9 +198,7 @@ const MIGRATE_DEFINITIONS = {
 };
 
 /** @throws {ConfigError} without MIGRATE_DATABASE_URL */
-export function readMigrateConfig(env: Record<string, string | undefined>): {
-  databaseUrl: string;
-} {
+export function readMigrateConfig(env: Record<string, string | undefined>) {
   return { databaseUrl: readSettings(MIGRATE_DEFINITIONS, env).MIGRATE_DATABASE_URL };
 }
 
@@ -241,10 +212,4 @@ function storeOf(settings: Settings<typeof DEFINITIONS>): OwnStoreConfig {
   if (databaseUrl === undefined) return { kind: "memory" };
   const preparedStatements = settings.PREPARED_STATEMENTS === "on";
   return { kind: "postgresql", url: databaseUrl, pool: settings.DATABASE_POOL, preparedStatements };
-}
-
-function stalePolicyOf(policy: string): StalePolicy {
-  const allowed = ALLOW.exec(policy)?.[1];
-  if (allowed !== undefined) return { kind: "allow", seconds: Number(allowed) };
-  return { kind: policy === "deny" ? "deny" : "introspect" };
 }

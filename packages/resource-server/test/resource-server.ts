@@ -92,6 +92,7 @@ export async function startResourceServer(options: Options = {}): Promise<TestRe
     resource: RESOURCE,
     issuer: ISSUER,
     credential: authServer.credential,
+    credentialFile: undefined,
     authServerUrl: (await options.reach?.(authServer.url)) ?? authServer.url,
     jwksUri: issuer.jwksUri,
     stalePolicy: { kind: "deny" },

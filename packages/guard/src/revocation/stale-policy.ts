@@ -15,6 +15,13 @@ export type StalePolicy =
   /** Serve by what is known until the feed has been silent for so long, then nobody. */
   | { kind: "allow"; seconds: number };
 
+/** Of `introspect`, `deny` or `allow:<seconds>`, 1 to 99999; undefined for any other text. */
+export function readStalePolicy(text: string): StalePolicy | undefined {
+  if (text === "introspect" || text === "deny") return { kind: text };
+  const seconds = /^allow:([1-9]\d{0,4})$/.exec(text)?.[1];
+  return seconds === undefined ? undefined : { kind: "allow", seconds: Number(seconds) };
+}
+
 /** A token whose signature, times and audience were found good. */
 export interface ValidToken {
   token: string;

@@ -102,6 +102,18 @@ export function url<const O extends Common<string> & { readonly path?: boolean }
   });
 }
 
+/** Some of these, separated by commas. */
+export function choices<const V extends string, const O extends Common<readonly NoInfer<V>[]>>(
+  values: readonly V[],
+  options: O,
+): Setting<Value<readonly V[], O>> {
+  const { parse } = list({ ...options, item: (item) => values.some((value) => value === item) });
+  return setting<readonly V[], O>(options, {
+    form: `some of ${values.join(", ")}`,
+    parse: (value) => parse(value) as readonly V[] | undefined,
+  });
+}
+
 /** Comma-separated items; spaces around them and empty items are dropped. */
 export function list<
   const O extends Common<readonly string[]> & {

@@ -75,21 +75,9 @@ export function listenerSettings({
   };
 }
 
-export interface ListenerConfig {
-  public: { host: string; port: number };
-  private: { host: string; port: number };
-  trustedProxies: readonly string[];
-  requestsPerAddress: number;
-  keepAliveSeconds: number;
-  workers: number;
-  stopDelaySeconds: number;
-  /** Undefined: no traces. */
-  traces: { endpoint: string; ratio: number } | undefined;
-}
+export type ListenerConfig = ReturnType<typeof listenerConfig>;
 
-export function listenerConfig(
-  settings: Settings<ReturnType<typeof listenerSettings>>,
-): ListenerConfig {
+export function listenerConfig(settings: Settings<ReturnType<typeof listenerSettings>>) {
   const endpoint = settings.OTEL_EXPORTER_OTLP_ENDPOINT;
   return {
     public: { host: settings.HOST, port: settings.PORT },
@@ -99,6 +87,7 @@ export function listenerConfig(
     keepAliveSeconds: settings.KEEP_ALIVE_SECONDS,
     workers: settings.WORKERS ?? Math.min(availableParallelism(), MAX_DEFAULT_WORKERS),
     stopDelaySeconds: settings.STOP_DELAY_SECONDS,
+    /** Undefined: no traces. */
     traces:
       endpoint === undefined
         ? undefined
