@@ -1,8 +1,12 @@
 /** Programs of the README and docs/ are run as they stand there. */
 import { execFileSync, spawnSync } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { freePorts } from "@daykey/service/test/free-ports";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { allDocuments, programsOf } from "../test/documents.ts";
+import { allDocuments, commandsOf, programsOf } from "../test/documents.ts";
 import { ROOT, startStack } from "../test/stack.ts";
 
 /** How each kind of program is run; it reads the demo client's file in DAYKEY_HOME. */
@@ -54,3 +58,26 @@ for (const { title, kind, line, source } of programs) {
     expect(output).toMatch(expected);
   });
 }
+
+test("docs/how-to/migrate.md registers a resource, a client with a secret and one with its own key", () => {
+  const page = "docs/how-to/migrate.md";
+  const folder = mkdtempSync(join(tmpdir(), "daykey-migrate-"));
+  const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  writeFileSync(join(folder, "public.jwk"), JSON.stringify(publicKey.export({ format: "jwk" })));
+  const PATH = [dirname(process.execPath), join(ROOT, "node_modules/.bin"), env["PATH"]].join(":");
+  const daykey = (commands: string): string =>
+    execFileSync("sh", ["-ec", commands], {
+      cwd: folder,
+      env: { ...env, PATH },
+      encoding: "utf8",
+    });
+  try {
+    // The tutorials have a client of that name too.
+    daykey(commandsOf(page, "register").replace("billing --name", "moved --name"));
+    daykey(commandsOf(page, "register a key"));
+    expect(daykey("daykey clients list")).toMatch(/^moved .*\n(?:.*\n)*signer /m);
+  } finally {
+    daykey("daykey clients delete moved --yes; daykey clients delete signer --yes");
+    rmSync(folder, { recursive: true });
+  }
+}, 240_000);

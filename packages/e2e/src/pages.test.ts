@@ -146,6 +146,7 @@ test("each line of docs/assurance.md is cited by a test's title, and no title ci
   expect([...new Set(cited)].toSorted()).toEqual(known.toSorted());
 });
 
+const caddy = machineTool("caddy");
 const nginx = machineTool("nginx");
 const haproxy = machineTool("haproxy");
 
@@ -173,6 +174,19 @@ test.skipIf(haproxy === undefined)(
         options,
       );
       expect({ stderr, status }).toEqual({ stderr: "", status: 0 });
+    });
+  },
+);
+
+test.skipIf(caddy === undefined)(
+  "Caddy accepts the configuration of docs/how-to/proxies.md, formatted as its own",
+  () => {
+    inFolder("caddy", (folder) => {
+      writeFileSync(join(folder, "Caddyfile"), `${proxyConfiguration("caddy")}\n`);
+      const options = { cwd: folder, env: { HOME: folder }, encoding: "utf8" } as const;
+      const { stderr, status } = spawnSync(caddy ?? "", ["validate"], options);
+      expect(status, stderr).toBe(0);
+      expect(spawnSync(caddy ?? "", ["fmt", "--diff", "Caddyfile"], options).status).toBe(0);
     });
   },
 );

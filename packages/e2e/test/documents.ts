@@ -71,3 +71,11 @@ export function programsOf(path: string): Program[] {
   }
   return found;
 }
+
+/** The commands of the block that is marked `<!-- run: name -->`. @throws when there is none */
+export function commandsOf(path: string, name: string): string {
+  const [, after = ""] = readDocument(path).split(`<!-- run: ${name} -->`);
+  const block = /^\s*```sh\n([^]*?)\n\s*```$/m.exec(after)?.[1];
+  if (block === undefined) throw new Error(`${path} has no commands marked ${name}`);
+  return block;
+}

@@ -1,4 +1,4 @@
-/** The examples of the README, word for word, each in a process of its own before a real auth-server. */
+/** The examples of the README and of the tutorial, word for word, each in a process of its own before a real auth-server. */
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -37,9 +37,11 @@ process.exit();
 let issuer: RealIssuer;
 let folder: string;
 let readme: string;
+let tutorial: string;
 beforeAll(async () => {
   issuer = await startRealIssuer();
   readme = await readFile(join(PACKAGE, "README.md"), "utf8");
+  tutorial = await readFile(join(PACKAGE, "../../docs/tutorials/protect-an-api.md"), "utf8");
   folder = await mkdtemp(join(tmpdir(), "daykey-readme-"));
   await mkdir(join(folder, "node_modules/@daykey"), { recursive: true });
   await mkdir(join(folder, "node_modules/@hono"));
@@ -56,33 +58,39 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-function exampleOf(name: string): string {
-  const source = readme.split(`\`\`\`${name}\n`)[1]?.split("\n```")[0];
-  if (source === undefined) throw new Error(`the README has no example ${name}`);
-  return source.replaceAll("orders:read", "time:read");
+function exampleOf(name: string, page = readme): string {
+  const source = page.split(`\`\`\`${name}\n`)[1]?.split("\n```")[0];
+  if (source === undefined) throw new Error(`the page has no example ${name}`);
+  return source
+    .replaceAll("orders:read", "time:read")
+    .replaceAll(/"\.\/packages\/guard\/src\/(\w+)\.ts"/g, '"@daykey/guard/$1"');
 }
 
-test.each(Object.keys(BEGIN))(
-  "the README's example of %s lets in who may, and no other",
-  async (name) => {
-    const example = exampleOf(`js ${name}`);
-    expect(example.split("\n").filter((line) => line.includes("guard")).length).toBe(2);
-    const program = [ROUTE, exampleOf("js"), example, BEGIN[name], ASK].join("\n");
-    await writeFile(join(folder, `${name}.mjs`), program);
-    const env = {
-      ...process.env,
-      ISSUER,
-      AT: issuer.server.url,
-      RESOURCE: API,
-      TOKEN: await issuer.token(),
-    };
-    const { stdout } = await promisify(execFile)(process.execPath, [`${name}.mjs`], {
-      cwd: folder,
-      env,
-    });
-    expect(JSON.parse(stdout)).toEqual([
-      [401, { type: "about:blank", title: "A credential is required", status: 401 }],
-      [200, { client: issuer.client.clientId }],
-    ]);
-  },
+async function expectLetsInWhoMay(name: string, page: string): Promise<void> {
+  const example = exampleOf(`js ${name}`, page);
+  expect(example.split("\n").filter((line) => line.includes("guard")).length).toBe(2);
+  const program = [ROUTE, exampleOf("js"), example, BEGIN[name], ASK].join("\n");
+  await writeFile(join(folder, `${name}.mjs`), program);
+  const env = {
+    ...process.env,
+    ISSUER,
+    AT: issuer.server.url,
+    RESOURCE: API,
+    TOKEN: await issuer.token(),
+  };
+  const options = { cwd: folder, env };
+  const { stdout } = await promisify(execFile)(process.execPath, [`${name}.mjs`], options);
+  expect(JSON.parse(stdout)).toEqual([
+    [401, { type: "about:blank", title: "A credential is required", status: 401 }],
+    [200, { client: issuer.client.clientId }],
+  ]);
+}
+
+test.each(Object.keys(BEGIN))("the README's example of %s lets in who may, and no other", (name) =>
+  expectLetsInWhoMay(name, readme),
+);
+
+test.each(["express", "fastify", "koa"])(
+  "the tutorial's example of %s lets in who may, and no other",
+  (name) => expectLetsInWhoMay(name, tutorial),
 );

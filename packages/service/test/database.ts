@@ -29,6 +29,12 @@ export async function createTestDatabase({ empty = false } = {}): Promise<TestDa
   const name = `test_${randomUUID().replaceAll("-", "")}`;
   const source = empty || template === undefined ? "" : ` template ${template}`;
   await run(adminUrl, `create database ${name}${source} owner daykey_owner`);
+  return openTestDatabase(name);
+}
+
+/** A database that is there, by its name in the run's PostgreSQL. */
+export function openTestDatabase(name: string): TestDatabase {
+  const { adminUrl } = inject("cluster");
   const admin = new pg.Pool({ connectionString: urlOf(adminUrl, name), max: 2 });
   // `drop` of this very database ends its connections.
   admin.on("error", () => {});
