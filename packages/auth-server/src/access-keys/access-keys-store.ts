@@ -6,6 +6,7 @@
 import { type Quota, readQuotas } from "@daykey/common/quota";
 import type { SignatureAlgorithm } from "@daykey/common/signed-request";
 import type { Database, Queryable } from "@daykey/service/database/database";
+import { namedValues } from "@daykey/service/database/named-values";
 import { changeAlone } from "../changes/changes-store.ts";
 import { tellCredentialRevoked } from "../registration/credential-rows-store.ts";
 import { hasClient, type Transaction } from "../clients/clients-store.ts";
@@ -139,26 +140,27 @@ export function createAccessKeysStore(
   async function insert(tx: Queryable, key: NewAccessKey): Promise<AccessKey | undefined> {
     const { id, terms, material, lifeSeconds } = key;
     const { algorithm, hash, secret, publicJwk } = { ...NO_MATERIAL, ...material };
-    const { rows } = await tx.query<Row>({
-      text: `insert into daykey.access_keys as k (id, client_id, kind, algorithm, name, resource, scopes,
-               quotas, hash, sealed, public_jwk, expires_at)
-             values ($1, $2, $3, $4, $5, $6, $7, $8::jsonb, $9, $10, $11::jsonb,
-               now() + make_interval(secs => $12))
-             on conflict (id) do nothing returning ${COLUMNS}`,
-      values: [
+    const { columns, places, values } = namedValues(
+      {
         id,
-        terms.clientId,
-        material.kind,
-        algorithm ?? null,
-        terms.name,
-        toRowUri(terms.resource, issuer),
-        terms.scopes,
-        JSON.stringify(terms.quotas),
-        hash ?? null,
-        secret ? sealer.seal(secret, place(id)) : null,
-        publicJwk ? JSON.stringify(publicJwk) : null,
-        lifeSeconds ?? null,
-      ],
+        client_id: terms.clientId,
+        kind: material.kind,
+        algorithm: algorithm ?? null,
+        name: terms.name,
+        resource: toRowUri(terms.resource, issuer),
+        scopes: terms.scopes,
+        quotas: JSON.stringify(terms.quotas),
+        hash: hash ?? null,
+        sealed: secret ? sealer.seal(secret, place(id)) : null,
+        public_jwk: publicJwk ? JSON.stringify(publicJwk) : null,
+      },
+      2,
+    );
+    const { rows } = await tx.query<Row>({
+      text: `insert into daykey.access_keys as k (expires_at, ${columns})
+             values (now() + make_interval(secs => $1), ${places})
+             on conflict (id) do nothing returning ${COLUMNS}`,
+      values: [lifeSeconds ?? null, ...values],
     });
     return rows[0] && toKey(rows[0]);
   }

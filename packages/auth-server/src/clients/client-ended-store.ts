@@ -1,5 +1,6 @@
 /** What every store that raises a client's epoch shares. */
 import type { Queryable } from "@daykey/service/database/database";
+import { writeEntries } from "../changes/revocation-entries-store.ts";
 
 /**
  * The news that tokens of a client with an epoch below its present one are dead, in the transaction that
@@ -10,13 +11,14 @@ export async function tellClientEnded(
   { clientId, newsSeconds }: { clientId: string; newsSeconds: number },
 ): Promise<void> {
   await tx.query({
-    text: `insert into daykey.revocations as r (kind, subject, epoch, expires_at)
-           select 'client', client_id, greatest(epoch, epoch_floor),
-             now() + make_interval(secs => $2)
-           from daykey.clients, daykey.change_counter where client_id = $1
-           on conflict (kind, subject) do update set
-             epoch = greatest(r.epoch, excluded.epoch),
-             expires_at = greatest(r.expires_at, excluded.expires_at)`,
+    text: writeEntries({
+      kind: "client",
+      subject: "client_id",
+      epoch: "greatest(clients.epoch, epoch_floor)",
+      expiresAt: "now() + make_interval(secs => $2)",
+      from: "from daykey.clients, daykey.change_counter where client_id = $1",
+      repeated: "raise",
+    }),
     values: [clientId, newsSeconds],
   });
 }

@@ -42,21 +42,23 @@ export function fromRegistrationRow(row: RegistrationRow, issuer: string) {
   };
 }
 
-/** In the order client_id, name, methods, grant types, scopes, resources, three lifetimes, format, jwks_uri, quotas, typ. */
-export function registrationValues(registration: ClientRegistration, issuer: string): unknown[] {
-  return [
-    registration.clientId,
-    registration.name,
-    registration.authMethods,
-    registration.grantTypes,
-    registration.scopes,
-    registration.resources.map((uri) => toRowUri(uri, issuer)),
-    registration.accessTokenSeconds ?? null,
-    registration.refreshIdleSeconds ?? null,
-    registration.refreshAbsoluteSeconds ?? null,
-    registration.accessTokenFormat ?? "jwt",
-    registration.jwksUri ?? null,
-    JSON.stringify(registration.quotas ?? []),
-    registration.requireAssertionTyp ?? false,
-  ];
+/** What an operator decides, by column; the id is not among it, as nothing changes it. */
+export function toRegistrationRow(
+  registration: ClientRegistration,
+  issuer: string,
+): Readonly<Record<Exclude<keyof RegistrationRow, "client_id" | "enabled" | "epoch">, unknown>> {
+  return {
+    name: registration.name,
+    auth_methods: registration.authMethods,
+    grant_types: registration.grantTypes,
+    scopes: registration.scopes,
+    resources: registration.resources.map((uri) => toRowUri(uri, issuer)),
+    access_token_seconds: registration.accessTokenSeconds ?? null,
+    refresh_idle_seconds: registration.refreshIdleSeconds ?? null,
+    refresh_absolute_seconds: registration.refreshAbsoluteSeconds ?? null,
+    access_token_format: registration.accessTokenFormat ?? "jwt",
+    jwks_uri: registration.jwksUri ?? null,
+    quotas: JSON.stringify(registration.quotas ?? []),
+    require_assertion_typ: registration.requireAssertionTyp ?? false,
+  };
 }

@@ -1,11 +1,12 @@
 import { formatDay } from "@daykey/common/clock";
 import type { Database, Queryable } from "@daykey/service/database/database";
+import { namedValues } from "@daykey/service/database/named-values";
 import { changeAlone } from "../changes/changes-store.ts";
 import { canAnyAdministrate, keepAnAdmin } from "./admins-store.ts";
 import { toRowUri } from "../resources/resources-store.ts";
 import { CHOSEN_SECRET_METHODS, type Client, type ClientRegistration } from "./client.ts";
 import { type ClientKey, usableKeys } from "./client-key.ts";
-import { fromRegistrationRow, type RegistrationRow, registrationValues } from "./client-row.ts";
+import { fromRegistrationRow, type RegistrationRow, toRegistrationRow } from "./client-row.ts";
 import type { StoredSecret } from "./verifiers.ts";
 
 /** A live secret as far as requests around one day need it. */
@@ -202,13 +203,14 @@ export function createClientsStore(
 
     async create(registration, secret, beforeCommit) {
       return changeAlone(database, async (tx) => {
+        const { columns, places, values } = namedValues({
+          client_id: registration.clientId,
+          ...toRegistrationRow(registration, issuer),
+        });
         const { rowCount } = await tx.query({
-          text: `insert into daykey.clients (client_id, name, auth_methods, grant_types, scopes, resources,
-                   access_token_seconds, refresh_idle_seconds, refresh_absolute_seconds,
-                   access_token_format, jwks_uri, quotas, require_assertion_typ)
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::jsonb, $13)
+          text: `insert into daykey.clients (${columns}) values (${places})
                  on conflict (client_id) do nothing`,
-          values: registrationValues(registration, issuer),
+          values,
         });
         if (rowCount === 0) return "exists";
         if (secret) await insertSecret(tx, registration.clientId, secret);

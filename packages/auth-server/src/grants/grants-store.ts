@@ -5,6 +5,7 @@
  */
 import type { Database, Queryable } from "@daykey/service/database/database";
 import { changeAlone } from "../changes/changes-store.ts";
+import { writeEntries } from "../changes/revocation-entries-store.ts";
 import { deleteExpired } from "@daykey/common/delete-expired";
 import { createGroupCommit } from "@daykey/common/group-commit";
 import {
@@ -89,11 +90,14 @@ returning new.id, new.client_id,
   new.seq as seq_after, extract(epoch from new.rotated_at)::float8 as rotated_after,
   new.revoke_reason as reason_after
 ), news as (
-  insert into daykey.revocations (kind, subject, client_id, expires_at)
-  select 'grant', id, client_id, now() + make_interval(secs => $5) from touched
-  where reason_before is null and reason_after is not null
-  order by id
-  on conflict (kind, subject) do update set expires_at = excluded.expires_at
+  ${writeEntries({
+    kind: "grant",
+    subject: "id",
+    clientId: "client_id",
+    expiresAt: "now() + make_interval(secs => $5)",
+    from: "from touched where reason_before is null and reason_after is not null order by id",
+    repeated: "replace",
+  })}
 )
 select * from touched`;
 
@@ -156,9 +160,14 @@ export function createGrantsStore(
                  returning id, client_id, old.id is not null as was_there,
                    old.revoked_at is not null as was_revoked),
                news as (
-                 insert into daykey.revocations (kind, subject, client_id, expires_at)
-                 select 'grant', id, client_id, now() + make_interval(secs => $4) from ended
-                 on conflict (kind, subject) do nothing)
+                 ${writeEntries({
+                   kind: "grant",
+                   subject: "id",
+                   clientId: "client_id",
+                   expiresAt: "now() + make_interval(secs => $4)",
+                   from: "from ended",
+                   repeated: "keep",
+                 })})
                select was_there, was_revoked from ended`,
         values: [grantId, clientId, expiresAt, newsSeconds],
       });
@@ -182,9 +191,12 @@ export function createGrantsStore(
         const end = endOf(rows[0]);
         if (end === "ended_before") return end;
         await tx.query({
-          text: `insert into daykey.revocations (kind, subject, expires_at)
-                 values ('grant', $1, now() + make_interval(secs => $2))
-                 on conflict (kind, subject) do nothing`,
+          text: writeEntries({
+            kind: "grant",
+            subject: "$1",
+            expiresAt: "now() + make_interval(secs => $2)",
+            repeated: "keep",
+          }),
           values: [grantId, newsSeconds],
         });
         await record(tx);

@@ -1,5 +1,6 @@
 import type { Database, Queryable } from "@daykey/service/database/database";
 import { changeAlone } from "../changes/changes-store.ts";
+import { writeEntries } from "../changes/revocation-entries-store.ts";
 
 /** What a key is for; each kind of token has keys of its own. */
 export const KEY_PURPOSES = ["access_token", "refresh_token", "opaque_token"] as const;
@@ -109,9 +110,13 @@ export function createKeysStore(database: Database): KeysStore {
         }
         if (revoked.length > 0) {
           await tx.query({
-            text: `insert into daykey.revocations (kind, subject, expires_at)
-                   select 'signing_key', kid, 'infinity' from unnest($1::text[]) as kid
-                   on conflict (kind, subject) do nothing`,
+            text: writeEntries({
+              kind: "signing_key",
+              subject: "kid",
+              expiresAt: "timestamptz 'infinity'",
+              from: "from unnest($1::text[]) as kid",
+              repeated: "keep",
+            }),
             values: [revoked],
           });
         }

@@ -1,5 +1,6 @@
 /** What the stores of secrets and of registered keys share: both are credentials of a client. */
 import type { Queryable } from "@daykey/service/database/database";
+import { writeEntries } from "../changes/revocation-entries-store.ts";
 
 /** The news that a credential was revoked, in the transaction that does it (docs/protocol.md §3). */
 export async function tellCredentialRevoked(
@@ -7,9 +8,12 @@ export async function tellCredentialRevoked(
   { clientId, kid, newsSeconds }: { clientId: string; kid: string; newsSeconds: number },
 ): Promise<void> {
   await tx.query({
-    text: `insert into daykey.revocations (kind, subject, expires_at)
-           values ('credential', $1, now() + make_interval(secs => $2))
-           on conflict (kind, subject) do nothing`,
+    text: writeEntries({
+      kind: "credential",
+      subject: "$1",
+      expiresAt: "now() + make_interval(secs => $2)",
+      repeated: "keep",
+    }),
     values: [`${clientId} ${kid}`, newsSeconds],
   });
 }

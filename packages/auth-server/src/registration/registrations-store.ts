@@ -6,13 +6,14 @@
 import { tellClientEnded } from "../clients/client-ended-store.ts";
 import type { Quota } from "@daykey/common/quota";
 import type { Database, Queryable } from "@daykey/service/database/database";
+import { namedValues } from "@daykey/service/database/named-values";
 import { changeAlone } from "../changes/changes-store.ts";
 import { toRowUri } from "../resources/resources-store.ts";
 import type { AccessTokenFormat, ClientRegistration } from "../clients/client.ts";
 import {
   fromRegistrationRow,
   type RegistrationRow,
-  registrationValues,
+  toRegistrationRow,
 } from "../clients/client-row.ts";
 import type { Transaction } from "../clients/clients-store.ts";
 import { keepAnAdmin } from "../clients/admins-store.ts";
@@ -209,15 +210,9 @@ export function createRegistrationsStore(
         if (!before) return "unknown";
         const registration = await decide(before, tx);
         if (!registration) return before;
+        const decided = namedValues(toRegistrationRow(registration, issuer), 2);
         const after = await keepAnAdmin(tx, { issuer, clientId }, async () =>
-          update(
-            tx,
-            `name = $2, auth_methods = $3, grant_types = $4, scopes = $5, resources = $6,
-             access_token_seconds = $7, refresh_idle_seconds = $8, refresh_absolute_seconds = $9,
-             access_token_format = $10, jwks_uri = $11, quotas = $12::jsonb,
-             require_assertion_typ = $13`,
-            registrationValues(registration, issuer),
-          ),
+          update(tx, decided.assignments, [clientId, ...decided.values]),
         );
         if (before.authMethods.includes(SEED) && !after.authMethods.includes(SEED)) {
           await tx.query({

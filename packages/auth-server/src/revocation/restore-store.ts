@@ -1,6 +1,7 @@
 import { ISSUER_SUBJECT } from "@daykey/common/revocation";
 import type { Database, Queryable } from "@daykey/service/database/database";
 import { changeAlone } from "../changes/changes-store.ts";
+import { writeEntries } from "../changes/revocation-entries-store.ts";
 
 /** What an operator's word that the database was restored has done. */
 export interface Restoration {
@@ -58,11 +59,14 @@ export function createRestoreStore(
           values: [highest],
         });
         await tx.query({
-          text: `insert into daykey.revocations (kind, subject, epoch, expires_at)
-                 select 'issuer', $2, epoch_floor, now() + make_interval(secs => $1)
-                 from daykey.change_counter
-                 on conflict (kind, subject) do update
-                   set epoch = excluded.epoch, expires_at = excluded.expires_at`,
+          text: writeEntries({
+            kind: "issuer",
+            subject: "$2",
+            epoch: "epoch_floor",
+            expiresAt: "now() + make_interval(secs => $1)",
+            from: "from daykey.change_counter",
+            repeated: "replace",
+          }),
           values: [newsSeconds, ISSUER_SUBJECT],
         });
         const { rows } = await tx.query<{ restored_at: number }>({
