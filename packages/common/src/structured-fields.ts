@@ -168,7 +168,8 @@ function readBareItem(reader: Reader): BareItem | undefined {
     }
     default: {
       const digits = take(reader, INTEGER)?.[0];
-      if (digits !== undefined) return Number(digits);
+      // A zero has no sign.
+      if (digits !== undefined) return Number(digits) + 0;
       const token = take(reader, TOKEN)?.[0];
       return token === undefined ? undefined : { token };
     }
