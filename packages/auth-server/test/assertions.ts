@@ -1,5 +1,6 @@
 /** Keys and assertions of clients that use `private_key_jwt`, right unless a test says otherwise. */
 import { constants, generateKeyPairSync, type KeyObject, randomUUID, sign } from "node:crypto";
+import { expect } from "vitest";
 import { createDatabase } from "@daykey/service/database/database";
 import { createTestLog } from "@daykey/service/test/log";
 import type { AssertionAlgorithm } from "@daykey/common/protocol";
@@ -9,6 +10,32 @@ import { createRegisteredKeysStore } from "../src/registration/registered-keys-s
 import { ISSUER, type Answer, type TestAuthServer, type TestClient } from "./auth-server.ts";
 
 export const ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+export const REFUSED = {
+  status: 401,
+  body: { error: "invalid_client", error_description: "Client authentication failed." },
+};
+export const TOKEN = {
+  status: 200,
+  body: {
+    access_token: expect.any(String),
+    token_type: "Bearer",
+    expires_in: 600,
+    scope: expect.any(String),
+    refresh_token: expect.any(String),
+  },
+};
+
+/** The answer to a request for a token with this assertion, without its headers; it never has a challenge. */
+export async function answerTo(
+  server: TestAuthServer,
+  text: string,
+  form: Record<string, string> = {},
+): Promise<object> {
+  const { status, body, headers } = await present(server, text, form);
+  expect(headers.get("www-authenticate")).toBeNull();
+  return { status, body };
+}
 
 export interface TestKey {
   kid: string;

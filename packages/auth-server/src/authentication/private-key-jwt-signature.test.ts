@@ -6,6 +6,7 @@ import { ASSERTION_ALGORITHMS } from "@daykey/common/protocol";
 import {
   assertionOf,
   createKey,
+  answerTo,
   createKeyClient,
   encode,
   type Members,
@@ -14,6 +15,8 @@ import {
   signatureOf,
   signJwt,
   type TestKey,
+  REFUSED,
+  TOKEN,
 } from "../../test/assertions.ts";
 import { ISSUER, startAuthServer, type TestAuthServer } from "../../test/auth-server.ts";
 
@@ -26,27 +29,6 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-const REFUSED = {
-  status: 401,
-  body: { error: "invalid_client", error_description: "Client authentication failed." },
-};
-const TOKEN = {
-  status: 200,
-  body: {
-    access_token: expect.any(String),
-    token_type: "Bearer",
-    expires_in: 600,
-    scope: expect.any(String),
-    refresh_token: expect.any(String),
-  },
-};
-
-async function answerTo(text: string, form: Record<string, string> = {}): Promise<object> {
-  const { status, body, headers } = await present(server, text, form);
-  expect(headers.get("www-authenticate")).toBeNull();
-  return { status, body };
-}
-
 function assertion(changes: { header?: Members; claims?: Members } = {}): string {
   return assertionOf(clientId, key, server.now(), changes);
 }
@@ -55,28 +37,32 @@ describe("C11: registered keys of four algorithms", () => {
   test.each(ASSERTION_ALGORITHMS)("%s, by hand and by jose", async (algorithm) => {
     const client = await createKeyClient(server, { algorithm });
     const now = server.now();
-    expect(await answerTo(assertionOf(client.clientId, client.key, now))).toEqual(TOKEN);
+    expect(await answerTo(server, assertionOf(client.clientId, client.key, now))).toEqual(TOKEN);
     const signer = new SignJWT({ jti: randomUUID() })
       .setProtectedHeader({ alg: algorithm, typ: "client-authentication+jwt" })
       .setIssuer(client.clientId)
       .setSubject(client.clientId)
       .setAudience(ISSUER)
       .setExpirationTime(Math.floor(now) + 60);
-    expect(await answerTo(await signer.sign(client.key.privateKey))).toEqual(TOKEN);
+    expect(await answerTo(server, await signer.sign(client.key.privateKey))).toEqual(TOKEN);
   });
 
   test("EdDSA is the older name of Ed25519 (RFC 9864)", async () => {
     const client = await createKeyClient(server, { algorithm: "Ed25519" });
     const header = { alg: "EdDSA" };
     const text = assertionOf(client.clientId, client.key, server.now(), { header });
-    expect(await answerTo(text)).toEqual(TOKEN);
+    expect(await answerTo(server, text)).toEqual(TOKEN);
   });
 
   test("one key has one algorithm: the same RSA key by the other is refused (RFC 8725 §3.1)", async () => {
     const client = await createKeyClient(server, { algorithm: "RS256" });
     const other = { ...client.key, algorithm: "PS256" as const };
-    expect(await answerTo(assertionOf(client.clientId, other, server.now()))).toEqual(REFUSED);
-    expect(await answerTo(assertionOf(client.clientId, client.key, server.now()))).toEqual(TOKEN);
+    expect(await answerTo(server, assertionOf(client.clientId, other, server.now()))).toEqual(
+      REFUSED,
+    );
+    expect(await answerTo(server, assertionOf(client.clientId, client.key, server.now()))).toEqual(
+      TOKEN,
+    );
   });
 
   test("the header's algorithm is the key's, whatever the signature was made by", async () => {
@@ -85,7 +71,7 @@ describe("C11: registered keys of four algorithms", () => {
       for (const alg of ASSERTION_ALGORITHMS) {
         const header = { alg };
         const text = assertionOf(client.clientId, client.key, server.now(), { header });
-        expect(await answerTo(text)).toEqual(alg === algorithm ? TOKEN : REFUSED);
+        expect(await answerTo(server, text)).toEqual(alg === algorithm ? TOKEN : REFUSED);
       }
     }
   });
@@ -94,7 +80,7 @@ describe("C11: registered keys of four algorithms", () => {
     for (const alg of ["none", "None", "NONE", "nOnE", "", null, undefined, 0, ["none"]]) {
       const [header = "", claims = "", signature = ""] = assertion({ header: { alg } }).split(".");
       for (const end of [signature, "", "AA"]) {
-        expect(await answerTo(`${header}.${claims}.${end}`), String(alg)).toEqual(REFUSED);
+        expect(await answerTo(server, `${header}.${claims}.${end}`), String(alg)).toEqual(REFUSED);
       }
     }
   });
@@ -113,7 +99,7 @@ describe("C11: registered keys of four algorithms", () => {
         const text = assertionOf(client.clientId, key, server.now(), { header: { alg } });
         const signed = text.slice(0, text.lastIndexOf("."));
         const mac = createHmac(digest, secret).update(signed).digest("base64url");
-        expect(await answerTo(`${signed}.${mac}`)).toEqual(REFUSED);
+        expect(await answerTo(server, `${signed}.${mac}`)).toEqual(REFUSED);
       }
     }
   });
@@ -131,7 +117,7 @@ describe("C11: registered keys of four algorithms", () => {
       "dir",
     ];
     for (const alg of algorithms) {
-      expect(await answerTo(assertion({ header: { alg } })), alg).toEqual(REFUSED);
+      expect(await answerTo(server, assertion({ header: { alg } })), alg).toEqual(REFUSED);
     }
   });
 });
@@ -164,7 +150,7 @@ describe("which key", () => {
       "__proto__",
     ];
     for (const kid of kids) {
-      expect(await answerTo(assertion({ header: { kid } })), String(kid)).toEqual(REFUSED);
+      expect(await answerTo(server, assertion({ header: { kid } })), String(kid)).toEqual(REFUSED);
     }
   });
 
@@ -177,8 +163,8 @@ describe("which key", () => {
       x5c: ["MIIB"],
     };
     const forged = assertionOf(clientId, stranger, server.now(), { header });
-    expect(await answerTo(forged)).toEqual(REFUSED);
-    expect(await answerTo(assertion({ header }))).toEqual(TOKEN);
+    expect(await answerTo(server, forged)).toEqual(REFUSED);
+    expect(await answerTo(server, assertion({ header }))).toEqual(TOKEN);
   });
 
   test("crit and b64 are refused (RFC 7515 §4.1.11, RFC 7797)", async () => {
@@ -188,7 +174,7 @@ describe("which key", () => {
       { crit: ["b64"], b64: true },
       { b64: false },
     ]) {
-      expect(await answerTo(assertion({ header }))).toEqual(REFUSED);
+      expect(await answerTo(server, assertion({ header }))).toEqual(REFUSED);
     }
   });
 });
@@ -228,15 +214,15 @@ describe("one spelling", () => {
       "x",
     ];
     for (const text of texts)
-      expect(await answerTo(text, { client_id: clientId })).toEqual(REFUSED);
-    expect(await answerTo(`${header}.${claims}.${signature}`)).toEqual(TOKEN);
+      expect(await answerTo(server, text, { client_id: clientId })).toEqual(REFUSED);
+    expect(await answerTo(server, `${header}.${claims}.${signature}`)).toEqual(TOKEN);
   });
 
   test("each part is under the signature", async () => {
     const [header = "", claims = "", signature = ""] = assertion().split(".");
     const [otherHeader = "", otherClaims = ""] = signJwt(key, { alg: "ES256" }, {}).split(".");
-    expect(await answerTo(`${otherHeader}.${claims}.${signature}`)).toEqual(REFUSED);
-    expect(await answerTo(`${header}.${otherClaims}.${signature}`)).toEqual(REFUSED);
+    expect(await answerTo(server, `${otherHeader}.${claims}.${signature}`)).toEqual(REFUSED);
+    expect(await answerTo(server, `${header}.${otherClaims}.${signature}`)).toEqual(REFUSED);
   });
 });
 

@@ -5,10 +5,13 @@ import {
   ASSERTION_TYPE,
   assertionOf,
   createKey,
+  answerTo,
   createKeyClient,
   type Members,
   present,
   type TestKey,
+  REFUSED,
+  TOKEN,
 } from "../../test/assertions.ts";
 import { ISSUER, startAuthServer, type TestAuthServer } from "../../test/auth-server.ts";
 
@@ -20,27 +23,6 @@ beforeAll(async () => {
   ({ clientId, key } = await createKeyClient(server));
 });
 afterAll(() => server.stop());
-
-const REFUSED = {
-  status: 401,
-  body: { error: "invalid_client", error_description: "Client authentication failed." },
-};
-const TOKEN = {
-  status: 200,
-  body: {
-    access_token: expect.any(String),
-    token_type: "Bearer",
-    expires_in: 600,
-    scope: expect.any(String),
-    refresh_token: expect.any(String),
-  },
-};
-
-async function answerTo(text: string, form: Record<string, string> = {}): Promise<object> {
-  const { status, body, headers } = await present(server, text, form);
-  expect(headers.get("www-authenticate")).toBeNull();
-  return { status, body };
-}
 
 function assertion(changes: { header?: Members; claims?: Members } = {}): string {
   return assertionOf(clientId, key, server.now(), changes);
@@ -67,13 +49,13 @@ describe("C9: the audience is the issuer and nothing else", () => {
     ["an object", { [ISSUER]: ISSUER }],
     ["absent", undefined],
   ])("%s", async (_name, aud, reason = "assertion_audience") => {
-    expect(await answerTo(assertion({ claims: { aud } }))).toEqual(REFUSED);
+    expect(await answerTo(server, assertion({ claims: { aud } }))).toEqual(REFUSED);
     expect(server.lines.at(-1)).toMatchObject({ reason });
-    expect(await answerTo(assertion())).toEqual(TOKEN);
+    expect(await answerTo(server, assertion())).toEqual(TOKEN);
   });
 
   test("a list of the issuer alone is the issuer (RFC 7519 §4.1.3)", async () => {
-    expect(await answerTo(assertion({ claims: { aud: [ISSUER] } }))).toEqual(TOKEN);
+    expect(await answerTo(server, assertion({ claims: { aud: [ISSUER] } }))).toEqual(TOKEN);
   });
 });
 
@@ -105,15 +87,15 @@ describe("C10: of now", () => {
     const claims = Object.fromEntries(
       Object.entries(times).map(([name, seconds]) => [name, seconds && now + seconds]),
     );
-    expect(await answerTo(assertion({ claims }))).toEqual(expected);
+    expect(await answerTo(server, assertion({ claims }))).toEqual(expected);
   });
 
   test("who has not the key learns no time", async () => {
     const stranger = { ...createKey("x"), kid: key.kid };
     const claims = { exp: Math.floor(server.now()) - 3600 };
-    expect(await answerTo(assertionOf(clientId, stranger, server.now(), { claims }))).toEqual(
-      REFUSED,
-    );
+    expect(
+      await answerTo(server, assertionOf(clientId, stranger, server.now(), { claims })),
+    ).toEqual(REFUSED);
   });
 
   test("what is no time, or missing", async () => {
@@ -128,10 +110,11 @@ describe("C10: of now", () => {
       -1,
       1e300,
     ];
-    for (const exp of bad) expect(await answerTo(assertion({ claims: { exp } }))).toEqual(REFUSED);
+    for (const exp of bad)
+      expect(await answerTo(server, assertion({ claims: { exp } }))).toEqual(REFUSED);
     for (const name of ["iat", "nbf"]) {
       for (const value of bad.slice(1)) {
-        expect(await answerTo(assertion({ claims: { [name]: value } }))).toEqual(REFUSED);
+        expect(await answerTo(server, assertion({ claims: { [name]: value } }))).toEqual(REFUSED);
       }
     }
   });
@@ -146,13 +129,13 @@ describe("typ says what it is (RFC 10070, RFC 8725 §3.11)", () => {
 
   test("by default it may be absent, or JWT, as stock libraries send it", async () => {
     for (const typ of [...untyped, required, ...requiredToo]) {
-      expect(await answerTo(assertion({ header: { typ } })), String(typ)).toEqual(TOKEN);
+      expect(await answerTo(server, assertion({ header: { typ } })), String(typ)).toEqual(TOKEN);
     }
   });
 
   test("any other is refused", async () => {
     for (const typ of never) {
-      expect(await answerTo(assertion({ header: { typ } })), String(typ)).toEqual(REFUSED);
+      expect(await answerTo(server, assertion({ header: { typ } })), String(typ)).toEqual(REFUSED);
       expect(server.lines.at(-1)).toMatchObject({ reason: "assertion_typ" });
     }
   });
@@ -176,21 +159,21 @@ describe("typ says what it is (RFC 10070, RFC 8725 §3.11)", () => {
         expect(server.lines.at(-1)).toMatchObject({ reason: "assertion_untyped" });
       }
     }
-    expect(await answerTo(of("JWT"))).toEqual(REFUSED);
+    expect(await answerTo(server, of("JWT"))).toEqual(REFUSED);
   });
 
   test("the server's own access token is no assertion", async () => {
     const { body } = await present(server, assertion());
-    expect(await answerTo(String(body["access_token"]))).toEqual(REFUSED);
+    expect(await answerTo(server, String(body["access_token"]))).toEqual(REFUSED);
   });
 });
 
 describe("iss and sub are the client, jti is given (RFC 7523 §3)", () => {
   test("hostile values", async () => {
     for (const value of ["another", "", null, undefined, 1, [clientId], clientId.toUpperCase()]) {
-      expect(await answerTo(assertion({ claims: { iss: value } }))).toEqual(REFUSED);
+      expect(await answerTo(server, assertion({ claims: { iss: value } }))).toEqual(REFUSED);
       const claims = { sub: value };
-      expect(await answerTo(assertion({ claims }))).toEqual(REFUSED);
+      expect(await answerTo(server, assertion({ claims }))).toEqual(REFUSED);
     }
     for (const jti of [
       undefined,
@@ -204,18 +187,18 @@ describe("iss and sub are the client, jti is given (RFC 7523 §3)", () => {
       "é",
       "a\n",
     ]) {
-      expect(await answerTo(assertion({ claims: { jti } })), String(jti)).toEqual(REFUSED);
+      expect(await answerTo(server, assertion({ claims: { jti } })), String(jti)).toEqual(REFUSED);
     }
     const claims = { jti: `${randomUUID()}${"x".repeat(92)}` };
-    expect(await answerTo(assertion({ claims }))).toEqual(TOKEN);
+    expect(await answerTo(server, assertion({ claims }))).toEqual(TOKEN);
   });
 });
 
 describe("C2: client_id beside an assertion", () => {
   test("may be absent or agree, else 400", async () => {
-    expect(await answerTo(assertion(), {})).toEqual(TOKEN);
-    expect(await answerTo(assertion(), { client_id: clientId })).toEqual(TOKEN);
-    expect(await answerTo(assertion(), { client_id: "another" })).toEqual({
+    expect(await answerTo(server, assertion(), {})).toEqual(TOKEN);
+    expect(await answerTo(server, assertion(), { client_id: clientId })).toEqual(TOKEN);
+    expect(await answerTo(server, assertion(), { client_id: "another" })).toEqual({
       status: 400,
       body: {
         error: "invalid_request",
@@ -227,7 +210,7 @@ describe("C2: client_id beside an assertion", () => {
   test("client_assertion_type must say that it is one", async () => {
     for (const type of ["", "urn:ietf:params:oauth:client-assertion-type:saml2-bearer", "jwt"]) {
       const form = { client_assertion_type: type };
-      expect(await answerTo(assertion(), form)).toEqual(REFUSED);
+      expect(await answerTo(server, assertion(), form)).toEqual(REFUSED);
     }
   });
 });
