@@ -65,6 +65,7 @@ const USES: readonly (readonly [files: string, grant: Grant])[] = [
   ...feature("auth-server/src/changes", []),
   ["packages/auth-server/src/changes/compose.ts", { ...SERVER, features: [], sql: true }],
   ...feature("auth-server/src/authentication", ["clients", "resources"]),
+  ...feature("auth-server/src/trust", ["authentication", "clients", "resources"]),
   ...feature("auth-server/src/registration", ["authentication", "clients", "resources"]),
   ...feature("auth-server/src/metadata", ["keys", "resources"]),
   ...feature("auth-server/src/token", ["authentication", "clients", "grants", "keys", "resources"]),

@@ -26,6 +26,7 @@ const METHODS = [
   "client_secret_basic",
   "client_secret_post",
   "private_key_jwt",
+  "workload",
   "none",
 ];
 
@@ -49,6 +50,7 @@ export function measureAuthServer(
   measurePool(metrics, database.pool);
   countTokens(metrics);
   countAuthentications(metrics);
+  countWorkloads(metrics);
   countRowLimits(metrics);
   measureRevocations(metrics, sources);
   measureStates(metrics, sources);
@@ -118,6 +120,22 @@ function countAuthentications(metrics: Metrics): void {
   });
 }
 
+/** Issuers are few and an operator's: strangers make no label. */
+function countWorkloads(metrics: Metrics): void {
+  const count = metrics.counter({
+    name: "workload_assertions_total",
+    help: "Assertions of trusted issuers by issuer and result: ok, dry_run, or the reason of the refusal",
+    labels: ["issuer", "result"],
+  });
+  metrics.onRequest((outcome) => {
+    const { trustedIssuer, dryRunRule } = outcome.fields;
+    const issuer = text(trustedIssuer);
+    if (issuer === undefined) return;
+    const result = dryRunRule === undefined ? authenticationResult(outcome) : "dry_run";
+    count({ issuer, result });
+  });
+}
+
 function countRowLimits(metrics: Metrics): void {
   const count = metrics.counter({
     name: "client_rows_refused_total",
@@ -134,7 +152,11 @@ function countRowLimits(metrics: Metrics): void {
 /** What fails later than authentication has other codes; what is unavailable may be either. */
 function authenticationResult({ status, fields }: RequestOutcome): string {
   const { error, reason } = fields;
-  if (error === "invalid_client" || reason === "too_many_failures") return String(reason);
+  // A workload's assertion can be the grant.
+  const isRefused =
+    error === "invalid_client" ||
+    (error === "invalid_grant" && fields["authMethod"] === "workload");
+  if (isRefused || reason === "too_many_failures") return String(reason);
   return status >= 500 ? "unavailable" : "ok";
 }
 

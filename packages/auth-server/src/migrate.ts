@@ -7,6 +7,7 @@ import { admins } from "../migrations/0006-admins.ts";
 import { assertionTyp } from "../migrations/0007-assertion-typ.ts";
 import { endingSecrets } from "../migrations/0008-ending-secrets.ts";
 import { boundedLists } from "../migrations/0009-bounded-lists.ts";
+import { trust } from "../migrations/0011-trust.ts";
 
 export const MIGRATIONS = [
   initial,
@@ -17,6 +18,7 @@ export const MIGRATIONS = [
   assertionTyp,
   endingSecrets,
   boundedLists,
+  trust,
 ];
 
 export const { apply: migrateAuthServer, require: requireMigrated } = createMigrations({

@@ -5,6 +5,7 @@ import type { Health } from "@daykey/service/process/health";
 import { createSignatureKeyEndpoint } from "./access-keys/endpoint.ts";
 import type { PresentedKeys } from "./access-keys/present.ts";
 import type { ReadAuthenticated } from "./authentication/client-endpoint.ts";
+import type { Workloads } from "./authentication/workload.ts";
 import type { ChangeWatcher } from "./changes/watcher.ts";
 import type { Grants } from "./grants/compose.ts";
 import type { Ground } from "./ground.ts";
@@ -27,6 +28,7 @@ export function createPublicEndpoints(
     Grants &
     Tokens & {
       readAuthenticated: ReadAuthenticated;
+      workloads: Pick<Workloads, "isOpen" | "isOpenToSpiffe">;
       presentedKeys: PresentedKeys;
       directory: ResourceDirectory;
       keys: KeyRing;

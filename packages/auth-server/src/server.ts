@@ -23,6 +23,7 @@ import { composeResources } from "./resources/compose.ts";
 import { composeRevocation } from "./revocation/compose.ts";
 import { serve } from "./serve.ts";
 import { composeTokens } from "./token/compose.ts";
+import { composeTrust } from "./trust/compose.ts";
 import { createUsageStore } from "./usage/usage-store.ts";
 
 export interface AuthServer extends Listeners {
@@ -51,7 +52,8 @@ export async function createAuthServer(
   const registration = await composeRegistration({ ...ground, clients, resources });
   const revocation = composeRevocation(ground);
   const known = { ...ground, ...revocation, keys, sealer, metrics, cache, resources, directory };
-  const authentication = await composeAuthentication(known);
+  const trust = await composeTrust(known);
+  const authentication = await composeAuthentication({ ...known, ...trust });
   const watcher: ChangeWatcher = await composeChanges({
     ...ground,
     handlers: {
@@ -62,11 +64,12 @@ export async function createAuthServer(
         await revocation.liveSet.look(look);
       },
       reload: async () => {
-        await Promise.all([keys.reload(), directory.reload(), authentication.replays.reload()]);
+        const shared = [keys, directory, authentication.replays, trust.trustDirectory];
+        await Promise.all(shared.map((held) => held.reload()));
       },
     },
   });
-  const access = composeIssuerAccess(known);
+  const access = composeIssuerAccess({ ...known, ...trust });
   const audit = await composeAudit({ ...known, countDamage: countAuditDamage(metrics) });
   const grants = composeGrants({
     ...known,
@@ -76,7 +79,7 @@ export async function createAuthServer(
   const accessKeys = await composeAccessKeys({ ...known, ...registration, ...authentication });
   const usage = createUsageStore(ground.database, ground);
 
-  const features = { ...known, ...registration, ...authentication, ...access, ...grants };
+  const features = { ...known, ...trust, ...registration, ...authentication, ...access, ...grants };
   const all = { ...features, ...accessKeys, audit, usage, watcher, health };
   measureAuthServer(all);
   const listeners = await serve({

@@ -99,6 +99,11 @@ const GROUPS: readonly (readonly [heading: string, entries: readonly Entry[]])[]
         load: async () => (await import("./commands/resources.ts")).resourcesCommand,
       },
       {
+        name: "trust",
+        about: "workloads with an identity of their own, and which clients they are",
+        load: async () => (await import("./commands/trust.ts")).trustCommand,
+      },
+      {
         name: "keys",
         about: "the server's own keys",
         load: async () => (await import("./commands/keys.ts")).keysCommand,

@@ -15,13 +15,14 @@ export const FORMS = ["once", "day", "seed", "basic", "post"] as const;
 export type Form = (typeof FORMS)[number];
 
 /** The method's registered name of each form, and of a client's own key. */
-export const METHODS: Record<Form | "key", string> = {
+export const METHODS: Record<Form | "key" | "workload", string> = {
   once: "client_secret_hash_once",
   day: "client_secret_hash_day",
   seed: "client_secret_hash_seed",
   basic: "client_secret_basic",
   post: "client_secret_post",
   key: "private_key_jwt",
+  workload: "workload",
 };
 
 /** How this client proves itself in a form. @throws {DaykeyError} `credential` */

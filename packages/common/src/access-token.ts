@@ -24,10 +24,18 @@ export interface AccessTokenClaims {
   gid: string;
   /** The client's epoch when the token was issued. */
   ep: number;
-  /** The kid of the credential that opened the grant. */
+  /** What opened the grant: the kid of a credential, or a rule of trust. */
   cred: string;
+  /** Who stands behind the client, as a trusted issuer says; absent where the client has a credential of its own. */
+  workload?: Workload;
   /** The client's quotas, those for other scopes left out; absent when there is none. */
   quota?: readonly Quota[];
+}
+
+/** A workload as its own issuer names it. */
+export interface Workload {
+  iss: string;
+  sub: string;
 }
 
 const TEXT_CLAIMS = ["iss", "sub", "client_id", "aud", "jti", "scope", "gid", "cred"] as const;
@@ -46,6 +54,7 @@ export function readAccessTokenClaims(payload: unknown): AccessTokenClaims | und
   }
   if ("nbf" in claims && !isTime(claims["nbf"])) return undefined;
   if ("quota" in claims && !readQuotas(claims["quota"])) return undefined;
+  if ("workload" in claims && !isWorkload(claims["workload"])) return undefined;
   return claims as unknown as AccessTokenClaims;
 }
 
@@ -75,6 +84,12 @@ export function timeFault(
 }
 
 export type TimeFault = "expired" | "wrong_nbf" | "lives_too_long" | "issued_in_the_future";
+
+function isWorkload(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const { iss, sub } = value as Record<string, unknown>;
+  return typeof iss === "string" && typeof sub === "string";
+}
 
 function isTime(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0;

@@ -70,6 +70,13 @@ export const PROBLEMS = {
   "other-resource": [409, "The body describes another resource"],
   "issuer-resource": [409, "The issuer's own resource cannot be changed"],
   "unknown-owner": [409, "The owner is not a client"],
+  "unknown-trusted-issuer": [404, "There is no such trusted issuer"],
+  "invalid-trusted-issuer": [400, "The issuer cannot be trusted like this"],
+  "trusted-issuer-exists": [409, "The name or the iss is another trusted issuer's"],
+  "unknown-trust-rule": [404, "There is no such rule"],
+  "invalid-trust-rule": [400, "There can be no such rule"],
+  "trust-rule-exists": [409, "There is a rule of this name"],
+  "too-many-rules": [409, "There are as many as there may be; delete one first"],
   "audit-log-damaged": [503, "The audit log is damaged"],
   busy: [503, "Too many secrets are being made at once"],
 } as const satisfies Record<string, readonly [status: number, title: string]>;

@@ -1,11 +1,15 @@
 /** The words that go over the wire: parameter names' values, error codes, methods, media types. */
 
-export const GRANT_TYPES = ["client_credentials", "refresh_token"] as const;
+/** RFC 7523 §2.1: a JWT of a trusted issuer as the grant. */
+export const JWT_BEARER_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+
+export const GRANT_TYPES = ["client_credentials", "refresh_token", JWT_BEARER_GRANT] as const;
 export type GrantType = (typeof GRANT_TYPES)[number];
 
 /**
  * How a client may prove itself. The first two carry the secret or the day form (RFC 6749 §2.3.1); the
- * next three are the forms of `client_secret_hash` (docs/protocol.md §1); the last is RFC 7523's.
+ * next three are the forms of `client_secret_hash` (docs/protocol.md §1); then comes RFC 7523's. A client
+ * with `workload` is made by rules of trust (docs/protocol.md §8).
  */
 export const AUTH_METHODS = [
   "client_secret_basic",
@@ -14,6 +18,7 @@ export const AUTH_METHODS = [
   "client_secret_hash_once",
   "client_secret_hash_seed",
   "private_key_jwt",
+  "workload",
 ] as const;
 export type AuthMethod = (typeof AUTH_METHODS)[number];
 
@@ -50,6 +55,9 @@ export type SigningAlgorithm = (typeof SIGNING_ALGORITHMS)[number];
 
 /** The `client_assertion_type` of a JWT (RFC 7523 §2.2). */
 export const ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/** The `client_assertion_type` of a JWT-SVID (draft-ietf-oauth-spiffe-client-auth). */
+export const SPIFFE_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-spiffe";
 
 /** The `typ` of a client's assertion, as RFC 10070, which updates RFC 7523, wants it. */
 export const ASSERTION_TYP = "client-authentication+jwt";

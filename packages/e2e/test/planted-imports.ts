@@ -194,6 +194,20 @@ export const IMPORTS: readonly Plant[] = [
     allowed: ["../clients/client.ts", "../resources/resources-store.ts"],
   },
   {
+    rule: "House rule 2: trust knows authentication, clients and resources",
+    file: "packages/auth-server/src/trust/engine.ts",
+    refused: ["../token/issuer.ts", "../registration/register.ts", "../keys/key-ring.ts"],
+    reason: features("authentication", "clients", "resources"),
+    allowed: ["../authentication/workload.ts", "../clients/client-cache.ts"],
+  },
+  {
+    rule: "House rule 2: authentication does not know trust",
+    file: "packages/auth-server/src/authentication/trusting.ts",
+    refused: ["../trust/engine.ts"],
+    reason: features("clients", "resources"),
+    allowed: ["./workload.ts"],
+  },
+  {
     rule: "House rule 2: token knows authentication, clients, grants, keys and resources",
     file: "packages/auth-server/src/token/issuer.ts",
     refused: ["../metadata/endpoint.ts", "../registration/register.ts"],

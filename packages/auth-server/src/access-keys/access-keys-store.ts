@@ -8,7 +8,7 @@ import type { SignatureAlgorithm } from "@daykey/common/signed-request";
 import type { Database, Queryable } from "@daykey/service/database/database";
 import { namedValues } from "@daykey/service/database/named-values";
 import { changeAlone } from "../changes/changes-store.ts";
-import { tellCredentialRevoked } from "../registration/credential-rows-store.ts";
+import { tellCredentialsEnded } from "../clients/credential-ended-store.ts";
 import { hasClient, type Transaction } from "../clients/clients-store.ts";
 import type { Sealer } from "../keys/sealing.ts";
 import { fromRowUri, toRowUri } from "../resources/resources-store.ts";
@@ -221,7 +221,7 @@ export function createAccessKeysStore(
           values: [id],
         });
         // Resource servers hold a key for seconds only, and the news lives for longer than an hour.
-        await tellCredentialRevoked(tx, { clientId, kid: id, newsSeconds });
+        await tellCredentialsEnded(tx, [{ clientId, kid: id }], newsSeconds);
         await record(tx, before, rows[0] ? toKey(rows[0]) : before);
         return "revoked";
       });

@@ -25,6 +25,8 @@ import type { ResourcesStore } from "../resources/resources-store.ts";
 import type { BearerAuthorizer } from "../issuer-access/bearer.ts";
 import type { RestoreStore } from "../revocation/restore-store.ts";
 import type { RevocationsStore } from "../revocation/revocations-store.ts";
+import type { Explain } from "../trust/explain.ts";
+import type { TrustStore } from "../trust/trust-store.ts";
 import type { UsageStore } from "../usage/usage-store.ts";
 import { createAccessKeyRoutes } from "./access-keys.ts";
 import { createAuditRoutes } from "./audit.ts";
@@ -43,6 +45,8 @@ import { createRevocationRoutes } from "./revocations.ts";
 import { PARAMETERS, type ParameterName, type Route } from "./route.ts";
 import { createUsageRoutes } from "./usage.ts";
 import { createSigningKeyRoutes } from "./signing-keys.ts";
+import { createTrustIssuerRoutes } from "./trust-issuers.ts";
+import { createTrustRuleRoutes } from "./trust-rules.ts";
 
 export const PREFIX = "/admin/v1";
 
@@ -63,6 +67,8 @@ export interface AdminDependencies {
   grants: GrantsStore;
   revocations: RevocationsStore;
   restorations: RestoreStore;
+  trust: TrustStore;
+  explain: Explain;
   usage: UsageStore;
   audit: AuditStore;
   watcher: Pick<ChangeWatcher, "look">;
@@ -70,6 +76,8 @@ export interface AdminDependencies {
   /** How long a signing key is published before its first use. */
   keyOverlapSeconds: number;
   refreshAbsoluteMaxSeconds: number;
+  accessTokenMaxSeconds: number;
+  allowPrivateJwksUri: boolean;
 }
 
 export function createAdminRouter(dependencies: AdminDependencies): AppRouter {
@@ -84,6 +92,8 @@ export function createAdminRouter(dependencies: AdminDependencies): AppRouter {
     ...createClientKeyRoutes({ keys: dependencies.clientKeys, recorder }),
     ...createAccessKeyRoutes({ ...dependencies, recorder }),
     ...createResourceRoutes({ ...dependencies, recorder }),
+    ...createTrustIssuerRoutes({ ...dependencies, recorder }),
+    ...createTrustRuleRoutes({ ...dependencies, registeredUri, recorder }),
     ...createSigningKeyRoutes({
       keys: dependencies.keys,
       aheadSeconds: dependencies.keyOverlapSeconds,

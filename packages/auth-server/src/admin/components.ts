@@ -32,6 +32,18 @@ import {
   secretBody,
   secretView,
 } from "./secret-schema.ts";
+import { explainRequest, explanationView } from "./trust-rules.ts";
+import {
+  conditionView,
+  issuerPage,
+  issuerReplacement,
+  issuerView,
+  newIssuer,
+  newRule,
+  rulePage,
+  ruleReplacement,
+  ruleView,
+} from "./trust-schema.ts";
 import { usagePage, usageView } from "./usage.ts";
 import { rotation, signingKeyList, signingKeyView } from "./signing-keys.ts";
 
@@ -78,6 +90,17 @@ export const COMPONENTS = {
   NewResource: newResource,
   ResourceReplacement: resourceReplacement,
   ResourceList: resourceList,
+  TrustedIssuer: issuerView,
+  TrustedIssuerPage: issuerPage,
+  NewTrustedIssuer: newIssuer,
+  TrustedIssuerReplacement: issuerReplacement,
+  TrustCondition: conditionView,
+  TrustRule: ruleView,
+  TrustRulePage: rulePage,
+  NewTrustRule: newRule,
+  TrustRuleReplacement: ruleReplacement,
+  TrustQuestion: explainRequest,
+  TrustExplanation: explanationView,
   SigningKey: signingKeyView,
   SigningKeyList: signingKeyList,
   KeyRotation: rotation,

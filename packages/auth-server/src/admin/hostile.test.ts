@@ -59,6 +59,21 @@ const BODIES: [method: string, path: string, body: Record<string, unknown>][] = 
     `/resources/${encodeURIComponent(API)}`,
     { ...RESOURCE, uri: API, owner_client_id: null },
   ],
+  [
+    "POST",
+    "/trust/issuers",
+    { name: "never", iss: "https://ci.example.test", key_source: "discovery" },
+  ],
+  [
+    "POST",
+    "/trust/rules",
+    {
+      name: "never",
+      issuer: "nobody",
+      client_id: "victim",
+      conditions: [{ claim: "sub", one_of: ["a"] }],
+    },
+  ],
   ["POST", "/keys/rotate", { active_in_seconds: 5 }],
   ["POST", "/revocations", { grant: "0199aaaa-bbbb-7ccc-8ddd-eeeeffff0000" }],
 ];

@@ -87,7 +87,7 @@ test.each<[kind: string, path: string, body: unknown, detail: string]>([
     "none of the alternatives",
     "/clients",
     { ...CLIENT, grant_types: ["implicit"] },
-    'grant_types.0: must be one of "client_credentials", "refresh_token"',
+    'grant_types.0: must be one of "client_credentials", "refresh_token", "urn:ietf:params:oauth:grant-type:jwt-bearer"',
   ],
   [
     "none of the kinds",

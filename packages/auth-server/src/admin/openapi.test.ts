@@ -81,6 +81,27 @@ test("each operation succeeds, and its answer is as described", async () => {
   expect((await admin.get("/secrets")).body.items).toEqual([]);
   expect((await admin.post(`${id}/secrets/${second.body.kid}/revoke`)).status).toBe(204);
 
+  const iss = "https://ci.example.test";
+  const trusted = { name: "ci", iss, key_source: "discovery" };
+  const conditions = [{ claim: "sub", one_of: ["a"] }];
+  const rule = { name: "r", issuer: "ci", client_id: made.body.client.client_id, conditions };
+  for (const [segment, body] of [
+    ["issuers", trusted],
+    ["rules", rule],
+  ] as const) {
+    const added = await admin.post(`/trust/${segment}`, body);
+    expect(added.status, added.text).toBe(201);
+    expect((await admin.get(`/trust/${segment}?limit=1`)).body.items).toEqual([added.body]);
+    const at = `/trust/${segment}/${body.name}`;
+    expect((await admin.get(at)).body).toEqual(added.body);
+    const same = await admin.call("PUT", at, added.body, { "if-match": added.etag });
+    expect(same.status, same.text).toBe(200);
+  }
+  const token = "not-a-token";
+  expect((await admin.post("/trust/explain", { token })).body.refused).toBe("malformed_assertion");
+  expect((await admin.call("DELETE", "/trust/rules/r")).status).toBe(204);
+  expect((await admin.call("DELETE", "/trust/issuers/ci")).status).toBe(204);
+
   const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const key = await admin.post(`${id}/keys`, { jwk: publicKey.export({ format: "jwk" }) });
   expect(key.status, key.text).toBe(201);

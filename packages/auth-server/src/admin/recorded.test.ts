@@ -26,6 +26,12 @@ beforeAll(async () => {
   signatureKey = (await admin.post("/clients/target/signature-keys", symmetric)).body.id;
   await admin.create({ client_id: "off" });
   await admin.post("/clients/off/disable");
+  await admin.post("/trust/issuers", {
+    ...ISSUER,
+    name: "there",
+    iss: "https://there.example.test",
+  });
+  await admin.post("/trust/rules", { ...RULE, name: "there" });
   await admin.post("/resources", { uri: "https://idle.example.test", name: "i", scopes: ["a"] });
 });
 afterAll(() => server.stop());
@@ -33,6 +39,30 @@ afterAll(() => server.stop());
 const IDLE = `/resources/${encodeURIComponent("https://idle.example.test")}`;
 const GRANT = "0199aaaa-bbbb-7ccc-8ddd-eeeeffff0000";
 const OTHER_KEY = generateKeyPairSync("ed25519").publicKey.export({ format: "jwk" });
+
+const ISSUER = { iss: "https://ci.example.test", key_source: "discovery" };
+const ISSUER_BODY = {
+  key_source: "discovery",
+  enabled: true,
+  keys_uri: null,
+  jwks: null,
+  algorithms: ["ES256"],
+  max_age_seconds: 600,
+  audiences: [],
+  reusable: false,
+};
+const RULE = {
+  issuer: "there",
+  client_id: "target",
+  conditions: [{ claim: "sub", one_of: ["a"] }],
+};
+const RULE_BODY = {
+  ...RULE,
+  state: "enabled",
+  scopes: null,
+  resources: null,
+  access_token_seconds: null,
+};
 
 const CHANGES: [action: string, method: string, path: () => string, body?: object][] = [
   ["client.create", "POST", () => "/clients", { ...NEW_CLIENT, client_id: "new" }],
@@ -60,6 +90,24 @@ const CHANGES: [action: string, method: string, path: () => string, body?: objec
   ],
   ["resource.change", "PUT", () => IDLE, { name: "j", scopes: ["b"], owner_client_id: "target" }],
   ["resource.delete", "DELETE", () => IDLE],
+  ["trusted_issuer.create", "POST", () => "/trust/issuers", { ...ISSUER, name: "new" }],
+  [
+    "trusted_issuer.change",
+    "PUT",
+    () => "/trust/issuers/there",
+    { ...ISSUER_BODY, reusable: true },
+  ],
+  [
+    "trusted_issuer.disable",
+    "PUT",
+    () => "/trust/issuers/there",
+    { ...ISSUER_BODY, enabled: false },
+  ],
+  ["trust_rule.create", "POST", () => "/trust/rules", { ...RULE, name: "new" }],
+  ["trust_rule.change", "PUT", () => "/trust/rules/there", { ...RULE_BODY, scopes: ["time:read"] }],
+  ["trust_rule.disable", "PUT", () => "/trust/rules/there", { ...RULE_BODY, state: "disabled" }],
+  ["trust_rule.delete", "DELETE", () => "/trust/rules/there"],
+  ["trusted_issuer.delete", "DELETE", () => "/trust/issuers/there"],
   ["signing_key.add", "POST", () => "/keys/rotate"],
   ["grant.revoke", "POST", () => "/revocations", { grant: GRANT }],
   ["client.delete", "DELETE", () => "/clients/target"],
@@ -73,6 +121,8 @@ async function everything(): Promise<string> {
     "client_keys",
     "access_keys",
     "resources",
+    "trusted_issuers",
+    "trust_rules",
     "keys",
     "grants",
     "revocations",

@@ -16,6 +16,13 @@ export const PARAMETERS = {
   kid: z
     .string()
     .regex(/^[\x21-\x7e]{1,128}$/, "must be 1 to 128 printable ASCII characters without a space"),
+  /** Of a trusted issuer or a rule. */
+  name: z
+    .string()
+    .regex(
+      /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
+      "must be 1 to 64 of the characters A-Z a-z 0-9 . _ - and begin with a letter or digit",
+    ),
   id: z.string().regex(/^[a-z0-9]{12}$/, "must be 12 lower-case letters and digits"),
   uri: z
     .string()

@@ -21,6 +21,14 @@ export const AUDIT_ACTIONS = [
   "resource.create",
   "resource.change",
   "resource.delete",
+  "trusted_issuer.create",
+  "trusted_issuer.change",
+  "trusted_issuer.disable",
+  "trusted_issuer.delete",
+  "trust_rule.create",
+  "trust_rule.change",
+  "trust_rule.disable",
+  "trust_rule.delete",
   "signing_key.add",
   "signing_key.revoke",
   "grant.revoke",
@@ -37,6 +45,10 @@ export const ENDING_ACTIONS: ReadonlySet<AuditAction> = new Set([
   "client_key.revoke",
   "api_key.revoke",
   "signature_key.revoke",
+  "trusted_issuer.disable",
+  "trusted_issuer.delete",
+  "trust_rule.disable",
+  "trust_rule.delete",
   "signing_key.revoke",
   "grant.revoke",
   "database.restored",
@@ -57,7 +69,7 @@ export interface AuditEvent {
   /** The client whose token was presented; `(recovery)` where `recover-admin` did it, `(server)` where a limit did. */
   actor: string;
   action: AuditAction;
-  /** A client id, `<client id> <kid>`, `<client id> <id of an access key>`, a resource's URI, the kid of a signing key, a grant's id, or `database`. */
+  /** A client id, `<client id> <kid>`, `<client id> <id of an access key>`, a resource's URI, the name of a trusted issuer or a rule, the kid of a signing key, a grant's id, or `database`. */
   target: string;
   /** Never a secret, a root, a day key or a verifier. */
   before: AuditFacts;

@@ -4,14 +4,7 @@
  * missing, some signature is checked: a client or key that does not exist costs one too.
  */
 import {
-  constants,
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-  verify,
-} from "node:crypto";
-import { ASSERTION_ALGORITHMS, type AssertionAlgorithm } from "@daykey/common/protocol";
-import {
+  asClientAssertion,
   assertionFault,
   type ClientAssertion,
   isTypedAssertion,
@@ -21,6 +14,7 @@ import type { ClientEntry } from "../clients/client-cache.ts";
 import type { ClientJwks } from "./client-jwks.ts";
 import type { ClientKey } from "../clients/client-key.ts";
 import type { AssertionCredential, ParseAssertion } from "./credential.ts";
+import { signerAmong } from "./signer-among.ts";
 
 /** The key that signed, and what an allowed one still has to pass. */
 export interface AssertionProof {
@@ -92,7 +86,8 @@ export function createAssertionChecker({
 
   return {
     parse: parseAssertion,
-    async check({ clientId, assertion }, entry) {
+    async check({ clientId, assertion: read }, entry) {
+      const assertion = asClientAssertion(read);
       if (!assertion) return "malformed_assertion";
       const fault = assertionFault(assertion, { clientId, issuer });
       if (fault !== undefined) return fault;
@@ -122,41 +117,3 @@ function isOfNow({ expiresAt, issuedAt, notBefore }: ClientAssertion, now: numbe
     (notBefore ?? now) <= latest
   );
 }
-
-/** Checks against every key, or a dummy when there is none. */
-function signerAmong(
-  keys: readonly ClientKey[],
-  assertion: ClientAssertion,
-): ClientKey | undefined {
-  let signer: ClientKey | undefined;
-  for (const key of keys) if (isSignedBy(key, assertion)) signer ??= key;
-  if (keys.length === 0) {
-    const algorithm = assertion.algorithm ?? ASSERTION_ALGORITHMS[0];
-    isSignedBy({ algorithm, key: DUMMY_KEYS[algorithm] }, assertion);
-  }
-  return signer;
-}
-
-function isSignedBy(
-  { algorithm, key }: Pick<ClientKey, "algorithm" | "key">,
-  { signed, signature }: ClientAssertion,
-): boolean {
-  const padding =
-    algorithm === "PS256"
-      ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }
-      : {};
-  const digest = algorithm === "Ed25519" ? null : "sha256";
-  return verify(digest, signed, { key, dsaEncoding: "ieee-p1363", ...padding }, signature);
-}
-
-/** Nobody's keys. The RSA one is no key but an odd number of 2048 bits, which costs as much to check with. */
-const RSA_DUMMY = createPublicKey({
-  format: "jwk",
-  key: { kty: "RSA", n: Buffer.alloc(256, 0xff).toString("base64url"), e: "AQAB" },
-});
-const DUMMY_KEYS: Readonly<Record<AssertionAlgorithm, KeyObject>> = {
-  ES256: generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey,
-  PS256: RSA_DUMMY,
-  RS256: RSA_DUMMY,
-  Ed25519: generateKeyPairSync("ed25519").publicKey,
-};

@@ -5,30 +5,34 @@
  */
 import { type Clock, formatInstant } from "@daykey/common/clock";
 import { OAuthError } from "@daykey/common/oauth-error";
-import { type AuthMethod, CLIENT_ID } from "@daykey/common/protocol";
+import { type AuthMethod, CLIENT_ID, JWT_BEARER_GRANT } from "@daykey/common/protocol";
 import type { Attempt, Attempts } from "./attempts.ts";
 import type { AssertionChecker, AssertionProof } from "./authenticate-private-key-jwt.ts";
 import { checkCredential, type Proof } from "./authenticate-secret-hash.ts";
 import type { Client, VerifiedClient } from "../clients/client.ts";
 import type { ClientCache, ClientEntry } from "../clients/client-cache.ts";
-import { type Credential, readCredential, type SecretCredential } from "./credential.ts";
+import { type ClientCredential, readCredential, type SecretCredential } from "./credential.ts";
 import type { LastUsed } from "./last-used.ts";
 import type { WriteLimit } from "../clients/write-limits.ts";
 import type { ReplayStore } from "./replay-store.ts";
+import type { WorkloadCredential, Workloads } from "./workload.ts";
 
 export interface AuthenticationRequest {
   form: ReadonlyMap<string, string>;
   authorization: string | undefined;
   /** The client's address as a limiter key. */
   addressKey: string;
-  /** Whether tokens are asked for: the seed-compatible hash is good for nothing else. */
+  /** Whether tokens are asked for: the seed-compatible hash and a workload's assertion are good for nothing else. */
   isForTokens: boolean;
   /** Told what a log line may say, as soon as it is known. */
-  note(fields: { client?: string; kid?: string; authMethod?: string }): void;
+  note(fields: object): void;
 }
 
 export interface ClientAuthenticator {
-  /** @throws {OAuthError} invalid_request, invalid_client, slow_down or temporarily_unavailable */
+  /**
+   * @throws {OAuthError} invalid_request, invalid_client (invalid_grant where the credential is the grant,
+   *   RFC 7521 §4.1.1), slow_down or temporarily_unavailable
+   */
   authenticate(request: AuthenticationRequest): Promise<VerifiedClient>;
 }
 
@@ -69,6 +73,7 @@ const NOBODY = "-";
 export function createClientAuthenticator({
   cache,
   assertions,
+  workloads,
   replays,
   limitNonces,
   lastUsed,
@@ -79,6 +84,7 @@ export function createClientAuthenticator({
 }: {
   cache: ClientCache;
   assertions: AssertionChecker;
+  workloads: Workloads;
   replays: ReplayStore;
   limitNonces: WriteLimit;
   lastUsed: Pick<LastUsed, "used">;
@@ -89,7 +95,7 @@ export function createClientAuthenticator({
   clock: Clock;
 }): ClientAuthenticator {
   async function verify(
-    credential: Credential,
+    credential: ClientCredential,
     { note, isForTokens }: AuthenticationRequest,
     attempt: Attempt,
   ): Promise<VerifiedClient> {
@@ -119,9 +125,41 @@ export function createClientAuthenticator({
     return { ...client, ...limits, credential: proven.kid } as VerifiedClient;
   }
 
+  /** The client that a rule of trust makes of a workload. */
+  async function letIn(
+    credential: WorkloadCredential,
+    { note, isForTokens, addressKey }: AuthenticationRequest,
+  ): Promise<VerifiedClient> {
+    if (!isForTokens) throw failure("workload_for_tokens_only");
+    // No client's id begins like this: an issuer's failures are counted apart from all clients'.
+    const counted = `${NOBODY}${workloads.issuerOf(credential) ?? ""}`;
+    const attempt = attempts.begin(counted, addressKey);
+    const admitted = await workloads.admit(credential, note);
+    if ("reason" in admitted) {
+      // A workload that no rule fits is no guesser, and must not stop its neighbours behind one address.
+      if (!admitted.isProven) attempt.failed();
+      throw failure(admitted.reason);
+    }
+    const { client, cred, nonce, accessTokenSeconds, ...rest } = admitted;
+    note({ client: client.clientId, kid: cred });
+    if (nonce) {
+      await limitNonces(client.clientId);
+      if (!(await replays.use(nonce))) throw failure("replayed");
+    }
+    const limit = { ...(accessTokenSeconds && { accessTokenLimitSeconds: accessTokenSeconds }) };
+    const grantTypes = client.grantTypes.filter((name) => name !== "refresh_token");
+    return {
+      ...client,
+      ...rest,
+      ...limit,
+      grantTypes,
+      credential: cred,
+    } as unknown as VerifiedClient;
+  }
+
   /** What is proved, or why nothing is. */
   async function prove(
-    credential: Credential,
+    credential: ClientCredential,
     entry: ClientEntry,
     now: number,
   ): Promise<Proven | string> {
@@ -137,8 +175,10 @@ export function createClientAuthenticator({
     async authenticate(request) {
       const { form, authorization, addressKey, note } = request;
       try {
-        const credential = withPossibleId(readCredential(form, authorization, assertions.parse));
-        note({ authMethod: credential.via });
+        const read = readCredential(form, authorization, { ...workloads, parse: assertions.parse });
+        note({ authMethod: read.via });
+        if (read.via === "workload") return await letIn(read, request);
+        const credential = withPossibleId(read);
         const attempt = attempts.begin(credential.clientId, addressKey);
         try {
           return await verify(credential, request, attempt);
@@ -147,14 +187,24 @@ export function createClientAuthenticator({
           throw error;
         }
       } catch (error) {
+        if (form.get("grant_type") === JWT_BEARER_GRANT) throw asGrantError(error);
         throw authorization === undefined ? error : withChallenge(error, issuer);
       }
     },
   };
 }
 
+/** Where the assertion is the grant, that is what is wrong (RFC 7521 §4.1.1). */
+function asGrantError(error: unknown): unknown {
+  if (!(error instanceof OAuthError) || error.code !== "invalid_client") return error;
+  return new OAuthError("invalid_grant", "The assertion cannot be used.", {
+    detail: error.detail ?? "",
+    cause: error.cause,
+  });
+}
+
 /** Ids that no client can have are one: 16 KiB of anything fills neither the cache nor the limiter. */
-function withPossibleId(credential: Credential): Credential {
+function withPossibleId(credential: ClientCredential): ClientCredential {
   return CLIENT_ID.test(credential.clientId) ? credential : { ...credential, clientId: NOBODY };
 }
 

@@ -1,8 +1,8 @@
 /**
- * The assertion of `private_key_jwt` as text: a JWT (`common/jws.ts`) whose claims are RFC 7523's. What is
- * read here is not yet proved; `authenticate-private-key-jwt.ts` does that.
+ * Assertions as text: a JWT (`common/jws.ts`) with the claims of RFC 7523 §3, and what of them the one of
+ * `private_key_jwt` must have. What is read here is not yet proved.
  */
-import type { JsonValue } from "@daykey/common/json-numbers";
+import type { JsonObject, JsonValue } from "@daykey/common/json-numbers";
 import { isTyped, parseJws } from "@daykey/common/jws";
 import {
   ASSERTION_ALGORITHMS,
@@ -11,38 +11,48 @@ import {
   PATHS,
 } from "@daykey/common/protocol";
 
-export interface ClientAssertion {
+/** An assertion of anyone: a client of its own key, or a workload's issuer. */
+export interface JwtAssertion {
   /** Undefined for one that is not accepted. */
   algorithm: AssertionAlgorithm | undefined;
-  /** Says which of the client's keys; every other header that names or brings a key is ignored. */
+  /** Says which of the signer's keys; every other header that names or brings a key is ignored. */
   kid: string | undefined;
   typ: JsonValue | undefined;
-  issuer: string;
+  /** A JWT-SVID may have none. */
+  issuer: string | undefined;
   subject: string;
   audience: JsonValue | undefined;
-  jti: string;
+  jti: JsonValue | undefined;
   /** Epoch seconds, as the next two. */
   expiresAt: number;
   issuedAt: number | undefined;
   notBefore: number | undefined;
+  /** All claims, as they are written. */
+  claims: JsonObject;
   /** What the signature is over. */
   signed: Buffer;
   signature: Uint8Array;
+}
+
+/** The assertion of a client. */
+export interface ClientAssertion extends JwtAssertion {
+  issuer: string;
+  jti: string;
 }
 
 /** It is kept as long as the assertion could be used. */
 const JTI = /^[\x21-\x7e]{1,128}$/;
 
 /** The assertion in a parameter, or undefined when it is not written as one. */
-export function parseAssertion(text: string): ClientAssertion | undefined {
+export function parseAssertion(text: string): JwtAssertion | undefined {
   const jws = parseJws(text);
   if (typeof jws === "string") return undefined;
   const { header, claims, signed, signature } = jws;
   const { alg, kid, typ } = header;
   const { iss, sub, aud, jti, exp, iat, nbf } = claims;
   if (kid !== undefined && typeof kid !== "string") return undefined;
-  if (typeof iss !== "string" || typeof sub !== "string") return undefined;
-  if (typeof jti !== "string" || !JTI.test(jti)) return undefined;
+  if (iss !== undefined && typeof iss !== "string") return undefined;
+  if (typeof sub !== "string") return undefined;
   if (!isTime(exp) || !(iat === undefined || isTime(iat)) || !(nbf === undefined || isTime(nbf))) {
     return undefined;
   }
@@ -57,9 +67,20 @@ export function parseAssertion(text: string): ClientAssertion | undefined {
     expiresAt: Number(exp),
     issuedAt: iat === undefined ? undefined : Number(iat),
     notBefore: nbf === undefined ? undefined : Number(nbf),
+    claims,
     signed: Buffer.from(signed, "latin1"),
     signature,
   };
+}
+
+/** The assertion as a client's, which says who made it and has a name of its own; else undefined. */
+export function asClientAssertion(
+  assertion: JwtAssertion | undefined,
+): ClientAssertion | undefined {
+  if (!assertion) return undefined;
+  const { issuer, jti } = assertion;
+  const isNamed = typeof jti === "string" && JTI.test(jti);
+  return issuer !== undefined && isNamed ? { ...assertion, issuer, jti } : undefined;
 }
 
 /**
@@ -73,7 +94,7 @@ export function assertionFault(
 ): string | undefined {
   const isTypeTaken = typ === undefined || isTyped(typ, "JWT") || isTyped(typ, ASSERTION_TYP);
   if (!isTypeTaken) return "assertion_typ";
-  if (!isIssuer(audience, expected.issuer)) {
+  if (!isOnlyAudience(audience, [expected.issuer])) {
     return isEndpointOf(audience, expected.issuer)
       ? "assertion_audience_endpoint"
       : "assertion_audience";
@@ -87,11 +108,13 @@ export function isTypedAssertion({ typ }: ClientAssertion): boolean {
   return isTyped(typ, ASSERTION_TYP);
 }
 
-/** The issuer and nothing beside it (RFC 10070); a list of one value is that value (RFC 7519 §4.1.3). */
-function isIssuer(audience: JsonValue | undefined, issuer: string): boolean {
-  return Array.isArray(audience)
-    ? audience.length === 1 && audience[0] === issuer
-    : audience === issuer;
+/** One of these and nothing beside it (RFC 10070); a list of one value is that value (RFC 7519 §4.1.3). */
+export function isOnlyAudience(
+  audience: JsonValue | undefined,
+  expected: readonly string[],
+): boolean {
+  const one: unknown = Array.isArray(audience) && audience.length === 1 ? audience[0] : audience;
+  return typeof one === "string" && expected.includes(one);
 }
 
 /** RFC 7523 took these, and some libraries still send nothing else; told apart for the log alone. */

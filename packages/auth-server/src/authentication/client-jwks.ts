@@ -1,13 +1,21 @@
 /**
- * Keys that clients publish themselves (`jwks_uri`), in memory. A set is read anew after 5 minutes, or
+ * Keys that clients publish themselves (`jwks_uri`), and those of trusted issuers, in memory. A set is read anew after 5 minutes, or
  * for a key or a signature that it does not have, but never more often than each 30 s; while its server is out, the set
- * serves on for a day. Whoever waits for one client's server keeps no other client waiting.
+ * serves on for a day. Whoever waits for one server keeps nobody waiting for another.
  */
 import { LRUCache } from "lru-cache";
 import type { Clock } from "@daykey/common/clock";
 import type { Log } from "@daykey/service/observe/log";
 import { type ClientKey, usableKeys } from "../clients/client-key.ts";
-import type { FetchKeySet } from "./jwks-fetch.ts";
+
+/** A key set that says for how long it is fresh. */
+export interface FetchedKeys {
+  members: readonly unknown[];
+  freshSeconds: number | undefined;
+}
+
+/** @throws whatever keeps the set from being read: it is logged */
+export type FetchKeys = (uri: string) => Promise<readonly unknown[] | FetchedKeys>;
 
 export interface ClientJwks {
   /**
@@ -20,6 +28,8 @@ export interface ClientJwks {
    * those; none when it is too early to fetch. Never rejects.
    */
   findAgain(uri: string, isWanted: (key: ClientKey) => boolean): Promise<readonly ClientKey[]>;
+  /** Whether no set is known that may still be used: it was never read, or too long ago. */
+  isUnread(uri: string): boolean;
 }
 
 const FRESH_SECONDS = 300;
@@ -32,6 +42,7 @@ const MAX_MEMBERS = 50;
 
 interface KeySet {
   keys: readonly ClientKey[];
+  freshSeconds: number;
   fetchedAt: number;
   triedAt: number;
   fetching: Promise<void> | undefined;
@@ -40,12 +51,15 @@ interface KeySet {
 export function createClientJwks({
   fetchKeySet,
   capacity,
+  whose = "client",
   clock,
   log,
 }: {
-  fetchKeySet: FetchKeySet;
+  fetchKeySet: FetchKeys;
   /** Sets held. */
   capacity: number;
+  /** Begins the names of events in the log. */
+  whose?: "client" | "issuer";
   clock: Clock;
   log: Log;
 }): ClientJwks {
@@ -54,7 +68,13 @@ export function createClientJwks({
   function setOf(uri: string): KeySet {
     let set = sets.get(uri);
     if (!set) {
-      set = { keys: [], fetchedAt: -Infinity, triedAt: -Infinity, fetching: undefined };
+      set = {
+        keys: [],
+        freshSeconds: FRESH_SECONDS,
+        fetchedAt: -Infinity,
+        triedAt: -Infinity,
+        fetching: undefined,
+      };
       sets.set(uri, set);
     }
     return set;
@@ -73,15 +93,19 @@ export function createClientJwks({
       set.triedAt = clock();
       try {
         const faults = new Set<string>();
-        const members = (await fetchKeySet(uri)).slice(0, MAX_MEMBERS);
-        set.keys = usableKeys(members, (fault) => faults.add(fault)).slice(0, MAX_KEYS);
+        const fetched = await fetchKeySet(uri);
+        const members = "members" in fetched ? fetched.members : fetched;
+        const considered = members.slice(0, MAX_MEMBERS);
+        set.keys = usableKeys(considered, (fault) => faults.add(fault)).slice(0, MAX_KEYS);
+        set.freshSeconds = ("members" in fetched && fetched.freshSeconds) || FRESH_SECONDS;
         set.fetchedAt = set.triedAt;
         if (faults.size > 0) {
-          const event = "client_jwks_key_passed_over";
-          log.warn({ event, uri, reasons: [...faults] }, "a client publishes a key of no use");
+          const event = `${whose}_jwks_key_passed_over`;
+          log.warn({ event, uri, reasons: [...faults] }, `the ${whose} publishes a key of no use`);
         }
       } catch (error) {
-        log.warn({ event: "client_jwks_unread", uri, err: error }, "cannot fetch a client's keys");
+        const event = `${whose}_jwks_unread`;
+        log.warn({ event, uri, err: error }, `cannot fetch the keys of the ${whose}`);
       } finally {
         set.fetching = undefined;
       }
@@ -89,7 +113,11 @@ export function createClientJwks({
     await set.fetching;
   }
 
+  const isHeld = (set: KeySet): boolean => secondsSince(set.fetchedAt) < OUTAGE_SECONDS;
+
   return {
+    isUnread: (uri) => !isHeld(setOf(uri)),
+
     async findAgain(uri, isWanted) {
       const set = setOf(uri);
       const before = set.keys;
@@ -99,9 +127,8 @@ export function createClientJwks({
 
     async find(uri, isWanted) {
       const set = setOf(uri);
-      const wanted = (): ClientKey[] =>
-        secondsSince(set.fetchedAt) < OUTAGE_SECONDS ? set.keys.filter(isWanted) : [];
-      if (secondsSince(set.fetchedAt) >= FRESH_SECONDS) await fetchIfMay(uri, set);
+      const wanted = (): ClientKey[] => (isHeld(set) ? set.keys.filter(isWanted) : []);
+      if (secondsSince(set.fetchedAt) >= set.freshSeconds) await fetchIfMay(uri, set);
       if (wanted().length === 0) await fetchIfMay(uri, set);
       return wanted();
     },

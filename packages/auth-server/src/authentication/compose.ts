@@ -12,6 +12,7 @@ import { createKeySetFetch } from "./jwks-fetch.ts";
 import { createLastUsed, type LastUsed } from "./last-used.ts";
 import { createLastUsedStore } from "./last-used-store.ts";
 import { openReplayStore, type OpenReplayStore } from "./open-replay-store.ts";
+import type { Workloads } from "./workload.ts";
 
 const BAD_CREDENTIALS_WINDOW_SECONDS = 60;
 
@@ -32,10 +33,12 @@ export async function composeAuthentication({
   cache,
   directory,
   restorations,
+  workloads,
 }: Pick<Ground, "settings" | "issuer" | "database" | "clock" | "log" | "opened"> & {
   cache: ClientCache;
   directory: ResourceDirectory;
   restorations: { restoredAt(): Promise<number> };
+  workloads: Workloads;
 }): Promise<Authentication> {
   const replays = await openReplayStore({
     redisUrl: settings.redisUrl,
@@ -61,6 +64,7 @@ export async function composeAuthentication({
   const authenticator = createClientAuthenticator({
     cache,
     assertions: createAssertionChecker({ issuer, clock, jwks }),
+    workloads,
     replays,
     limitNonces: createWriteLimit({
       rowsPerMinute: settings.noncesPerClient,

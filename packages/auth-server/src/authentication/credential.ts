@@ -1,10 +1,14 @@
 /** Which credential a request presents: exactly one (RFC 6749 §2.3), whatever it is worth. */
 import { OAuthError } from "@daykey/common/oauth-error";
-import { ASSERTION_TYPE } from "@daykey/common/protocol";
-import type { ClientAssertion } from "./client-assertion.ts";
+import { ASSERTION_TYPE, JWT_BEARER_GRANT, SPIFFE_ASSERTION_TYPE } from "@daykey/common/protocol";
+import type { JwtAssertion } from "./client-assertion.ts";
+import type { WorkloadCredential, WorkloadDoor, Workloads } from "./workload.ts";
 
 /** What came, unchecked. */
-export type Credential = SecretCredential | AssertionCredential;
+export type Credential = ClientCredential | WorkloadCredential;
+
+/** What a client has of its own. */
+export type ClientCredential = SecretCredential | AssertionCredential;
 
 /** `client_secret_hash` is ours; the others are RFC 6749 §2.3.1. */
 export interface SecretCredential {
@@ -19,11 +23,17 @@ export interface AssertionCredential {
   via: "private_key_jwt";
   clientId: string;
   /** Undefined when it is not written as one. */
-  assertion: ClientAssertion | undefined;
+  assertion: JwtAssertion | undefined;
 }
 
 /** Reads the assertion in a parameter. Undefined: it is not written as one. */
-export type ParseAssertion = (text: string) => ClientAssertion | undefined;
+export type ParseAssertion = (text: string) => JwtAssertion | undefined;
+
+/** Whose assertions are taken, and what reads them. */
+interface Doors extends Pick<Workloads, "isOpenToSpiffe" | "knows"> {
+  /** Of `private_key_jwt` and of workloads; nothing else needs it. */
+  parse: ParseAssertion;
+}
 
 /** Parameters that carry a credential; none is ever taken from a URL. */
 export const CREDENTIAL_PARAMETERS = [
@@ -31,24 +41,27 @@ export const CREDENTIAL_PARAMETERS = [
   "client_secret_hash",
   "client_assertion",
   "client_assertion_type",
+  "assertion",
   "refresh_token",
 ] as const;
 
 /**
  * @param authorization the Authorization header, if any
- * @param parseAssertion of `private_key_jwt`; nothing else needs it
  * @throws {OAuthError} invalid_request for more than one credential or two client ids;
  *   invalid_client for none, or one of an unknown kind
  */
 export function readCredential(
   form: ReadonlyMap<string, string>,
   authorization: string | undefined,
-  parseAssertion: ParseAssertion,
+  doors: Doors,
 ): Credential {
   const secret = form.get("client_secret");
   const hash = form.get("client_secret_hash");
   const assertion = form.get("client_assertion");
-  const presented = [authorization, secret, hash, assertion].filter((part) => part !== undefined);
+  const grant = form.get("grant_type") === JWT_BEARER_GRANT ? form.get("assertion") : undefined;
+  const presented = [authorization, secret, hash, assertion, grant].filter(
+    (part) => part !== undefined,
+  );
   if (presented.length > 1) {
     throw new OAuthError("invalid_request", "Use exactly one way of client authentication.", {
       detail: "several_credentials",
@@ -69,9 +82,15 @@ export function readCredential(
     }
     return credential;
   }
+  if (grant !== undefined) return ofWorkload("grant", doors.parse(grant), clientId);
   if (assertion !== undefined) {
-    if (form.get("client_assertion_type") !== ASSERTION_TYPE) throw noCredential("unknown_method");
-    return readAssertion(parseAssertion(assertion), clientId);
+    const type = form.get("client_assertion_type");
+    const read = doors.parse(assertion);
+    if (type === SPIFFE_ASSERTION_TYPE && doors.isOpenToSpiffe()) {
+      return ofWorkload("jwt_spiffe", read, clientId);
+    }
+    if (type !== ASSERTION_TYPE) throw noCredential("unknown_method");
+    return readAssertion(read, clientId, doors.knows);
   }
   if (clientId === undefined) throw noCredential("no_client_id");
   if (secret !== undefined) return { via: "client_secret_post", clientId, value: secret };
@@ -79,11 +98,26 @@ export function readCredential(
   throw noCredential("no_credential");
 }
 
-/** Its subject is the client; a `client_id` beside it is not needed, but must agree (RFC 7521 §4.2). */
-function readAssertion(
-  assertion: ClientAssertion | undefined,
+function ofWorkload(
+  door: WorkloadDoor,
+  assertion: JwtAssertion | undefined,
   clientId: string | undefined,
-): AssertionCredential {
+): WorkloadCredential {
+  return { via: "workload", door, clientId, assertion };
+}
+
+/**
+ * A trusted issuer's, or the client's own. The subject of its own is the client; a `client_id` beside it is
+ * not needed, but must agree (RFC 7521 §4.2).
+ */
+function readAssertion(
+  assertion: JwtAssertion | undefined,
+  clientId: string | undefined,
+  isTrusted: (iss: string) => boolean,
+): AssertionCredential | WorkloadCredential {
+  if (assertion?.issuer !== undefined && isTrusted(assertion.issuer)) {
+    return ofWorkload("client_assertion", assertion, clientId);
+  }
   const subject = assertion?.subject;
   if (clientId !== undefined && subject !== undefined && clientId !== subject) {
     throw new OAuthError("invalid_request", "The client_id differs from the assertion's.", {
@@ -100,7 +134,7 @@ function noCredential(detail: string): OAuthError {
 const BASIC = /^basic +([A-Za-z0-9+/]+={0,2}) *$/i;
 
 /** RFC 7617, with id and secret form-encoded as RFC 6749 §2.3.1 wants; curl's raw ones read the same. */
-function readBasic(authorization: string): Credential | undefined {
+function readBasic(authorization: string): SecretCredential | undefined {
   const encoded = BASIC.exec(authorization)?.[1];
   if (encoded === undefined) return undefined;
   const decoded = Buffer.from(encoded, "base64").toString("latin1");

@@ -19,6 +19,9 @@ export type ResolveHost = (hostname: string, signal: AbortSignal) => Promise<rea
 /** The members of a key set. @throws {Error} for whatever is not one, or may not be fetched */
 export type FetchKeySet = (uri: string) => Promise<readonly unknown[]>;
 
+/** A JSON object. @throws {Error} for whatever is not one, or may not be fetched */
+export type FetchDocument = (uri: string) => Promise<Readonly<Record<string, unknown>>>;
+
 const TIMEOUT_SECONDS = 3;
 const MAX_BYTES = 64 * 1024;
 const MAX_LENGTH = 2048;
@@ -33,17 +36,31 @@ export function isJwksUri(text: string, { allowPrivate }: { allowPrivate: boolea
   return url.protocol === "https:" && (allowPrivate || isIP(host) === 0 || isPublicAddress(host));
 }
 
-export function createKeySetFetch({
-  allowPrivate,
-  resolveHost = resolveByDns,
-  ca,
-}: {
+export function createKeySetFetch(options: GuardedFetchOptions): FetchKeySet {
+  const fetchDocument = createDocumentFetch(options);
+  return async (uri) => keysIn(await fetchDocument(uri));
+}
+
+/** The members of a key set (RFC 7517 §5). @throws {Error} where it has none */
+export function keysIn({ keys }: Readonly<Record<string, unknown>>): readonly unknown[] {
+  if (!Array.isArray(keys)) throw new PlainError("the key set has no keys");
+  return keys;
+}
+
+export interface GuardedFetchOptions {
   /** Also addresses that are not public, and http to loopback: for development and closed networks. */
   allowPrivate: boolean;
   resolveHost?: ResolveHost;
   /** Certificate authority (PEM) in place of the known ones. */
   ca?: string;
-}): FetchKeySet {
+}
+
+/** Fetches what somebody else's word leads to, by the rules at the head of this file. */
+export function createDocumentFetch({
+  allowPrivate,
+  resolveHost = resolveByDns,
+  ca,
+}: GuardedFetchOptions): FetchDocument {
   async function addressesOf(host: string, signal: AbortSignal): Promise<readonly string[]> {
     const addresses = isIP(host) === 0 ? await resolveHost(host, signal) : [host];
     if (addresses.length === 0) throw new PlainError("the host has no address");
@@ -54,7 +71,7 @@ export function createKeySetFetch({
     return addresses;
   }
 
-  async function fetchKeySet(uri: string, signal: AbortSignal): Promise<readonly unknown[]> {
+  async function fetchDocument(uri: string, signal: AbortSignal) {
     if (!isJwksUri(uri, { allowPrivate })) throw new PlainError("the address may not be fetched");
     const url = new URL(uri);
     const addresses = await addressesOf(hostOf(url), signal);
@@ -71,14 +88,15 @@ export function createKeySetFetch({
     });
     try {
       request.end();
-      return readKeys(await readBody(await responseTo(request)));
+      return readObject(await readBody(await responseTo(request)));
     } finally {
       // Whatever it still says, or however it ends.
       request.on("error", () => undefined).destroy();
     }
   }
 
-  return (uri) => withDeadline((signal) => fetchKeySet(uri, signal), { seconds: TIMEOUT_SECONDS });
+  return (uri) =>
+    withDeadline((signal) => fetchDocument(uri, signal), { seconds: TIMEOUT_SECONDS });
 }
 
 /** A connection that changes protocols (101) is given up at once: it would tell nothing any more. */
@@ -146,9 +164,10 @@ function parseJson(text: string): unknown {
   }
 }
 
-function readKeys(text: string): readonly unknown[] {
-  const set = parseJson(text);
-  const keys = typeof set === "object" && set !== null && "keys" in set ? set.keys : undefined;
-  if (!Array.isArray(keys)) throw new PlainError("the key set has no keys");
-  return keys;
+function readObject(text: string): Readonly<Record<string, unknown>> {
+  const read = parseJson(text);
+  if (typeof read !== "object" || read === null || Array.isArray(read)) {
+    throw new PlainError("the key set has no keys");
+  }
+  return read as Record<string, unknown>;
 }

@@ -2,6 +2,7 @@
  * What a client is once its rows have been read: its registration, its epoch, its public keys, and the
  * verifiers that its secrets left for the days around today. No secret, root or day key is ever here.
  */
+import type { Workload } from "@daykey/common/access-token";
 import type { AuthMethod, GrantType } from "@daykey/common/protocol";
 import type { Quota } from "@daykey/common/quota";
 
@@ -78,11 +79,13 @@ export type SecretSlots = readonly [SecretSlot, SecretSlot];
 
 declare const proven: unique symbol;
 
-/** A client that has proved itself in this request; only `authenticate.ts` makes one. */
+/** A client that has proved itself in this request, its registration cut to what its proof is good for; only `authenticate.ts` makes one. */
 export interface VerifiedClient extends Client {
   readonly [proven]: true;
-  /** The kid of the secret or key it used. */
+  /** The kid of the secret or key it used, or what the rule that let it in is named by. */
   readonly credential: string;
+  /** The workload that a rule of trust let in as this client. */
+  readonly workload?: Workload;
   /** Where what it used is good for short-lived access tokens only. */
   readonly accessTokenLimitSeconds?: number;
 }

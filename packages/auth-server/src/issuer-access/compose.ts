@@ -6,7 +6,7 @@ import type { ResourceDirectory } from "../resources/resource-directory.ts";
 import type { LiveSet } from "../revocation/live-set.ts";
 import { type AccessTokenReader, createAccessTokenReader } from "./access-token-reader.ts";
 import { type BearerAuthorizer, createBearerAuthorizer } from "./bearer.ts";
-import { createReadRights, type ReadRights } from "./liveness.ts";
+import { createReadRights, type ReadRights, type RuleCredentials } from "./liveness.ts";
 
 export interface IssuerAccess {
   readAccessToken: AccessTokenReader;
@@ -19,16 +19,19 @@ export function composeIssuerAccess({
   issuer,
   clock,
   keys,
+  trustDirectory,
   ...known
 }: Pick<Ground, "settings" | "issuer" | "clock"> & {
   keys: KeyRing;
   cache: ClientCache;
   liveSet: LiveSet;
   directory: ResourceDirectory;
+  trustDirectory: RuleCredentials;
 }): IssuerAccess {
   const readAccessToken = createAccessTokenReader({ keys, issuer });
   const readRights = createReadRights({
     ...known,
+    rules: trustDirectory,
     clock,
     maxLifeSeconds: settings.accessTokenMaxSeconds,
   });

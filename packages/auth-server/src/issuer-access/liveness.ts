@@ -23,6 +23,11 @@ export type ReadRights = (
 
 export type DeadToken = TimeFault | "revoked" | "no_rights";
 
+/** The rules of trust, each as the credential that its tokens name. */
+export interface RuleCredentials {
+  isLive(clientId: string, cred: string): boolean;
+}
+
 /** What is known of revocations is no answer when it is older than this. */
 const FRESH_SECONDS = 5;
 
@@ -30,12 +35,14 @@ export function createReadRights({
   cache,
   liveSet,
   directory,
+  rules,
   clock,
   maxLifeSeconds,
 }: {
   cache: ClientCache;
   liveSet: LiveSet;
   directory: ResourceDirectory;
+  rules: RuleCredentials;
   clock: Clock;
   /** A token that was issued for longer is dead: revocations are remembered only so long. */
   maxLifeSeconds: number;
@@ -57,7 +64,9 @@ export function createReadRights({
       client !== undefined &&
       client.enabled &&
       claims.ep >= client.epoch &&
-      client.credentials.has(claims.cred) &&
+      (claims.workload
+        ? rules.isLive(claims.client_id, claims.cred)
+        : client.credentials.has(claims.cred)) &&
       client.resources.includes(claims.aud);
     if (!isAlive || !resource) return "no_rights";
     const held = intersection(claims.scope.split(" "), client.scopes);

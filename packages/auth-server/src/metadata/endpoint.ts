@@ -4,7 +4,12 @@
  * refuse a document without them: those of OpenID Connect for Nimbus and go-oidc, and
  * `authorization_endpoint` for the MCP SDKs.
  */
-import { ASSERTION_ALGORITHMS, GRANT_TYPES, PATHS } from "@daykey/common/protocol";
+import {
+  ASSERTION_ALGORITHMS,
+  GRANT_TYPES,
+  JWT_BEARER_GRANT,
+  PATHS,
+} from "@daykey/common/protocol";
 import { type AppRouter, createRouter } from "@daykey/service/http/router";
 import type { KeyRing } from "../keys/key-ring.ts";
 import type { ResourceDirectory } from "../resources/resource-directory.ts";
@@ -15,10 +20,13 @@ export function createMetadataEndpoint({
   issuer,
   keys,
   directory,
+  workloads,
 }: {
   issuer: string;
   keys: KeyRing;
   directory: ResourceDirectory;
+  /** What exists only while an issuer is trusted. */
+  workloads: { isOpen(): boolean; isOpenToSpiffe(): boolean };
 }): AppRouter {
   const router = createRouter();
   for (const path of [PATHS.authorizationServerMetadata, PATHS.openidConfiguration]) {
@@ -30,8 +38,10 @@ export function createMetadataEndpoint({
         token_endpoint: `${issuer}${PATHS.token}`,
         jwks_uri: `${issuer}${PATHS.jwks}`,
         scopes_supported: [...new Set(directory.all().flatMap((resource) => resource.scopes))],
-        grant_types_supported: GRANT_TYPES,
-        ...authenticationAt("token_endpoint"),
+        grant_types_supported: GRANT_TYPES.filter(
+          (name) => name !== JWT_BEARER_GRANT || workloads.isOpen(),
+        ),
+        ...authenticationAt("token_endpoint", workloads.isOpenToSpiffe() ? ["spiffe_jwt"] : []),
         introspection_endpoint: `${issuer}${PATHS.introspect}`,
         ...authenticationAt("introspection_endpoint"),
         revocation_endpoint: `${issuer}${PATHS.revoke}`,
@@ -45,14 +55,18 @@ export function createMetadataEndpoint({
   return router;
 }
 
-/** Clients authenticate in the same ways wherever they do (RFC 8414 §2 wants it said for each). */
-function authenticationAt(endpoint: string): Record<string, readonly string[]> {
+/** Clients authenticate in the same ways wherever they do (RFC 8414 §2 wants it said for each), and workloads for tokens. */
+function authenticationAt(
+  endpoint: string,
+  ofWorkloads: readonly string[] = [],
+): Record<string, readonly string[]> {
   return {
     [`${endpoint}_auth_methods_supported`]: [
       "client_secret_basic",
       "client_secret_post",
       "client_secret_hash",
       "private_key_jwt",
+      ...ofWorkloads,
     ],
     // `EdDSA` is the older name of `Ed25519` (RFC 9864), and the one that many libraries look for.
     [`${endpoint}_auth_signing_alg_values_supported`]: [...ASSERTION_ALGORITHMS, "EdDSA"],

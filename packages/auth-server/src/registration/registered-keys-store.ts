@@ -3,7 +3,7 @@ import type { JWK } from "jose";
 import type { Database } from "@daykey/service/database/database";
 import { changeAlone } from "../changes/changes-store.ts";
 import { keepAnAdmin } from "../clients/admins-store.ts";
-import { tellCredentialRevoked } from "./credential-rows-store.ts";
+import { tellCredentialsEnded } from "../clients/credential-ended-store.ts";
 import { hasClient, type Transaction } from "../clients/clients-store.ts";
 
 export interface NewRegisteredKey {
@@ -115,7 +115,7 @@ export function createRegisteredKeysStore(
             values: [clientId, kid],
           }),
         );
-        await tellCredentialRevoked(tx, { clientId, kid, newsSeconds });
+        await tellCredentialsEnded(tx, [{ clientId, kid }], newsSeconds);
         await record(tx, toKey(before), toKey(ended[0] ?? before));
         return "revoked";
       });

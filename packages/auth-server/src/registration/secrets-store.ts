@@ -2,7 +2,7 @@
 import type { Database } from "@daykey/service/database/database";
 import { changeAlone } from "../changes/changes-store.ts";
 import { keepAnAdmin } from "../clients/admins-store.ts";
-import { tellCredentialRevoked } from "./credential-rows-store.ts";
+import { tellCredentialsEnded } from "../clients/credential-ended-store.ts";
 import { createEndingSecretsStore, type EndingSecretsStore } from "./ending-secrets-store.ts";
 import { hasClient, type Transaction } from "../clients/clients-store.ts";
 import type { StoredSecret } from "../clients/verifiers.ts";
@@ -85,7 +85,7 @@ export function createSecretsStore(
             values: [clientId, kid],
           }),
         );
-        await tellCredentialRevoked(tx, { clientId, kid, newsSeconds });
+        await tellCredentialsEnded(tx, [{ clientId, kid }], newsSeconds);
         await record(tx, toState(before), toState(ended[0] ?? before));
         return "revoked";
       });

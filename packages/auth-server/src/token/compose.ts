@@ -1,7 +1,8 @@
 /** The token endpoints, and what revocation and introspection share with the refresh grant. */
-import { PATHS } from "@daykey/common/protocol";
+import { JWT_BEARER_GRANT, PATHS } from "@daykey/common/protocol";
 import { createCors } from "@daykey/service/http/cors";
 import type { ReadAuthenticated } from "../authentication/client-endpoint.ts";
+import type { Workloads } from "../authentication/workload.ts";
 import type { ChangeWatcher } from "../changes/watcher.ts";
 import { createWriteLimit, type WriteLimit } from "../clients/write-limits.ts";
 import type { GrantsStore } from "../grants/grants-store.ts";
@@ -13,6 +14,7 @@ import { createAuthorizationEndpoint } from "./authorization-endpoint.ts";
 import { createClientCredentials } from "./client-credentials.ts";
 import { createIssueTokens, createTokenEndpoint } from "./endpoint.ts";
 import { createTokenIssuer } from "./issuer.ts";
+import { createJwtBearer } from "./jwt-bearer.ts";
 import { createRefreshFault, createRefreshTokenGrant, type RefreshFault } from "./refresh-token.ts";
 import { createRefreshTokenReader, type RefreshTokenReader } from "./refresh-token-reader.ts";
 import { createSeedTokenEndpoint } from "./seed-endpoint.ts";
@@ -39,6 +41,7 @@ export function composeTokens({
   afterOwnEnd,
   watcher,
   readAuthenticated,
+  workloads,
 }: Pick<Ground, "settings" | "issuer" | "clock" | "log"> & {
   keys: KeyRing;
   directory: ResourceDirectory;
@@ -46,6 +49,7 @@ export function composeTokens({
   afterOwnEnd: AfterOwnEnd;
   watcher: ChangeWatcher;
   readAuthenticated: ReadAuthenticated;
+  workloads: Pick<Workloads, "isOpen">;
 }): Tokens {
   const { corsOrigins: origins } = settings;
   const readRefreshToken = createRefreshTokenReader({ keys, issuer });
@@ -54,10 +58,13 @@ export function composeTokens({
     rowsPerMinute: settings.grantsPerClient,
     detail: "too_many_grants",
   });
+  const clientCredentials = createClientCredentials({ ...settings, directory, clock });
   const issueTokens = createIssueTokens({
     readAuthenticated,
+    isAssertionTaken: workloads.isOpen,
     grantTypes: {
-      client_credentials: createClientCredentials({ ...settings, directory, clock }),
+      client_credentials: clientCredentials,
+      [JWT_BEARER_GRANT]: createJwtBearer(clientCredentials),
       refresh_token: createRefreshTokenGrant({
         grants,
         afterOwnEnd,

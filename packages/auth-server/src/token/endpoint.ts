@@ -5,7 +5,7 @@
  * by the same function.
  */
 import { OAuthError } from "@daykey/common/oauth-error";
-import { GRANT_TYPES, type GrantType, PATHS } from "@daykey/common/protocol";
+import { GRANT_TYPES, type GrantType, JWT_BEARER_GRANT, PATHS } from "@daykey/common/protocol";
 import { answerJson } from "@daykey/service/http/json-answer";
 import { type AppContext, type AppRouter, createRouter } from "@daykey/service/http/router";
 import type { Client } from "../clients/client.ts";
@@ -23,9 +23,12 @@ export type IssueTokens = (ctx: AppContext, read?: ReadParameters) => Promise<Is
 export function createIssueTokens({
   readAuthenticated,
   grantTypes,
+  isAssertionTaken,
   issue,
 }: {
   readAuthenticated: ReadAuthenticated;
+  /** Whether the JWT bearer grant exists: while any issuer is trusted. */
+  isAssertionTaken: () => boolean;
   grantTypes: Readonly<Record<GrantType, Authorize>>;
   issue: TokenIssuer;
 }): IssueTokens {
@@ -33,10 +36,10 @@ export function createIssueTokens({
     const { client, form, note } = await readAuthenticated(ctx, {
       ...(read && { read }),
       isForTokens: true,
-      judge: grantTypeOf,
+      judge: (asked) => grantTypeOf(asked, isAssertionTaken()),
     });
 
-    const grantType = grantTypeOf(form);
+    const grantType = grantTypeOf(form, true);
     requireGrantType(client, grantType);
     note({ grantType });
 
@@ -63,14 +66,18 @@ export function createTokenEndpoint(issueTokens: IssueTokens): AppRouter {
  * that does not exist here should not look for the fault in the credentials.
  * @throws {OAuthError} invalid_request or unsupported_grant_type
  */
-function grantTypeOf(form: ReadonlyMap<string, string>): GrantType {
+function grantTypeOf(form: ReadonlyMap<string, string>, isAssertionTaken: boolean): GrantType {
   const asked = form.get("grant_type");
   if (asked === undefined) {
     throw new OAuthError("invalid_request", "The parameter grant_type is missing.");
   }
   const known = GRANT_TYPES.find((name) => name === asked);
-  if (!known) {
+  const isAssertion = known === JWT_BEARER_GRANT;
+  if (!known || (isAssertion && !isAssertionTaken)) {
     throw new OAuthError("unsupported_grant_type", "The grant type is not supported.");
+  }
+  if (isAssertion && !form.has("assertion")) {
+    throw new OAuthError("invalid_request", "The parameter assertion is missing.");
   }
   return known;
 }

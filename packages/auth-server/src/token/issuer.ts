@@ -65,6 +65,7 @@ export function createTokenIssuer({
     };
     const quota = quotasFor(scope, client.quotas ?? []);
     if (quota.length > 0) claims.quota = quota;
+    if (client.workload) claims.workload = client.workload;
     const tokens: TokenSet = {
       access_token:
         client.accessTokenFormat === "opaque"

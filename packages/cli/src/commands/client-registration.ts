@@ -1,5 +1,6 @@
 /** `daykey clients create` and `update`: what an operator decides about a client. */
 import { Option } from "@commander-js/extra-typings";
+import { JWT_BEARER_GRANT } from "@daykey/common/protocol";
 import type { Quota } from "@daykey/common/quota";
 import {
   type AdminApi,
@@ -18,7 +19,7 @@ import { completed, orderSecret } from "../new-secret.ts";
 import { quotaOption } from "../quota-option.ts";
 import { clientFacts } from "../client-facts.ts";
 
-const FORMS = ["once", "day", "seed", "basic", "post", "key"] as const;
+const FORMS = ["once", "day", "seed", "basic", "post", "key", "workload"] as const;
 const DEFAULT_FORMS = ["once", "day"] as const;
 
 const formOption = () => new Option("--form <form...>", "how it may prove itself").choices(FORMS);
@@ -67,7 +68,7 @@ export function addClientCreation(clients: Group, cli: Cli): void {
         ...(id !== undefined && { client_id: id }),
         name: options.name,
         auth_methods: options.form.map((form) => METHODS[form]),
-        grant_types: grantTypes(options.refresh),
+        grant_types: grantTypes(options.refresh, options.form),
         scopes: options.scope,
         resources: options.resource,
         ...extras(options),
@@ -120,7 +121,9 @@ export function addClientCreation(clients: Group, cli: Cli): void {
         ...(options.resource && { resources: options.resource }),
         ...(options.scope && { scopes: options.scope }),
         ...(options.form && { auth_methods: options.form.map((form) => METHODS[form]) }),
-        ...(options.refresh !== undefined && { grant_types: grantTypes(options.refresh) }),
+        ...((options.refresh !== undefined || options.form?.includes("workload")) && {
+          grant_types: grantTypes(options.refresh, options.form),
+        }),
         ...extras(options),
       };
       if (Object.keys(change).length === 0) throw usageError("Nothing to change is given");
@@ -138,8 +141,13 @@ async function changeClient(api: AdminApi, id: string, change: object): Promise<
   return objectIn<ClientView>(`PATCH ${path}`, changed);
 }
 
-function grantTypes(refresh: boolean | undefined): string[] {
-  return refresh ? ["client_credentials", "refresh_token"] : ["client_credentials"];
+/** A workload may show its assertion as its authentication, or as the grant. */
+function grantTypes(refresh: boolean | undefined, forms: readonly string[] = []): string[] {
+  return [
+    "client_credentials",
+    ...(refresh ? ["refresh_token"] : []),
+    ...(forms.includes("workload") ? [JWT_BEARER_GRANT] : []),
+  ];
 }
 
 interface Extras {

@@ -1,0 +1,129 @@
+/**
+ * All trusted issuers and rules in memory, kept right by the change watcher. An issuer is found by its
+ * `iss`, and its rules by what a token says, so that neither rules of others nor those that cannot fit cost
+ * a token anything.
+ */
+import type { JsonObject } from "@daykey/common/json-numbers";
+import { type ClientKey, usableKeys } from "../clients/client-key.ts";
+import { claimAt, textsOf } from "./claims.ts";
+import { type CompiledRule, compileRule } from "./rule.ts";
+import { SPIFFE_SCHEME, type TrustedIssuer } from "./trusted-issuer.ts";
+import type { TrustStore } from "./trust-store.ts";
+
+export interface DirectoryEntry {
+  issuer: TrustedIssuer;
+  /** Of an uploaded set. */
+  keys: readonly ClientKey[];
+  /** By name; the ones that are not enabled too. */
+  rules: readonly CompiledRule[];
+  /** Those that can fit these claims, and perhaps some that do not; disabled ones are left out. */
+  candidates(claims: JsonObject): readonly CompiledRule[];
+}
+
+export interface TrustDirectory {
+  /** By the `iss` of its tokens, or the trust domain of a JWT-SVID as `spiffe://<domain>`. */
+  find(iss: string): DirectoryEntry | undefined;
+  /** Whether any enabled issuer is there whose tokens have an `iss`. */
+  hasIssuer(): boolean;
+  /** Whether any enabled one of JWT-SVIDs is. */
+  hasSpiffeIssuer(): boolean;
+  /** Whether a rule that may let in is named so by the tokens of this client. */
+  isLive(clientId: string, cred: string): boolean;
+  reload(): Promise<void>;
+}
+
+/** @param ownIssuer this server: it is nobody whom it could trust */
+export async function createTrustDirectory(
+  store: Pick<TrustStore, "readAll">,
+  ownIssuer: string,
+): Promise<TrustDirectory> {
+  let byIss = new Map<string, DirectoryEntry>();
+  let live = new Set<string>();
+  let enabled: readonly TrustedIssuer[] = [];
+
+  async function reload(): Promise<void> {
+    const all = await store.readAll();
+    const issuers = all.issuers.filter(({ iss }) => iss !== ownIssuer);
+    const rules = Map.groupBy(all.rules.map(compileRule), ({ issuer }) => issuer);
+    byIss = new Map(
+      issuers.map((issuer) => [issuer.iss, entryOf(issuer, rules.get(issuer.name) ?? [])]),
+    );
+    enabled = issuers.filter((issuer) => issuer.enabled);
+    live = new Set(
+      enabled.flatMap(({ name }) =>
+        (rules.get(name) ?? [])
+          .filter(({ state }) => state === "enabled")
+          .map(({ clientId, cred }) => `${clientId} ${cred}`),
+      ),
+    );
+  }
+  await reload();
+  return {
+    find: (iss) => byIss.get(iss),
+    hasIssuer: () => enabled.some((issuer) => !isOfSpiffe(issuer)),
+    hasSpiffeIssuer: () => enabled.some(isOfSpiffe),
+    isLive: (clientId, cred) => live.has(`${clientId} ${cred}`),
+    reload,
+  };
+}
+
+/** Whether JWT-SVIDs come from this issuer, which need no `iss` and are not taken as anything else. */
+export function isOfSpiffe({ iss }: Pick<TrustedIssuer, "iss">): boolean {
+  return iss.startsWith(SPIFFE_SCHEME);
+}
+
+function entryOf(issuer: TrustedIssuer, rules: readonly CompiledRule[]): DirectoryEntry {
+  const lookUp = indexOf(rules.filter(({ state }) => state !== "disabled"));
+  return { issuer, keys: usableKeys(issuer.jwks ?? []), rules, candidates: lookUp };
+}
+
+type Condition = CompiledRule["compiled"][number];
+
+/**
+ * Each rule is filed under one condition that names values, that whose claim tells most of these rules
+ * apart. A token's own values then lead to the few rules that can fit. Rules with globs alone are all tried.
+ */
+function indexOf(rules: readonly CompiledRule[]): DirectoryEntry["candidates"] {
+  const pathOf = ({ path }: Condition): string => path.join("\n");
+  const valuesAt = new Map<string, Set<string>>();
+  for (const { compiled } of rules) {
+    for (const condition of compiled) {
+      if (!condition.set) continue;
+      const path = pathOf(condition);
+      valuesAt.set(path, new Set([...(valuesAt.get(path) ?? []), ...condition.set]));
+    }
+  }
+  const told = (condition: Condition): number => valuesAt.get(pathOf(condition))?.size ?? 0;
+
+  const filed = new Map<
+    string,
+    { path: Condition["path"]; byValue: Map<string, CompiledRule[]> }
+  >();
+  const unfiled: CompiledRule[] = [];
+  for (const rule of rules) {
+    const [best] = rule.compiled
+      .filter(({ set }) => set !== undefined)
+      .toSorted((a, b) => told(b) - told(a));
+    if (!best) {
+      unfiled.push(rule);
+      continue;
+    }
+    const { path } = best;
+    const file = filed.get(pathOf(best)) ?? { path, byValue: new Map<string, CompiledRule[]>() };
+    filed.set(pathOf(best), file);
+    for (const value of best.set ?? []) {
+      const here = file.byValue.get(value);
+      if (here) here.push(rule);
+      else file.byValue.set(value, [rule]);
+    }
+  }
+  return (claims) => {
+    const found = new Set(unfiled);
+    for (const { path, byValue } of filed.values()) {
+      for (const text of textsOf(claimAt(claims, path))) {
+        for (const rule of byValue.get(text) ?? []) found.add(rule);
+      }
+    }
+    return [...found];
+  };
+}
