@@ -140,6 +140,14 @@ test("X6: a rule that is enabled again lets in again, and what was ended stays e
   expect(decodeJwt(after)["cred"]).not.toBe(decodeJwt(before)["cred"]);
 });
 
+test("X6: so does an issuer that is trusted again", async () => {
+  const before = await issue();
+  await change(admin, ISSUER_PATH, { enabled: false });
+  await change(admin, ISSUER_PATH, { enabled: true });
+  const after = await issue();
+  expect([await isActive(before), await isActive(after)]).toEqual([false, true]);
+});
+
 test("X6: a rule of the same name made anew revives nothing", async () => {
   const before = await issue();
   await admin.call("DELETE", RULE_PATH);

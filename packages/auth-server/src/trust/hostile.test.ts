@@ -203,6 +203,7 @@ test("X2: another issuer's token at every door, with every other issuer's key an
   await expectRefused(githubToken(github, server.now()), "jwt_spiffe");
   await expectRefused(svid(domain, server.now(), { claims: { iss: SPIFFE } }), "client_assertion");
   await expectRefused(svid(domain, server.now()), "grant");
+  await expectRefused(svid(domain, server.now(), { claims: { iss: SPIFFE } }), "grant");
 });
 
 test("X2: our own access token, and a client's own assertion, are nobody's workload", async () => {
