@@ -32,6 +32,19 @@ const OVERRIDE_HEADERS = [
   "x-rewrite-url",
 ] as const;
 
+/** CGI, WSGI and others take `_` for `-`, so that these are to a service what it believes of a gateway. */
+const UNDERSCORED = [...OVERRIDE_HEADERS, ...IDENTITY_HEADERS].flatMap((name) =>
+  spellingsOf(name.toLowerCase()).filter((spelling) => spelling.includes("_")),
+);
+
+function spellingsOf(name: string): string[] {
+  const [first = "", ...parts] = name.split("-");
+  return parts.reduce(
+    (begun, part) => begun.flatMap((begin) => [`${begin}-${part}`, `${begin}_${part}`]),
+    [first],
+  );
+}
+
 /** A request to the service, as the proxy tells it. */
 export interface Proxied extends Asked {
   /** What the caller sent. */
@@ -86,6 +99,10 @@ export function createCheckProxied(table: () => RouteTable): CheckProxied {
     if (OVERRIDE_HEADERS.some((name) => lines(name) !== undefined)) {
       const detail = "A header of the request names another method or path.";
       return refuse("ambiguous-request", { reason: "override_header" }, detail);
+    }
+    if (UNDERSCORED.some((name) => lines(name) !== undefined)) {
+      const detail = "A header of the request has an underscore, and can be taken for another.";
+      return refuse("ambiguous-request", { reason: "underscore_header" }, detail);
     }
     const decision = find(request);
     if (decision === undefined) return refuse("not-open", { reason: "no_route" });

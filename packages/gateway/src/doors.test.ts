@@ -222,6 +222,31 @@ for (const name of PROXIES) {
       expect(service.seen).toEqual([]);
     });
 
+    test.each(["X_Daykey_Client: root", "x-daykey_scope: admin", "X_HTTP-Method_Override: DELETE"])(
+      "%s is refused, or does not get through",
+      async (header) => {
+        service.seen.length = 0;
+        const { status } = await ask("GET /open", [header]);
+        const got = service.seen.flatMap(({ headers }) => Object.keys(headers));
+        expect(got.filter((key) => key.includes("_"))).toEqual([]);
+        expect([status, service.seen.length]).toEqual(status === 400 ? [400, 0] : [200, 1]);
+      },
+    );
+
+    test("no Connection takes away who calls", async () => {
+      service.seen.length = 0;
+      const connection = "Connection: close, X-Daykey-Client, x-daykey-scope";
+      const lines = ["GET /time HTTP/1.1", `Host: ${HOST}`, bearer(), connection];
+      await send(proxy.port, `${lines.join("\r\n")}\r\n\r\n`);
+      const told = service.seen.map(({ headers }) => headers["x-daykey-client"]);
+      expect(told.filter((client) => client !== gateway.client.clientId)).toEqual([]);
+    });
+
+    test("headers that are as large as the proxy takes do not stop the check", async () => {
+      const large = ["A", "B", "C"].map((letter) => `X-${letter}: ${"a".repeat(7000)}`);
+      expect((await ask("GET /time", [bearer(), ...large])).status).toBe(200);
+    });
+
     test("nothing is let through when the gateway does not answer", async () => {
       const dead = await startProxy(name, { gateway: 1, service: service.port });
       try {
@@ -236,6 +261,35 @@ for (const name of PROXIES) {
     });
   });
 }
+
+test.skipIf(proxyProgram("nginx") === undefined)(
+  "nginx's own 403 is 403, and not an outage of the gateway",
+  async () => {
+    const change = (text: string): string => text.replace("location / {", "location / { deny all;");
+    const around = { gateway: gateway.publicPort, service: service.port };
+    const nginx = await startProxy("nginx", around, change);
+    try {
+      const { status, body } = await send(nginx.port, request("GET /open"));
+      expect([status, JSON.parse(body)]).toMatchObject([403, { status: 403 }]);
+    } finally {
+      await nginx.stop();
+    }
+  },
+);
+
+test.skipIf(proxyProgram("nginx") === undefined)(
+  "nginx without a gateway says so in a problem, and when to come again",
+  async () => {
+    const nginx = await startProxy("nginx", { gateway: 1, service: service.port });
+    try {
+      const { status, headers, body } = await send(nginx.port, request("GET /open"));
+      expect([status, headers.get("retry-after")]).toEqual([503, ["1"]]);
+      expect(JSON.parse(body)).toMatchObject({ status: 503 });
+    } finally {
+      await nginx.stop();
+    }
+  },
+);
 
 function portOf(name: ProxyName): number {
   return name === "envoy-grpc" ? (gateway.grpcPort ?? 0) : gateway.publicPort;

@@ -94,6 +94,10 @@ describe("a request is refused", () => {
     ["that leaves the upstream's path", "/based/../admin", [], 400, "dot_segment"],
     ["that leaves it encoded", "/based/%2e%2E/admin", [], 400, "dot_segment"],
     ["that leaves it by a backslash", "/based/..\\admin", [], 400, "dot_segment"],
+    ["that leaves it by an encoded slash", "/based/..%2fadmin", [], 400, "dot_segment"],
+    ["that leaves it after one", "/based/x%2F..", [], 400, "dot_segment"],
+    ["that leaves it by an encoded backslash", "/based/.%2e%5Cadmin", [], 400, "dot_segment"],
+    ["that leaves it with a parameter", "/based/..;x/admin", [], 400, "dot_segment"],
     ["of a page in a browser", "/billing/x", ["Origin: https://evil.example"], 403, "browser"],
     ["of a browser", "/billing/x", ["Sec-Fetch-Site: none"], 403, "browser"],
     ["by another name for this machine", "/billing/x", ["Host: evil.example"], 421, "other_host"],
@@ -112,6 +116,16 @@ describe("a request is refused", () => {
     bench.answer(() => undefined);
     const { status } = await ask("/billing/x");
     expect(status).toBe(504);
+  });
+
+  test("unanswered, when the upstream switches protocols", async () => {
+    bench.answer((req) => {
+      req.socket.write(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
+      );
+    });
+    const { status } = await ask("/billing/x");
+    expect(status).toBe(502);
   });
 
   test("CONNECT: it is no proxy for anything else", async () => {

@@ -13,6 +13,7 @@ import { DaykeyError } from "@daykey/client/internal/errors";
 import type { TokenSource } from "@daykey/client/internal/token-source";
 import { parseChallenges } from "@daykey/client/internal/www-authenticate";
 import { type ProblemCode, PROBLEMS } from "@daykey/common/problems";
+import { PlainError } from "@daykey/common/own-message";
 import { PROBLEM_MEDIA_TYPE } from "@daykey/common/media-types";
 import type { App } from "@daykey/service/http/app";
 import { hasBody } from "@daykey/service/http/body";
@@ -56,8 +57,8 @@ const HOP_BY_HOP = new Set([
 const REPLACED = new Set(["authorization", "x-api-key", "x-pa-auth-token", "host", "expect"]);
 
 const TARGET = /^\/([a-z0-9-]+)(\/[!-"$-~]*|\?[!-"$-~]*)?$/;
-/** RFC 3986 §5.2.4: it would leave the upstream's path. */
-const DOT_SEGMENT = /(?:^|[/\\])(?:\.|%2e){1,2}(?:[/\\?]|$)/i;
+/** RFC 3986 §5.2.4: it would leave the upstream's path, if only for one who decodes before or takes `;` away. */
+const DOT_SEGMENT = /(?:^|[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\?;]|%(?:2f|5c|3b)|$)/i;
 const LOCAL_HOST = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d{1,5})?$/i;
 
 class Unsent extends Error {
@@ -190,8 +191,13 @@ function send(
   };
   return new Promise((resolve, reject) => {
     const asked = (base.protocol === "https:" ? httpsRequest : httpRequest)(options);
+    const giveUp = (why: Unsent): void => {
+      clearTimeout(timer);
+      asked.destroy();
+      reject(why);
+    };
     const timer = setTimeout(
-      () => asked.destroy(new Unsent("upstream-late", "upstream_late")),
+      () => giveUp(new Unsent("upstream-late", "upstream_late")),
       timeoutSeconds * 1000,
     );
     asked.once("response", (answer) => {
@@ -199,13 +205,14 @@ function send(
       asked.setTimeout(IDLE_SECONDS * 1000, () => asked.destroy());
       resolve(answer);
     });
-    asked.once("error", (error) => {
-      clearTimeout(timer);
-      reject(
-        error instanceof Unsent
-          ? error
-          : new Unsent("upstream-unavailable", "upstream_unavailable", error),
-      );
+    asked.once("upgrade", (_answer, socket) => {
+      socket.destroy();
+      const cause = new PlainError("the upstream switched protocols, unasked");
+      giveUp(new Unsent("upstream-unavailable", "upstream_unavailable", cause));
+    });
+    // Whatever comes after the first has nobody to be told.
+    asked.on("error", (error) => {
+      giveUp(new Unsent("upstream-unavailable", "upstream_unavailable", error));
     });
     res.once("close", () => {
       if (!res.writableFinished) asked.destroy();

@@ -38,46 +38,55 @@ export function createRouteTables({
   guardOf: (resource: string) => Guard;
   log: Log;
 }): RouteTables {
-  let guards = new Map<string, Guard>();
-  let current = install(read());
+  let guards: ReadonlyMap<string, Guard> = new Map();
+  let current: RouteTable;
   let isCurrent = true;
   let reloading = Promise.resolve();
 
-  function install(routes: Routes): RouteTable {
-    const resources = new Set(Array.from(routes.values(), ({ resource }) => resource));
-    guards = new Map(
-      Array.from(resources, (resource) => [resource, guards.get(resource) ?? guardOf(resource)]),
-    );
-    return { find: createFindRoute(routes), guards };
+  /** @param made those of resources that have none yet; all that were made, also when one cannot be */
+  function makeGuards(routes: Routes, made: Map<string, Guard>): void {
+    for (const { resource } of routes.values()) {
+      if (!guards.has(resource) && !made.has(resource)) made.set(resource, guardOf(resource));
+    }
   }
 
+  /** @returns the guards that are not needed any more */
+  function putInForce(routes: Routes, made: ReadonlyMap<string, Guard>): Guard[] {
+    const find = createFindRoute(routes);
+    const named = new Set(Array.from(routes.values(), ({ resource }) => resource));
+    const all = [...guards, ...made];
+    guards = new Map(all.filter(([resource]) => named.has(resource)));
+    current = { find, guards };
+    return all.flatMap(([resource, guard]) => (named.has(resource) ? [] : [guard]));
+  }
+
+  /** Until the new routes are in force, all that is asked and said is about those before. */
   async function load(): Promise<void> {
-    const before = { guards, current };
-    let made: Guard[] = [];
+    const made = new Map<string, Guard>();
     try {
-      const next = install(read());
-      made = [...guards].flatMap(([resource, guard]) =>
-        before.guards.has(resource) ? [] : [guard],
-      );
+      const routes = read();
+      makeGuards(routes, made);
       const signal = AbortSignal.timeout(READY_SECONDS * 1000);
-      await Promise.all(made.map((guard) => guard.ready({ signal })));
-      current = next;
+      await Promise.all(Array.from(made.values(), (guard) => guard.ready({ signal })));
+      const left = putInForce(routes, made);
       isCurrent = true;
       log.info({ event: "routes_reloaded" }, "the routes file is in force");
-      const left = [...before.guards].filter(([resource]) => !guards.has(resource));
-      await Promise.all(left.map(([, guard]) => guard.close()));
+      await Promise.all(left.map((guard) => guard.close()));
     } catch (error) {
-      ({ guards } = before);
       isCurrent = false;
       const faults = error instanceof FileError ? error.faults : undefined;
       log.error(
         { event: "routes_unusable", faults, err: error },
         "the routes before stay in force",
       );
-      await Promise.all(made.map((guard) => guard.close()));
+      await Promise.all(Array.from(made.values(), (guard) => guard.close()));
     }
   }
 
+  const first = read();
+  const firstGuards = new Map<string, Guard>();
+  makeGuards(first, firstGuards);
+  putInForce(first, firstGuards);
   const feeds = () => [...guards.values()].flatMap(({ revocations }) => revocations ?? []);
   return {
     table: () => current,

@@ -164,6 +164,23 @@ describe("the routes file", () => {
     expect([await statuses(), await current()]).toEqual([[200, 403], 1]);
   });
 
+  test("a resource that is new takes nothing from readiness until it is in force", async () => {
+    own.write(
+      `${ROUTES}  new.example.test: { resource: https://new.example.test, routes: [{ path: /x, scope: x }] }\n`,
+    );
+    let isOver = false;
+    const reloading = own.reload().finally(() => (isOver = true));
+    const missing = new Set<string>();
+    while (!isOver) {
+      missing.add(own.unreadiness() ?? "nothing");
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await reloading;
+    expect([...missing]).toEqual(["nothing"]);
+    own.write(ROUTES);
+    await own.reload();
+  });
+
   test("a resource that is new gets a guard of its own", async () => {
     const routes = `{ resource: https://other.example.test, routes: [{ path: /time, scope: time:read }] }`;
     own.write(`${ROUTES}  other.example.test: ${routes}\n`);

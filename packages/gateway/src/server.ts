@@ -170,7 +170,8 @@ export async function createGateway(config: GatewayConfig, deps: Deps): Promise<
     health,
     log,
     trustedProxies,
-    limits: { idleSeconds: config.keepAliveSeconds },
+    // All that nginx takes from a caller (four times 8 KiB) and says beside it, the target once more.
+    limits: { idleSeconds: config.keepAliveSeconds, headerBytes: 64 * 1024 },
     stopDelaySeconds: config.stopDelaySeconds,
   });
   parts.defer(listeners.stop);

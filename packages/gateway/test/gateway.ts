@@ -48,7 +48,8 @@ export interface Service {
 /** It knows nothing of tokens: it answers 200 with what it got. */
 export async function startService(): Promise<Service> {
   const seen: Seen[] = [];
-  const server = createServer((req: IncomingMessage, res) => {
+  // As large as any proxy passes on.
+  const server = createServer({ maxHeaderSize: 64 * 1024 }, (req: IncomingMessage, res) => {
     const chunks: Buffer[] = [];
     req.on("data", (chunk: Buffer) => chunks.push(chunk));
     req.on("end", () => {

@@ -46,12 +46,22 @@ function readdressed(text: string, { gateway, service }: Around, port: number): 
     .replaceAll(/^:8080/gm, `http://127.0.0.1:${port}, http://:${port}`);
 }
 
-type Prepare = (folder: string, around: Around, port: number) => Promise<string[]>;
+type Prepare = (
+  folder: string,
+  around: Around,
+  port: number,
+  change: (text: string) => string,
+) => Promise<string[]>;
 
-async function start(program: string, prepare: Prepare, around: Around): Promise<Proxy> {
+async function start(
+  program: string,
+  prepare: Prepare,
+  around: Around,
+  change: (text: string) => string,
+): Promise<Proxy> {
   const folder = await mkdtemp(join(tmpdir(), "daykey-proxy-"));
   const [port = 0] = await freePorts(1);
-  const args = await prepare(folder, around, port);
+  const args = await prepare(folder, around, port, change);
   const child = spawn(program, args, {
     cwd: folder,
     env: { ...process.env, HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder },
@@ -70,14 +80,15 @@ async function start(program: string, prepare: Prepare, around: Around): Promise
 
 const copied =
   (file: string, args: (path: string) => string[]): Prepare =>
-  async (folder, around, port) => {
+  async (folder, around, port, change) => {
     const path = join(folder, file);
-    await writeFile(path, readdressed(await readFile(join(DEPLOY, file), "utf8"), around, port));
+    const text = readdressed(await readFile(join(DEPLOY, file), "utf8"), around, port);
+    await writeFile(path, change(text));
     return args(path);
   };
 
 const PREPARE: Readonly<Record<ProxyName, Prepare>> = {
-  async nginx(folder, around, port) {
+  async nginx(folder, around, port, change) {
     await cp(join(DEPLOY, "nginx"), folder, { recursive: true });
     await mkdir(join(folder, "temp"));
     const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
@@ -88,12 +99,13 @@ const PREPARE: Readonly<Record<ProxyName, Prepare>> = {
       .replace("events {}", "events { worker_connections 256; }");
     const isRoot = process.getuid?.() === 0 ? "user root;" : "";
     const head = `daemon off; master_process off; pid ${folder}/pid; error_log stderr error; ${isRoot}\n`;
-    await writeFile(join(folder, "nginx.conf"), head + text);
+    await writeFile(join(folder, "nginx.conf"), head + change(text));
     return ["-p", folder, "-c", join(folder, "nginx.conf")];
   },
   caddy: copied("Caddyfile", (path) => ["run", "--config", path, "--adapter", "caddyfile"]),
-  async traefik(folder, around, port) {
-    const [, path = ""] = await copied("traefik.yaml", (file) => ["", file])(folder, around, port);
+  async traefik(folder, around, port, change) {
+    const prepare = copied("traefik.yaml", (file) => ["", file]);
+    const [, path = ""] = await prepare(folder, around, port, change);
     return [
       `--entrypoints.web.address=127.0.0.1:${port}`,
       `--providers.file.filename=${path}`,
@@ -117,6 +129,11 @@ export function proxyProgram(name: ProxyName): string | undefined {
   return machineTool(name.split("-")[0] ?? name);
 }
 
-export function startProxy(name: ProxyName, around: Around): Promise<Proxy> {
-  return start(proxyProgram(name) ?? "", PREPARE[name], around);
+/** @param change of the configuration, for a test of what an operator adds */
+export function startProxy(
+  name: ProxyName,
+  around: Around,
+  change: (text: string) => string = (text) => text,
+): Promise<Proxy> {
+  return start(proxyProgram(name) ?? "", PREPARE[name], around, change);
 }

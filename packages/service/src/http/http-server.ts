@@ -22,6 +22,8 @@ export interface Limits extends ReadingLimits {
   /** How often the above are looked at. */
   readonly checkSeconds: number;
   readonly connectionsPerAddress: number;
+  /** Of a request's line and headers together. */
+  readonly headerBytes: number;
   /** What requests in progress get at a stop. */
   readonly drainSeconds: number;
 }
@@ -34,6 +36,7 @@ export const LIMITS: Limits = {
   slowestBytesPerSecond: 16 * 1024,
   checkSeconds: 1,
   connectionsPerAddress: 512,
+  headerBytes: 16 * 1024,
   drainSeconds: 4,
 };
 
@@ -57,6 +60,7 @@ export function createHttpServer(
   { limits, trustedProxies, log }: { limits: Limits; trustedProxies: BlockList; log: Log },
 ): HttpServer {
   const server = createServer({
+    maxHeaderSize: limits.headerBytes,
     headersTimeout: limits.headersSeconds * 1000,
     requestTimeout: limits.requestSeconds * 1000,
     keepAliveTimeout: limits.idleSeconds * 1000,
