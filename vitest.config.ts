@@ -7,7 +7,7 @@ export default defineConfig({
     globalSetup: ["packages/local/src/test-cluster.ts"],
     // Two at least, also on two cores: the longest files mostly wait for the processes they start.
     maxWorkers: Math.max(2, availableParallelism() - 1),
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     // What is awaited comes when it can; a second is short on a busy machine.
     expect: { poll: { timeout: 10_000 } },

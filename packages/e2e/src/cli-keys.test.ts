@@ -38,7 +38,7 @@ test("a client's quotas are shown, changed and taken away", async () => {
   expect(await result("clients update billing --quota 7/hour")).toMatch(/^quotas +7\/hour$/m);
   expect(await result("clients update billing --no-quota")).toMatch(/^quotas +none$/m);
   const both = await daykey("clients update billing --quota 5/fortnight");
-  expect([both.code, both.stderr]).toEqual([2, expect.stringContaining("Write 5/day")]);
+  expect([both.code, both.stderr]).toEqual([2, expect.stringContaining("write 5/day")]);
 });
 
 test("a client is registered to need the typ of RFC 10070 in its assertions, and no more", async () => {

@@ -145,7 +145,11 @@ describe("a token that is none of ours", () => {
 
   test.each([
     ["RFC 7662 §2.2: at introspection it is not active", "introspection", '200 {"active":false}'],
-    ["RFC 7009 §2.2: at revocation it is as good as revoked, and nothing is", "revocation", "200 "],
+    [
+      "RFC 7009 §2.2: at revocation it is as good as revoked, and nothing is",
+      "revocation",
+      '200 {"state":"unknown_token"}',
+    ],
   ] as const)(
     "%s",
     async (_title, endpoint, refusal) => {
