@@ -56,7 +56,7 @@ const USES: readonly (readonly [files: string, grant: Grant])[] = [
   // It checks and passes on; it keeps nothing in a database.
   ["packages/gateway/src/**", RESOURCE_SERVER],
   [
-    "packages/gateway/src/{server,egress,doors-endpoint,forward}.ts",
+    "packages/gateway/src/{server,egress,doors-endpoint,metadata-endpoint,forward}.ts",
     { ...RESOURCE_SERVER, koa: true },
   ],
   ["packages/auth-server/{src/migrate.ts,src/*-store.ts,migrations/**}", { ...SERVER, sql: true }],

@@ -9,7 +9,7 @@ import type { Problem } from "@daykey/guard/refusals";
 import type { FieldLines } from "@daykey/guard/request";
 import { type ProblemCode, PROBLEMS } from "@daykey/common/problems";
 import { PROBLEM_MEDIA_TYPE } from "@daykey/common/media-types";
-import type { Asked, FindRoute } from "./routes.ts";
+import type { Asked, FindRoute, Resources } from "./routes.ts";
 
 /** What the service is told of the caller. */
 const IDENTITY_HEADERS = [
@@ -24,31 +24,23 @@ type Identity = Readonly<Record<(typeof IDENTITY_HEADERS)[number], string>>;
  * By these some frameworks take another method or path than those of the request, which are what is
  * checked. A request with one is refused.
  */
-const OVERRIDE_HEADERS = [
+const OVERRIDE_HEADERS: ReadonlySet<string> = new Set([
   "x-http-method-override",
   "x-http-method",
   "x-method-override",
   "x-original-url",
   "x-rewrite-url",
-] as const;
-
-/** CGI, WSGI and others take `_` for `-`, so that these are to a service what it believes of a gateway. */
-const UNDERSCORED = [...OVERRIDE_HEADERS, ...IDENTITY_HEADERS].flatMap((name) =>
-  spellingsOf(name.toLowerCase()).filter((spelling) => spelling.includes("_")),
+]);
+const REPLACED_HEADERS: ReadonlySet<string> = new Set(
+  IDENTITY_HEADERS.map((name) => name.toLowerCase()),
 );
-
-function spellingsOf(name: string): string[] {
-  const [first = "", ...parts] = name.split("-");
-  return parts.reduce(
-    (begun, part) => begun.flatMap((begin) => [`${begin}-${part}`, `${begin}_${part}`]),
-    [first],
-  );
-}
 
 /** A request to the service, as the proxy tells it. */
 export interface Proxied extends Asked {
   /** What the caller sent. */
   lines: FieldLines;
+  /** Of its headers, in lower case. */
+  names: readonly string[];
   address: string;
 }
 
@@ -80,6 +72,7 @@ export type CheckProxied = (request: Proxied) => Promise<Verdict>;
 /** What one routes file makes. */
 export interface RouteTable {
   find: FindRoute;
+  resources: Resources;
   /** By resource. */
   guards: ReadonlyMap<string, Pick<Guard, "check">>;
 }
@@ -95,14 +88,10 @@ const NOBODY: Identity = {
 export function createCheckProxied(table: () => RouteTable): CheckProxied {
   return async (request) => {
     const { find, guards } = table();
-    const { method, target, lines, address } = request;
-    if (OVERRIDE_HEADERS.some((name) => lines(name) !== undefined)) {
-      const detail = "A header of the request names another method or path.";
-      return refuse("ambiguous-request", { reason: "override_header" }, detail);
-    }
-    if (UNDERSCORED.some((name) => lines(name) !== undefined)) {
-      const detail = "A header of the request has an underscore, and can be taken for another.";
-      return refuse("ambiguous-request", { reason: "underscore_header" }, detail);
+    const { method, target, lines, names, address } = request;
+    const misleading = names.map(misleads).find((fault) => fault !== undefined);
+    if (misleading) {
+      return refuse("ambiguous-request", { reason: misleading }, MISLEADING[misleading]);
     }
     const decision = find(request);
     if (decision === undefined) return refuse("not-open", { reason: "no_route" });
@@ -130,6 +119,23 @@ export function createCheckProxied(table: () => RouteTable): CheckProxied {
     };
     return { allowed: true, identity, headers: result.headers, log };
   };
+}
+
+const MISLEADING = {
+  override_header: "A header of the request names another method or path.",
+  identity_header: "The service could take a header of the request for one of the gateway's.",
+} as const;
+
+/**
+ * Whether the service could take a header for another than it is. To many (CGI, WSGI, PHP) every character
+ * of a name that is no letter or digit is the same, so `X_Daykey_Client` would be `X-Daykey-Client`, which
+ * the proxy does not replace.
+ */
+function misleads(name: string): keyof typeof MISLEADING | undefined {
+  if (!name.startsWith("x")) return undefined;
+  const taken = name.replaceAll(/[^a-z\d]/g, "-");
+  if (OVERRIDE_HEADERS.has(taken)) return "override_header";
+  return taken !== name && REPLACED_HEADERS.has(taken) ? "identity_header" : undefined;
 }
 
 /**

@@ -28,7 +28,8 @@ export function createDoorsEndpoint({
       const asked = read(ctx.req);
       if (!asked) throw problem("ambiguous-request", { reason: "door_headers" });
       const { address } = ctx.state;
-      const verdict = await check({ ...asked, lines: linesOf(ctx.req), address });
+      const names = Object.keys(ctx.req.headers);
+      const verdict = await check({ ...asked, lines: linesOf(ctx.req), names, address });
       Object.assign(ctx.state.logFields, verdict.log);
       ctx.set("Cache-Control", "no-store");
       if (verdict.allowed) {

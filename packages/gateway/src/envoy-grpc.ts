@@ -18,7 +18,7 @@ import { loadSync } from "@grpc/proto-loader";
 import type { FieldLines } from "@daykey/guard/request";
 import { isTrusted } from "@daykey/service/http/address";
 import type { Log } from "@daykey/service/observe/log";
-import type { CheckProxied, Verdict } from "./check.ts";
+import type { CheckProxied, Proxied, Verdict } from "./check.ts";
 
 const PROTO = fileURLToPath(new URL("../protos/ext_authz.proto", import.meta.url));
 
@@ -109,8 +109,8 @@ export async function startGrpcDoor({
       const { method, host: named, path: target } = http;
       const address = attributes?.source?.address?.socket_address?.address ?? "unknown";
       Object.assign(fields, { address });
-      const lines = linesOf(http);
-      const verdict = await check({ method, host: named, target, lines, address });
+      const headers = headersOf(http);
+      const verdict = await check({ method, host: named, target, ...headers, address });
       Object.assign(fields, verdict.log);
       status = verdict.allowed ? 200 : verdict.status;
       return responseOf(verdict);
@@ -191,12 +191,13 @@ function optionsOf(headers: Readonly<Record<string, string>>): HeaderOption[] {
 }
 
 /** Envoy joins the lines of a repeated header with a comma, or gives each. */
-function linesOf({ headers, header_map: raw }: HttpRequest): FieldLines {
+function headersOf({ headers, header_map: raw }: HttpRequest): Pick<Proxied, "lines" | "names"> {
   if (!raw) {
-    return (name) => {
+    const lines: FieldLines = (name) => {
       const value = Object.hasOwn(headers, name) ? headers[name] : undefined;
       return value === undefined ? undefined : [value];
     };
+    return { lines, names: Object.keys(headers).map((name) => name.toLowerCase()) };
   }
   const all = new Map<string, string[]>();
   for (const { key, value, raw_value: bytes } of raw.headers) {
@@ -204,7 +205,7 @@ function linesOf({ headers, header_map: raw }: HttpRequest): FieldLines {
     const line = bytes.length > 0 ? bytes.toString("latin1") : value;
     all.set(name, [...(all.get(name) ?? []), line]);
   }
-  return (name) => all.get(name);
+  return { lines: (name) => all.get(name), names: [...all.keys()] };
 }
 
 /** `127.0.0.1:4711` or `[::1]:4711`; of a socket in the file system, nothing that is trusted. */

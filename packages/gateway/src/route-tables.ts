@@ -5,7 +5,7 @@
 import type { Guard } from "@daykey/guard/guard";
 import type { Log } from "@daykey/service/observe/log";
 import type { RouteTable } from "./check.ts";
-import { createFindRoute, type Routes } from "./routes.ts";
+import { createFindRoute, resourcesOf, type Routes } from "./routes.ts";
 import { FileError } from "./yaml-file.ts";
 
 export interface RouteTables {
@@ -56,7 +56,7 @@ export function createRouteTables({
     const named = new Set(Array.from(routes.values(), ({ resource }) => resource));
     const all = [...guards, ...made];
     guards = new Map(all.filter(([resource]) => named.has(resource)));
-    current = { find, guards };
+    current = { find, resources: resourcesOf(routes), guards };
     return all.flatMap(([resource, guard]) => (named.has(resource) ? [] : [guard]));
   }
 

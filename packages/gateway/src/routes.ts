@@ -41,6 +41,19 @@ export interface HostRoutes {
 /** The hosts of the file; `*` stands for all that are not named. */
 export type Routes = ReadonlyMap<string, HostRoutes>;
 
+/** Of each resource, the scopes that its routes need. */
+export type Resources = ReadonlyMap<string, ReadonlySet<string>>;
+
+export function resourcesOf(routes: Routes): Resources {
+  const resources = new Map<string, Set<string>>();
+  for (const { resource, rules } of routes.values()) {
+    const scopes = resources.get(resource) ?? new Set();
+    resources.set(resource, scopes);
+    for (const { effect } of rules) if (effect.kind === "scope") scopes.add(effect.scope);
+  }
+  return resources;
+}
+
 export interface Asked {
   method: string;
   host: string;

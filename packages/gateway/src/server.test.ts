@@ -39,6 +39,17 @@ describe.each(HTTP_DOORS)("the door of %s", (door) => {
     }
   });
 
+  test.each(["X_Daykey_Client", "x-daykey_scope", "X.Daykey.Grant", "X_HTTP_Method_Override"])(
+    "refuses %s, which a service may take for another header",
+    async (header) => {
+      const { status, headers } = await send(
+        gateway.publicPort,
+        question(door, { target: "/open" }, [`${header}: root`]),
+      );
+      expect(Number(headers.get("x-daykey-status")?.[0] ?? status)).toBe(400);
+    },
+  );
+
   test("is for trusted proxies alone, whatever they send", async () => {
     const strict = await startGateway({
       auth: gateway.auth,

@@ -19,6 +19,7 @@ import { createCheckProxied } from "./check.ts";
 import type { GatewayConfig } from "./config.ts";
 import { createDoorsEndpoint, finishAnswer } from "./doors-endpoint.ts";
 import { startGrpcDoor } from "./envoy-grpc.ts";
+import { createMetadataEndpoint } from "./metadata-endpoint.ts";
 import { countDecisions, guardMetrics } from "./metrics.ts";
 import { createRouteTables } from "./route-tables.ts";
 import { readRoutesFile } from "./routes-file.ts";
@@ -147,6 +148,7 @@ export async function createGateway(config: GatewayConfig, deps: Deps): Promise<
         finish: finishAnswer,
         routers: [
           createDoorsEndpoint({ doors: config.doors, check, trustedProxies }),
+          createMetadataEndpoint({ issuer, resources: () => tables.table().resources }),
           health.router,
         ],
       }),

@@ -17,8 +17,10 @@ export interface Proxy {
 
 /** Where the proxy finds the others. */
 export interface Around {
-  /** The gateway's listener; for Envoy over gRPC that of the door. */
+  /** The gateway's listener. */
   gateway: number;
+  /** Of Envoy's door over gRPC. */
+  grpc: number;
   service: number;
 }
 
@@ -35,10 +37,11 @@ async function untilListening(port: number, child: { exitCode: number | null }):
   }
 }
 
-function readdressed(text: string, { gateway, service }: Around, port: number): string {
+function readdressed(text: string, { gateway, grpc, service }: Around, port: number): string {
   return text
-    .replaceAll(/127\.0\.0\.1:600[02]\b/g, `127.0.0.1:${gateway}`)
-    .replaceAll(/port_value: 600[02]\b/g, `port_value: ${gateway}`)
+    .replaceAll(/127\.0\.0\.1:6000\b/g, `127.0.0.1:${gateway}`)
+    .replaceAll(/port_value: 6000\b/g, `port_value: ${gateway}`)
+    .replaceAll(/port_value: 6002\b/g, `port_value: ${grpc}`)
     .replaceAll(/127\.0\.0\.1:9000\b/g, `127.0.0.1:${service}`)
     .replaceAll(/port_value: 9000\b/g, `port_value: ${service}`)
     .replaceAll("address: 0.0.0.0, port_value: 8080", `address: 127.0.0.1, port_value: ${port}`)
