@@ -24,12 +24,12 @@ export interface Around {
   service: number;
 }
 
-/** Says that it is there, whatever it says. */
+/** Until it says anything but 404, which is what Traefik says before it has read its routes. */
 async function untilListening(port: number, child: { exitCode: number | null }): Promise<void> {
   for (;;) {
     if (child.exitCode !== null) throw new Error("the proxy ended");
     const answers = await fetch(`http://127.0.0.1:${port}/`).then(
-      () => true,
+      ({ status }) => status !== 404,
       () => false,
     );
     if (answers) return;
@@ -107,7 +107,7 @@ const PREPARE: Readonly<Record<ProxyName, Prepare>> = {
   },
   caddy: copied("Caddyfile", (path) => ["run", "--config", path, "--adapter", "caddyfile"]),
   async traefik(folder, around, port, change) {
-    const prepare = copied("traefik.yaml", (file) => ["", file]);
+    const prepare = copied("traefik-dynamic.yaml", (file) => ["", file]);
     const [, path = ""] = await prepare(folder, around, port, change);
     return [
       `--entrypoints.web.address=127.0.0.1:${port}`,
