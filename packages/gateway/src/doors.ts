@@ -32,7 +32,7 @@ export const DOORS: Readonly<Record<HttpDoor, Door>> = {
   },
   // It asks with the caller's own method and Host, and the path behind the door's.
   envoy: {
-    path: "/envoy{/*target}",
+    path: "/envoy/{*target}",
     read: ({ method = "", url = "", headers: { host = "" } }) => ({
       method,
       host,

@@ -39,6 +39,20 @@ describe.each(HTTP_DOORS)("the door of %s", (door) => {
     }
   });
 
+  test("is asked about / as about every other path", async () => {
+    const root = await startGateway({
+      auth: gateway.auth,
+      routes: `hosts: { "${HOST}": { routes: [{ path: /, access: public }] } }`,
+    });
+    try {
+      expect(await statusOf(question(door, { target: "/" }), root)).toBe(200);
+      expect(await statusOf(question(door, { target: "/?x" }), root)).toBe(200);
+      expect(await statusOf(question(door, { target: "//" }), root)).not.toBe(200);
+    } finally {
+      await root.stop();
+    }
+  });
+
   test.each(["X_Daykey_Client", "x-daykey_scope", "X.Daykey.Grant", "X_HTTP_Method_Override"])(
     "refuses %s, which a service may take for another header",
     async (header) => {
