@@ -202,12 +202,13 @@ function restrictedImports(grant: Grant): NonNullable<DummyRuleMap["no-restricte
 
 export default defineConfig({
   plugins: ["typescript", "unicorn", "oxc", "import", "node", "promise", "vitest"],
-  jsPlugins: ["./lint/no-current-time.ts"],
+  jsPlugins: ["./lint/daykey.ts"],
   options: { typeAware: true, denyWarnings: true, reportUnusedDisableDirectives: "error" },
   categories: { correctness: "error", suspicious: "error" },
   rules: {
     "max-lines": ["error", 350],
     "daykey/no-current-time": "error",
+    "daykey/plain-comments": "error",
     "no-restricted-globals": [
       "error",
       {

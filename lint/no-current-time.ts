@@ -21,7 +21,7 @@ const MESSAGE = "Only main.ts reads the machine's clock: take a Clock, which a t
 
 const isDate = (node: Node | undefined): boolean => node?.name === "Date";
 
-const noCurrentTime = {
+export const noCurrentTime = {
   create: (context: Context) => ({
     MemberExpression(node: Node) {
       if (isDate(node.object) && node.property?.name === "now") {
@@ -38,5 +38,3 @@ const noCurrentTime = {
     },
   }),
 };
-
-export default { meta: { name: "daykey" }, rules: { "no-current-time": noCurrentTime } };

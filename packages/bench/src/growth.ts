@@ -31,7 +31,7 @@ export async function measureGrowth(
   const databaseBytesAfter = await databaseBytes(cluster, database);
   return { tokens, rssBytes, databaseBytesBefore, databaseBytesAfter };
 
-  /** So many tokens, not a time. */
+  /** Ends after `count` tokens, not after a time. */
   async function saturateFor(count: number): Promise<void> {
     let left = count;
     while (left > 0) {

@@ -9,7 +9,7 @@ const PROGRAM = fileURLToPath(new URL("../peers/miller_rabin.py", import.meta.ur
 
 export interface PrimeRow {
   bits: number;
-  /** The median time for a prime of so many bits, in microseconds; null without python3. */
+  /** The median time for a prime of this length, in microseconds; null without python3. */
   daykeyMicroseconds: number;
   pythonMicroseconds: number | null;
 }

@@ -37,7 +37,7 @@ export interface Draft {
   drop(): Promise<void>;
 }
 
-/** More than any credential or key needs: a disk that is full tells so before there is something to lose. */
+/** More than any credential or key needs: a full disk shows before there is something to lose. */
 const ROOM_BYTES = 16_384;
 
 /**
@@ -124,7 +124,7 @@ export function cannotWrite(path: string, cause: unknown): CliError {
   return new CliError(EXIT.credential, `${path} cannot be written (${code})`, { cause, hint });
 }
 
-/** Of what the file system refused, such as `ENOENT`. */
+/** The code of an error of the file system, such as `ENOENT`. */
 export function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "unknown";
 }

@@ -54,7 +54,7 @@ export const PROFILE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 export function createProfileStore(
   env: Readonly<Record<string, string | undefined>>,
-  /** Of whom this process is; undefined where there are none. */
+  /** The user id of this process; undefined where the system has none. */
   uid: number | undefined,
 ): ProfileStore {
   const path = join(configFolder(env), "daykey", "profiles.json");
@@ -96,7 +96,7 @@ function configFolder(env: Readonly<Record<string, string | undefined>>): string
   return isAbsolute(named) ? named : join(env["HOME"] || homeOfUser(), ".config");
 }
 
-/** Of the system's list of users, where HOME is not set. */
+/** The home folder in the system's list of users, for when HOME is not set. */
 function homeOfUser(): string {
   try {
     return homedir() || userInfo().homedir;

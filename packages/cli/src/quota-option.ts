@@ -2,7 +2,7 @@
 import { InvalidArgumentError } from "@commander-js/extra-typings";
 import { type Quota, readQuotas } from "@daykey/common/quota";
 
-/** Of an answer: integers are bigints. */
+/** A quota in an answer, where integers are bigints. */
 export type QuotaView = Omit<Quota, "limit"> & { limit: bigint };
 
 /** Collects the values of a repeated option. */

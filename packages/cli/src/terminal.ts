@@ -27,7 +27,7 @@ export interface Terminal {
   /** Colours of standard output and of standard error. */
   paint: Paint;
   paintNote: Paint;
-  /** Of standard output, in columns; undefined where it is no terminal. */
+  /** The width of standard output, in columns; undefined where it is no terminal. */
   readonly width: number | undefined;
   /** Whether someone sees standard error. */
   isWatched: boolean;

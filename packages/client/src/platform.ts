@@ -12,7 +12,7 @@ export interface Platform {
   clock: Clock;
   /** From 0 up to 1, for jitter alone: nothing secret is made of it. */
   random: () => number;
-  /** Resolves after so many seconds; rejects with the signal's reason when it is aborted. */
+  /** Resolves after this many seconds; rejects with the signal's reason when it is aborted. */
   wait: (seconds: number, signal: AbortSignal) => Promise<void>;
 }
 

@@ -4,7 +4,7 @@
  */
 import { OWN_MESSAGE } from "./own-message.ts";
 
-/** So many wait for the store that one more would wait too long. Answered 503, like a store that is away. */
+/** The store's queue is full: one more item would wait too long. Answered 503, like a store that is away. */
 export class StoreOverloaded extends Error {
   readonly [OWN_MESSAGE] = true;
   override readonly name = "StoreOverloaded";

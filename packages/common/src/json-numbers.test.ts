@@ -14,7 +14,7 @@ function refusal(text: string, options?: Parameters<typeof parseJson>[1]): strin
 
 /** What JSON.parse gives, in this parser's types: doubles that are written as integers become bigint. */
 function exact(value: unknown): unknown {
-  // Of the text as written: above 2^53 a double is written shorter than it is.
+  // Judged by the text as written: above 2^53 a double is written shorter than it is.
   const text = typeof value === "number" ? JSON.stringify(value) : "";
   const [, digits = "", fraction = "", exponent = "0"] =
     /^(-?\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/.exec(text) ?? [];

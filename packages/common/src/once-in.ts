@@ -1,6 +1,6 @@
 /**
- * Returns a function that tells whether to do something that is done once in so many seconds: true at
- * the first call, and then at the first one so long after.
+ * Returns a function that says whether something is due that is done once in `seconds` seconds: true at
+ * the first call, and then at the first call that long after.
  *
  * @param elapsed seconds on a clock that never goes back
  */

@@ -10,7 +10,7 @@ const INNER: PrattStep = {
   base: 11n,
   factors: [2n, 3n, 7n, 73n, 699_053n],
 };
-/** Of 2^127 − 1. Its last factor alone is above 2^20, and has a step of its own. */
+/** The step for 2^127 − 1. Its last factor alone is above 2^20, and has a step of its own. */
 const OUTER: PrattStep = {
   prime: MERSENNE,
   base: 43n,

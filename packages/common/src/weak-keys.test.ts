@@ -128,7 +128,7 @@ const PRIMES = Array.from({ length: 752 }, (_, n) => BigInt(n)).filter((n) => ch
 const MARKED_PRODUCT = PRIMES.filter((p) => p <= 167n).reduce((m, p) => m * p, 1n);
 const hasSmallFactor = (n: bigint): boolean => PRIMES.some((p) => n % p === 0n);
 
-/** Of 2048 bits, without a factor up to 751. */
+/** A modulus of 2048 bits, without a factor up to 751. */
 function marked(c: bigint): bigint {
   let n = (2n ** 2047n / MARKED_PRODUCT + 1n) * MARKED_PRODUCT;
   n += modPow(65_537n, c, MARKED_PRODUCT);

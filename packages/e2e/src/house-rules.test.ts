@@ -1,4 +1,4 @@
-/** Lint holds the house rules: one violation of each, planted in a tree of its own, is told with its reason. */
+/** Lint holds the house rules: one violation of each, planted in a tree of its own, is reported with its reason. */
 import { execFile } from "node:child_process";
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -72,6 +72,18 @@ const CODE: readonly Plant[] = [
     refused: [`export const long = \`${"\n".repeat(350)}\`;`],
     reason: "File has too many lines (351).",
     allowed: [`export const long = \`${"\n".repeat(349)}\`;`],
+  },
+  {
+    rule: "a comment has a subject and a verb, and none of the habits",
+    file: "packages/service/src/comment.ts",
+    refused: [
+      "/** Of a client that has none. */\nexport const life = 1;",
+      "/**\n * Of a client, over\n * two lines.\n */",
+      "// Requests are taken as ever.",
+      "/**\n * Waits for so\n * many seconds.\n */",
+    ],
+    reason: "No comment begins with",
+    allowed: ["// Offers what was ever asked for, and so one of many.\nexport const life = 1;"],
   },
   {
     rule: "lint knows types: a promise is waited for",

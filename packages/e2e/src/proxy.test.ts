@@ -34,7 +34,7 @@ describe.skipIf(!haproxy)("the proxy of docker-compose.yml", () => {
   let folder: string;
   let backends: Record<"auth" | "resource", Server>;
   let proxy: ChildProcess;
-  /** Of the two backends and the two frontends. */
+  /** Ports of the two backends and the two frontends. */
   let ports: number[];
   let port: number;
   let issuer: string;

@@ -28,7 +28,7 @@ export interface Answer {
 export interface AuthServerPair {
   issuer: string;
   resource: string;
-  /** Of server 0 or 1, which is not the issuer's. */
+  /** The URL of server 0 or 1, which is not the issuer's. */
   url(server: number): string;
   demo: CredentialFile;
   /** Where the resource-server's credential file is. */

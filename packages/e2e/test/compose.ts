@@ -79,7 +79,7 @@ export interface Answer {
 
 export interface Browser {
   ask(url: string, options?: { headers?: Record<string, string>; body?: string }): Promise<Answer>;
-  /** When each piece of a stream came, of `performance.now()`; it is left after so many seconds. */
+  /** When each piece of a stream came, by `performance.now()`. Stops listening after `seconds`. */
   listen(url: string, headers: Record<string, string>, seconds: number): Promise<number[]>;
 }
 
@@ -141,7 +141,7 @@ export async function askToken(
 
 export interface Outcome {
   what: string;
-  /** Of `performance.now()`. */
+  /** By `performance.now()`. */
   startedAt: number;
   endedAt: number;
   failure: string | undefined;

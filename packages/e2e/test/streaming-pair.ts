@@ -11,7 +11,7 @@ import pg from "pg";
 const DATABASE = "daykey";
 
 export interface StreamingPair {
-  /** Of both servers, as `DATABASE_URL` takes them. */
+  /** A connection string of both servers, as `DATABASE_URL` takes it. */
   url(role: string): string;
   /** Ends the primary with SIGKILL. */
   killPrimary(): void;

@@ -15,7 +15,7 @@ export interface TokenProxy {
   url: string;
   /** What was served, in order. */
   exchanges: Exchange[];
-  /** The next answers, so many, are lost. */
+  /** Loses the next `count` answers. */
   lose(count: number): void;
   /** While it is down, every connection ends before its request is read. */
   setDown(isDown: boolean): void;

@@ -11,7 +11,7 @@ import { type ProblemCode, PROBLEMS } from "@daykey/common/problems";
 import { PROBLEM_MEDIA_TYPE } from "@daykey/common/media-types";
 import type { Asked, FindRoute, Resources } from "./routes.ts";
 
-/** What the service is told of the caller. */
+/** What the service learns about the caller. */
 const IDENTITY_HEADERS = [
   "X-Daykey-Client",
   "X-Daykey-Scope",
@@ -35,7 +35,7 @@ const REPLACED_HEADERS: ReadonlySet<string> = new Set(
   IDENTITY_HEADERS.map((name) => name.toLowerCase()),
 );
 
-/** A request to the service, as the proxy tells it. */
+/** A request to the service, as the proxy describes it. */
 export interface Proxied extends Asked {
   /** What the caller sent. */
   lines: FieldLines;
@@ -49,7 +49,7 @@ export type Verdict =
       allowed: true;
       /** All of them, empty where there is none, so that the caller's own never get through. */
       identity: Identity;
-      /** Of the answer to the caller: what is left of quotas. */
+      /** For the answer to the caller: what is left of quotas. */
       headers: Readonly<Record<string, string>>;
       log: GatewayLog;
     }

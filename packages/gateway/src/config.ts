@@ -145,7 +145,7 @@ export function readConfig(env: Record<string, string | undefined>) {
     readRoutes: () => readFile("ROUTES_FILE", settings.ROUTES_FILE),
     doors,
     grpcPort: settings.GRPC_PORT,
-    /** Of hosts that name none. */
+    /** The resource of hosts that name none. */
     resource: settings.RESOURCE,
     credential: issued as OwnCredential | undefined,
     /** Its next content counts from then on. */

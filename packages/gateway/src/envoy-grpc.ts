@@ -58,7 +58,7 @@ interface CheckResponse {
   };
 }
 
-/** Of the service, for a server and for a client. */
+/** The constructor of the service, for a server and for a client. */
 export function authorizationService(): ServiceClientConstructor {
   const definition = loadSync(PROTO, { keepCase: true, enums: String, defaults: true });
   const loaded = loadPackageDefinition(definition) as unknown as {

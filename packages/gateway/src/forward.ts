@@ -32,11 +32,11 @@ export interface Upstream {
 interface Outcome {
   upstream?: string;
   status: number;
-  /** Of what went wrong here; undefined for an answer of the upstream. */
+  /** What went wrong here; undefined for an answer of the upstream. */
   reason?: string;
 }
 
-/** Of an answer that has begun and stands still. */
+/** How long an answer that has begun may stand still. */
 const IDLE_SECONDS = 300;
 /** Requests to one upstream at once; more are refused, since each holds a connection of this process. */
 const MAX_REQUESTS = 1024;

@@ -16,7 +16,7 @@ export interface RouteTables {
   reload(): Promise<void>;
   /** What is missing to be ready, of any guard. */
   health(): ReturnType<Guard["health"]>;
-  /** Of the guard that has heard nothing for the longest time; undefined without feeds. */
+  /** The greatest age among the guards' feeds; undefined without feeds. */
   feedAgeSeconds(): number | undefined;
   revocationsKnown(): number;
   close(): Promise<void>;

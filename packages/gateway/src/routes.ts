@@ -115,9 +115,9 @@ type Methods = Map<string, Rule>;
 interface Node {
   names: Map<string, Node>;
   anyName?: Node;
-  /** Of the path that ends here. */
+  /** The methods of the path that ends here. */
   here?: Methods;
-  /** Of all that begins so. */
+  /** The methods of all paths that begin like this. */
   below?: Methods;
 }
 

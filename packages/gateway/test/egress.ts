@@ -26,7 +26,7 @@ export interface EgressBench {
   auth: TestAuthServer;
   folder: string;
   upstreamUrl: string;
-  /** Of the upstream, since `reset`. */
+  /** What the upstream received since `reset`. */
   seen: Received[];
   /** From now on the upstream answers so. */
   answer(listener: (...given: Parameters<RequestListener>) => unknown): void;

@@ -76,7 +76,7 @@ export interface TestGateway extends Gateway {
   url: string;
   privateUrl: string;
   lines: Record<string, unknown>[];
-  /** Of the client that every test may use, with all of the API's scopes. */
+  /** The client that every test may use, with all of the API's scopes. */
   client: TestClient;
   /** An access token for the API. */
   token(client?: TestClient, form?: Record<string, string>): Promise<string>;

@@ -19,7 +19,7 @@ export interface Access {
   subject: string;
   /** The kid of the secret or key that stands behind it. */
   credential: string;
-  /** Of an access token. */
+  /** Only for an access token. */
   grant?: string;
   scope: readonly string[];
   /** Epoch seconds at which the credential ends; undefined where it has no end. */

@@ -31,7 +31,7 @@ export interface CheckOptions {
 export interface Allowed {
   allowed: true;
   access: Access;
-  /** Of the answer, whatever it will be: what is left of quotas. */
+  /** For the answer, whatever it will be: what is left of quotas. */
   headers: Readonly<Record<string, string>>;
   log: LogFields;
 }

@@ -18,7 +18,7 @@ import {
 declare global {
   namespace Express {
     interface Request {
-      /** Of whom a guard has let through. */
+      /** What a caller may do that a guard has let through. */
       access?: Access;
     }
   }

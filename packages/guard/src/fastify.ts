@@ -11,7 +11,7 @@ import { type NodeRequest, type RouteOptions, toCheckRequest } from "./node.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** Of whom a guard has let through. */
+    /** What a caller may do that a guard has let through. */
     access?: Access;
   }
 }

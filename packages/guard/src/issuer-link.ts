@@ -33,7 +33,7 @@ import { createOwnClient, type CredentialSource, type OwnCredential } from "./to
 
 export interface IssuerLink {
   feed: RevocationFeed | undefined;
-  /** Of a JWT; undefined where that is not heard. */
+  /** Whether a JWT was revoked; undefined where no revocations are heard. */
   isRevoked: IsRevoked | undefined;
   usage: Usage | undefined;
   authenticators: Omit<Authenticators, "access_token"> & { opaque: Authenticate };

@@ -30,7 +30,7 @@ export interface Refusal {
   headers: Readonly<Record<string, string>>;
   /** To be sent as JSON; to HEAD it is not sent. */
   body: Problem;
-  /** Of `body.type`. */
+  /** The code in `body.type`. */
   code: ProblemCode | undefined;
   /** A short code for the log, not for the caller. */
   reason: string;
@@ -54,7 +54,7 @@ export function refusalOf({ kind, told }: Refused, noted: LogFields): Refusal {
   };
 }
 
-/** Each is told the scope that the route needs, so that its challenge can name it (RFC 6750 §3). */
+/** Each takes the scope that the route needs, so that its challenge can name it (RFC 6750 §3). */
 export interface Refusals {
   noCredential(scope: string): Refused;
   malformed(detail: string, scope: string): Refused;

@@ -2,7 +2,7 @@
 import type { ProblemCode } from "@daykey/common/problems";
 
 interface Told {
-  /** Of a status alone. */
+  /** Only when the kind is a status. */
   title?: string;
   detail?: string;
   reason?: string;

@@ -52,7 +52,7 @@ export interface GuardedRequest {
   method: string;
   /** Path and query (the origin-form of RFC 9112 §3.2.1). */
   target: string;
-  /** Of a whole URL: host and port, the scheme's own left out. */
+  /** Only when the target is a whole URL: its host and port, without the scheme's own port. */
   authority: string | undefined;
   /** The caller's, as limits count it; callers of whom none is known share one. */
   address: string;

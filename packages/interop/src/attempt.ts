@@ -29,7 +29,7 @@ export interface ClientAttempt {
   /** The name of its package. */
   from: string;
   check: ClientCheck;
-  /** Of `private_key_jwt`: with this key. */
+  /** The key that `private_key_jwt` uses. */
   key?: KeyName;
   setting?: string;
   /** Resolves when `GET /time` has answered 200. */

@@ -145,7 +145,7 @@ type Try = (worldFile: string) => Promise<Outcome[]>;
 /** What a language can be tried with, once it is built. */
 export interface Prepared {
   attempts: Try;
-  /** Of the service in the documentation. */
+  /** The service that the documentation shows. */
   service: { library: string; command: Command; folder: string };
 }
 

@@ -20,7 +20,7 @@ import { type ServerProcess, startServerProcess } from "@daykey/local/server-pro
 import { freePorts } from "@daykey/service/test/free-ports";
 import { type TokenSamples, tokenSamples } from "./token-samples.ts";
 
-/** What a library is told. It is also the file that programs in other languages read. */
+/** What a library gets. It is also the file that programs in other languages read. */
 export interface World {
   issuer: string;
   token_endpoint: string;
@@ -40,7 +40,7 @@ export interface World {
 export interface SecretClient {
   client_id: string;
   client_secret: string;
-  /** Of its secret, for the hash forms. */
+  /** The salt of its secret, for the hash forms. */
   salt: string;
 }
 

@@ -20,7 +20,7 @@ import {
 import { createWholeDirectory } from "./whole-directory.ts";
 
 export interface EmbeddedPostgres {
-  /** Of the server's main process. */
+  /** The id of the server's main process. */
   readonly pid: number;
   /** The folder that really holds the cluster: for root it may be another than was asked for. */
   readonly directory: string;

@@ -18,12 +18,12 @@ export interface Home {
   path: string;
   postgres: string;
   masterKeyFile: string;
-  /** Of PostgreSQL, where root starts it. */
+  /** The password of PostgreSQL, where root starts it. */
   passwordFile: string;
   adminFile: string;
   demoFile: string;
   resourceServerFile: string;
-  /** Of a server, by name. */
+  /** The log of a server, by its name. */
   logFile(server: string): string;
 }
 
@@ -103,7 +103,7 @@ async function ensureMasterKey(file: string, postgres: string): Promise<void> {
       `The master key ${file} is lost, and the database in ${postgres} cannot be used without it. Put the file back, or remove ${dirname(file)} to begin anew.`,
     );
   }
-  // Of two first starts at once one makes it, whole or not at all.
+  // When two first starts run at once, one of them makes it, whole or not at all.
   const made = `${file}.${process.pid}`;
   await writeFile(made, `${generateMasterKey()}\n`, { mode: 0o600 });
   if (found !== undefined) await rm(file, { force: true });

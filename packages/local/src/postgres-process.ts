@@ -20,10 +20,10 @@ export interface Cluster {
   readonly settings: Readonly<Record<string, string>>;
 }
 
-/** Of a socket's path, in bytes, without the closing NUL. */
+/** The length of a socket's path, in bytes, without the closing NUL. */
 const LONGEST_SOCKET_PATH = process.platform === "darwin" ? 103 : 107;
 
-/** Of a folder made for a socket whose natural path is too long. */
+/** Begins the name of a folder made for a socket whose natural path is too long. */
 const SHORT_SOCKET_PREFIX = "daykey-postgres-";
 
 /** A longer log is put aside when the server starts. */

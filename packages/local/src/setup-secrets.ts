@@ -24,7 +24,7 @@ interface Place {
   issuer: string;
   /** The client's default resource. */
   resource: string;
-  /** Of an admin: where the admin API is, if not at its usual place. */
+  /** For an admin: where the admin API is, if not at its usual place. */
   adminUrl?: string | undefined;
 }
 

@@ -20,11 +20,11 @@ export type OwnStoreConfig =
   | { kind: "redis"; url: string };
 
 export interface OwnStore extends GuardStore {
-  /** Of PostgreSQL. */
+  /** Only for PostgreSQL. */
   pool?: () => PoolState;
   /** What is wrong with Redis, in a few words; absent without Redis. */
   redisFault?: () => string | undefined;
-  /** The same of PostgreSQL. */
+  /** The same for PostgreSQL. */
   databaseFault?: () => string | undefined;
   close(): Promise<void>;
 }

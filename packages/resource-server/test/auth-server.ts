@@ -39,9 +39,9 @@ export interface TestAuthServer {
   credential: OwnCredential;
   /** The forms of the token requests so far. */
   tokenForms: Record<string, string>[];
-  /** Of the tokens it gives from now on. */
+  /** The life of the tokens it gives from now on. */
   lifeSeconds: number;
-  /** What each new connection is told first. */
+  /** What each new connection receives first. */
   entries: Entry[];
   /** All connections so far. */
   feeds: FeedConnection[];
@@ -162,7 +162,7 @@ export function sendJson(res: ServerResponse, body: unknown, status = 200): void
   res.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
 }
 
-/** Of a client `resource-server`, with a generated secret. */
+/** The credential of a client `resource-server`, with a generated secret. */
 function createCredential(): OwnCredential {
   return {
     clientId: "resource-server",

@@ -17,11 +17,11 @@ export interface CollectedSpan {
 
 export interface Collector {
   url: string;
-  /** Of the service of this name. */
+  /** The spans of the service of this name. */
   spans(service: string): CollectedSpan[];
   /** All that came, as text. */
   text(): string;
-  /** Of the last request. */
+  /** The headers of the last request. */
   headers(): IncomingHttpHeaders;
   stop(): Promise<void>;
 }

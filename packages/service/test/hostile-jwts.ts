@@ -7,7 +7,7 @@ import { createHmac, generateKeyPairSync, type KeyObject, sign } from "node:cryp
 type Members = Record<string, unknown>;
 
 export interface GoodJwt {
-  /** Of ES256, with a kid. */
+  /** For ES256, with a kid. */
   header: Members;
   claims: Members;
   privateKey: KeyObject;
@@ -85,7 +85,7 @@ function badForms({ header, claims, privateKey }: GoodJwt): Record<string, strin
   };
 }
 
-/** Of each part the other spellings that decoders take for the same bytes: stray bits in the last letter. */
+/** For each part, other spellings that decoders take for the same bytes: stray bits in the last letter. */
 function straySpellings(good: Pick<GoodJwt, "header" | "claims" | "privateKey">) {
   const spellings: Record<string, string> = {};
   for (const part of [0, 1] as const) {

@@ -32,13 +32,13 @@ export interface AccessKeyTerms {
   quotas: readonly Quota[];
 }
 
-/** All that can be told of a key; times are epoch seconds, by the database's clock. */
+/** Everything about a key that may be shown; times are epoch seconds, by the database's clock. */
 export interface AccessKey extends AccessKeyTerms {
   id: string;
   kind: AccessKeyKind;
-  /** Of a signature key. */
+  /** Only for a signature key. */
   algorithm: SignatureAlgorithm | undefined;
-  /** Of an `ed25519` key. */
+  /** Only for an `ed25519` key. */
   publicJwk: Ed25519Jwk | undefined;
   createdAt: number;
   /** Undefined: it has no end of its own. */

@@ -76,7 +76,7 @@ const MAX_SECRET_BYTES = 128;
 
 const KEY_BYTES = 32;
 const ID_RANDOM_BYTES = 5;
-/** Of 60 million ids a second, so that a second try is as good as never needed. */
+/** Even with 60 million ids made in one second, a second try is almost never needed. */
 const ID_TRIES = 5;
 
 export function createAccessKeyRegistrar({

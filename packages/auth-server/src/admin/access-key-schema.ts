@@ -32,7 +32,7 @@ const succession = {
     .optional(),
 };
 
-/** Of a key that the operator brings. */
+/** The secret of a key that the operator brings. */
 const secret = z.string().regex(/^[A-Za-z0-9_-]{1,256}$/, "must be base64url without padding");
 
 export const ed25519Jwk = newClientKey.shape.jwk.omit({ y: true, n: true, e: true }).extend({
@@ -113,7 +113,7 @@ export const newApiKeyView = z.strictObject({
 
 export const newSignatureKeyView = z.strictObject({
   ...signatureKeyView.shape,
-  /** Of a symmetric key that was made here, as base64url, and never again. */
+  /** A symmetric key that was made here, as base64url. It is never shown again. */
   secret: z.string().optional(),
 });
 

@@ -30,7 +30,7 @@ export const auditEntry = z.strictObject({
   detail: z.strictObject({
     before: facts,
     after: facts,
-    /** Of an end of access that was recorded on a damaged log: how, and the entry its hash follows. */
+    /** Present when an end of access was recorded on a damaged log: how, and the entry its hash follows. */
     damage: z.enum(["unknown", "head"]).optional(),
     follows: z.int().min(0).optional(),
   }),

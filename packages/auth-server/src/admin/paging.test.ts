@@ -135,7 +135,7 @@ test("A5: a cursor has one spelling", async () => {
     if (other === text || !/^[\w-]+$/.test(other)) continue;
     const isOne = Buffer.from(other, "base64url").toString("base64url") === other;
     const { status } = await admin.get(`/clients?cursor=${other}`);
-    // Of those with one spelling some are another place, and some no place at all.
+    // Among those with one spelling, some name another place and some no place at all.
     expect(isOne ? [200, 400] : [400], other).toContain(status);
   }
 });

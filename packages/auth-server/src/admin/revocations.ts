@@ -14,7 +14,7 @@ export const revocationView = z.strictObject({
   kind: z.enum(REVOCATION_KINDS),
   /** A grant's id, a client id, `<client id> <kid>`, the kid of a signing key, or `urn:daykey:issuer`. */
   subject: z.string(),
-  /** Of a client, or of the issuer for all clients: tokens with a lower one are dead. */
+  /** For a client, or for the issuer and so all clients: tokens with a lower epoch are dead. */
   epoch: z.int().min(0).nullable(),
   /** Null: never dropped. */
   expires_at: instant.nullable(),

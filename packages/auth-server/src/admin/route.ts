@@ -16,7 +16,7 @@ export const PARAMETERS = {
   kid: z
     .string()
     .regex(/^[\x21-\x7e]{1,128}$/, "must be 1 to 128 printable ASCII characters without a space"),
-  /** Of a trusted issuer or a rule. */
+  /** Names a trusted issuer or a rule. */
   name: z
     .string()
     .regex(
@@ -45,7 +45,7 @@ export interface Call<Path extends string, Query, Body> {
 
 export interface Answer {
   body?: object;
-  /** Of what is answered (RFC 9110 §8.8.3), with its quotes. */
+  /** The entity tag of the answer (RFC 9110 §8.8.3), with its quotes. */
   etag?: string;
   /** Path of what was made. */
   location?: string;

@@ -55,7 +55,7 @@ export const newSecretView = z.strictObject({
   client_id: z.string(),
   kid,
   salt,
-  /** Of a generated secret alone, and never again. */
+  /** Only for a generated secret. It is never shown again. */
   client_secret: z.string().optional(),
   expires_at: instant,
 });
@@ -97,7 +97,7 @@ export function newSecretViewOf({
   };
 }
 
-/** What the audit log tells of a new secret. */
+/** What the audit log records about a new secret. */
 export function secretFactsOf({ stored }: RegisteredSecret) {
   const { kid: id, kind, expiresAt } = stored;
   return { kid: id, kind, expires_at: formatInstant(expiresAt) };

@@ -82,7 +82,7 @@ export type OnDamage = (facts: {
 
 /** What a row is added to. */
 interface Base extends Head {
-  /** Of the new row: its time and its number. */
+  /** The time and the number of the new row. */
   at: string;
   next: number;
   damage: Damage | undefined;

@@ -21,7 +21,7 @@ import { dayKeyOf, verifierOf } from "../clients/verifiers.ts";
 export interface Proof {
   slot: SecretSlot;
   form: "secret" | "day" | "once" | "seed";
-  /** Of a one-time hash: its nonce, to be used up, and its time. */
+  /** Only for a one-time hash: its nonce, which must be used up, and its time. */
   once?: { nonce: string; whenAt: number; isFresh: boolean };
 }
 

@@ -1,7 +1,7 @@
 /**
  * Client authentication (RFC 6749 §2.3, docs/protocol.md §1). Owns the one answer: an unknown client,
  * a wrong, expired or revoked secret or key, a disabled client and an unregistered method all look the
- * same from outside and cost the same; only the log tells them apart.
+ * same from outside and cost the same; only the log distinguishes them.
  */
 import { type Clock, formatInstant } from "@daykey/common/clock";
 import { OAuthError } from "@daykey/common/oauth-error";
@@ -38,7 +38,7 @@ export interface ClientAuthenticator {
 
 /** What a credential proved, whatever its kind, and what an allowed one still has to pass. */
 interface Proven {
-  /** Of the secret or key. */
+  /** The kid of the secret or key. */
   kid: string;
   /** Epoch seconds; undefined: it has no end of its own. */
   expiresAt: number | undefined;
@@ -50,7 +50,7 @@ interface Proven {
     /** To be used up. */
     nonce: { kid: string; nonce: string; issuedAt: number; expiresAt: number };
     isFresh: boolean;
-    /** What the holder of the key is told when it is not. */
+    /** What the holder of the key gets as the reason when it is not. */
     notFresh: string;
   };
 }

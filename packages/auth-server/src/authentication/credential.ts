@@ -31,7 +31,7 @@ export type ParseAssertion = (text: string) => JwtAssertion | undefined;
 
 /** Whose assertions are taken, and what reads them. */
 interface Doors extends Pick<Workloads, "isOpenToSpiffe" | "knows"> {
-  /** Of `private_key_jwt` and of workloads; nothing else needs it. */
+  /** `private_key_jwt` and workloads need it; nothing else does. */
   parse: ParseAssertion;
 }
 

@@ -2,7 +2,7 @@ import type { Database } from "@daykey/service/database/database";
 
 export interface CredentialUse {
   clientId: string;
-  /** Of a secret or a registered key, or the id of an access key; another's is passed over. */
+  /** The kid of a secret or registered key, or the id of an access key. Any other is passed over. */
   kid: string;
   /** Epoch seconds. */
   usedAt: number;

@@ -19,7 +19,7 @@ export interface ClientEntry {
   firstDay: number;
   /** Registered and not revoked, newest first. */
   keys: readonly ClientKey[];
-  /** Of a client with a `jwksUri`: kids that none of its published keys can have. */
+  /** For a client with a `jwksUri`: kids that none of its published keys can have. */
   takenKids: ReadonlySet<string>;
 }
 

@@ -26,14 +26,14 @@ export interface FoundClient {
   secrets: LiveSecret[];
   /** Registered and not revoked, newest first. */
   keys: ClientKey[];
-  /** Of a client with a `jwksUri`: the kids of all its secrets and registered keys, whatever became of them. */
+  /** For a client with a `jwksUri`: the kids of all its secrets and registered keys, ended ones too. */
   takenKids: ReadonlySet<string>;
 }
 
 /** A transaction under way, for what has to be committed with it. */
 export type Transaction = Queryable;
 
-/** Of adding a secret. */
+/** The result of adding a secret. */
 export interface AddedSecret {
   /** The other live secret whose life it shortened; ends are epoch seconds. */
   shortened: { kid: string; expiresBefore: number; expiresAt: number } | undefined;

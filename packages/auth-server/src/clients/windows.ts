@@ -1,6 +1,6 @@
 /**
- * How often something happened to a key since the first time, for so many seconds, in this instance's
- * memory. A flood of keys makes room for itself among the least recent ones.
+ * Counts how often something happened to a key within a number of seconds after the first time, in this
+ * instance's memory. When there are too many keys, the least recent ones make room.
  */
 import { LRUCache } from "lru-cache";
 import type { Clock } from "@daykey/common/clock";

@@ -23,7 +23,7 @@ export interface KeysInUse {
   /** The key that seals opaque access tokens now. */
   opaqueKey(): SymmetricKey;
   opaqueKeyOf(kid: string): SymmetricKey | undefined;
-  /** Of each purpose: since when its key is in use, and when the next is to be. */
+  /** For each purpose: since when its key is in use, and when the next one will be. */
   times(): Record<KeyPurpose, { usedSince: number; nextAt: number }>;
   /** Why keys that are in use cannot be used here, in a few words; undefined when they can. */
   fault(): string | undefined;

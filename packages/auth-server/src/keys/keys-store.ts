@@ -16,7 +16,7 @@ export interface StoredKey {
   activeAt: number;
 }
 
-/** What may be told of a key; times are epoch seconds. */
+/** What may be shown of a key; times are epoch seconds. */
 export interface KeyFacts {
   kid: string;
   purpose: KeyPurpose;
@@ -33,7 +33,7 @@ export interface KeyPlan {
   put: StoredKey[];
   /** Kids to remove. */
   remove: string[];
-  /** Of those, the signing keys whose tokens local validators must refuse from now on, for good. */
+  /** Signing keys among `remove` whose tokens local validators must refuse from now on, for good. */
   revoked?: string[];
   /** Comes last. */
   record?: (tx: Transaction) => Promise<void>;

@@ -31,7 +31,7 @@ export interface Sealer {
   knows(sealed: Buffer): boolean;
   /** Whether the value is sealed by the current master key, not by the previous one. */
   isCurrent(sealed: Buffer): boolean;
-  /** Of the current one: bytes 1 to 8 of what it sealed. */
+  /** The id of the current master key: bytes 1 to 8 of what it sealed. */
   readonly masterKeyId: Buffer;
 }
 

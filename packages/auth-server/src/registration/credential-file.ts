@@ -19,7 +19,7 @@ export interface CredentialFile {
   client_id: string;
   client_secret: string;
   salt: string;
-  /** Of an admin: where the admin API is, if not at its usual place. */
+  /** For an admin: where the admin API is, if not at its usual place. */
   admin_url?: string;
 }
 

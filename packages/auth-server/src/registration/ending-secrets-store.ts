@@ -42,7 +42,7 @@ export interface EndingSecretsStore {
     limit: number;
     after: EndingPlace | undefined;
   }): Promise<{ secrets: EndingSecret[]; next: EndingPlace | undefined }>;
-  /** Of how many clients the last secret has ended, and ends within 7 days and within 30. */
+  /** How many clients have a last secret that has ended, ends within 7 days, or ends within 30. */
   endingCounts(): Promise<EndingCounts>;
 }
 

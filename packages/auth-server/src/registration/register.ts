@@ -251,7 +251,7 @@ export function createClientRegistrar({
   };
 }
 
-/** Of a chosen secret. */
+/** What a refusal says about a chosen secret. */
 const ONLY_HASHED = `works by ${CHOSEN_SECRET_METHODS.join(" and ")} alone`;
 
 function takesChosen({ authMethods }: ClientRegistration): boolean {

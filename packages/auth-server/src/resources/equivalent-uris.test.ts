@@ -1,4 +1,4 @@
-/** RFC 3986 §6.2.2 and §6.2.3: a resource is meant by every equivalent URI, and told by its registered one. */
+/** RFC 3986 §6.2.2 and §6.2.3: every equivalent URI means a resource, and answers name its registered one. */
 import { decodeJwt } from "jose";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createTestAdmin, NEW_CLIENT, statusesOf, type TestAdmin } from "../../test/admin.ts";
@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-/** Of `API`, which is registered without a path. */
+/** Spellings of `API`, which is registered without a path. */
 const SAME = [
   `${API}/`,
   API.toUpperCase(),

@@ -35,7 +35,7 @@ export interface LiveSet {
 /** How often a slice is compared. */
 const COMPARE_SECONDS = 2;
 
-/** So many slices are the whole set, of which each has some entries at least. */
+/** At most this many slices make up the whole set. Each but the last has at least `SLICE_ENTRIES` entries. */
 const SLICES = 30;
 const SLICE_ENTRIES = 2000;
 

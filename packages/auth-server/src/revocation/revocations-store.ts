@@ -137,7 +137,7 @@ export function createRevocationsStore(
     async foldIntoClient(clientId, limit, record) {
       if (!(await isPast(database, clientId, limit))) return false;
       return changeAlone(database, async (tx) => {
-        // Of several at once, one folds.
+        // When several run at once, only one folds.
         await tx.query({
           text: "select from daykey.clients where client_id = $1 for update",
           values: [clientId],

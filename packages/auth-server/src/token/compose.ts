@@ -25,7 +25,7 @@ const CORS_HEADERS = ["authorization", "content-type", "x-requested-with"];
 export interface Tokens {
   readRefreshToken: RefreshTokenReader;
   refreshFault: RefreshFault;
-  /** Of the grants that get a row. */
+  /** Limits the grants that get a row. */
   limitGrants: WriteLimit;
   tokenRouters: ReturnType<typeof createTokenEndpoint>[];
 }

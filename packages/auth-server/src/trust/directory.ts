@@ -12,7 +12,7 @@ import type { TrustStore } from "./trust-store.ts";
 
 export interface DirectoryEntry {
   issuer: TrustedIssuer;
-  /** Of an uploaded set. */
+  /** Empty unless the set was uploaded. */
   keys: readonly ClientKey[];
   /** By name; the ones that are not enabled too. */
   rules: readonly CompiledRule[];

@@ -206,7 +206,7 @@ function clientIdOf({ door, clientId, assertion }: WorkloadCredential): string |
   return isSubject ? undefined : clientId;
 }
 
-/** Of rules for one client: the one that asks for most, then by name. */
+/** Orders rules for one client: the one that asks for most comes first, then by name. */
 function bySpecificity(a: CompiledRule, b: CompiledRule): number {
   return b.compiled.length - a.compiled.length || (a.name < b.name ? -1 : 1);
 }

@@ -77,7 +77,7 @@ export interface TrustStore {
 export type RuleFault = "no_issuer" | "no_client";
 
 export const MAX_ISSUERS = 100;
-/** Of one issuer. */
+/** One issuer has no more. */
 export const MAX_RULES = 1000;
 
 export function createTrustStore(

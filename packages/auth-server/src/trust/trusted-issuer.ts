@@ -16,9 +16,9 @@ export interface IssuerRegistration {
   iss: string;
   enabled: boolean;
   keySource: KeySource;
-  /** Of `jwks_uri` and `spiffe`. */
+  /** Present for `jwks_uri` and `spiffe`. */
   keysUri: string | undefined;
-  /** Of `jwks`: public members alone, each with kid and alg. */
+  /** Present for `jwks`: public members alone, each with kid and alg. */
   jwks: readonly JWK[] | undefined;
   algorithms: readonly AssertionAlgorithm[];
   /** The longest age of a token, and the longest time until its end where it does not say when it was made. */

@@ -17,7 +17,7 @@ export interface AccessKeyView {
   id: string;
   client_id: string;
   name: string;
-  /** Of a signature key. */
+  /** Only for a signature key. */
   algorithm?: string;
   resource: string;
   scopes: string[];

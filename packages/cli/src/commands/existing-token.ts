@@ -71,7 +71,7 @@ export function revokeCommand(own: Group, cli: Cli): void {
     });
 }
 
-/** What is no token is told by its shape; asking a server would only answer "unknown" (RFC 7009 §2.2). */
+/** The shape shows what is no token; asking a server would only answer "unknown" (RFC 7009 §2.2). */
 function requireToken(text: string): void {
   const [, kind, id = ""] = /^dk([sk])_([a-z0-9]+)_/.exec(text) ?? [];
   if (kind !== undefined) {
@@ -91,8 +91,8 @@ function requireToken(text: string): void {
 }
 
 /**
- * Of a token that was not live: whether the grant behind it was ended now.
- * @param told by the auth-server; nothing by an older one
+ * Reports on a token that was not live: whether the grant behind it was ended now.
+ * @param told the auth-server's answer; an older one sends nothing
  * @throws {CliError} when nothing that lived was ended
  */
 function tellEnd(cli: Cli, told: JsonObject): void {

@@ -9,7 +9,7 @@ import { callResource, KEY_FILE, RESOURCE, SIGNED, text, TOKEN_FILE } from "./ca
 type Said = Record<string, unknown>;
 type Direction = "next" | "previous";
 
-/** Of 4096 bits in decimal digits, and a minus. */
+/** The decimal digits of a number of 4096 bits, and a minus. */
 const MAX_LENGTH = 1 + 1234;
 
 export function primeCommand(own: Group, cli: Cli): void {

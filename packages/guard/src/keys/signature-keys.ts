@@ -26,9 +26,9 @@ type SignatureKeyClaims = KeyClaims & { alg: SignatureAlgorithm; jwk: JsonWebKey
 
 export interface SignatureKey {
   algorithm: SignatureAlgorithm;
-  /** Of HMAC, by bytes that the text of the key stands for. */
+  /** For HMAC: the bytes that the text of the key stands for. */
   secret?: Uint8Array;
-  /** Of HMAC, as its holder has it: base64url. */
+  /** For HMAC: the key as its holder has it, in base64url. */
   secretText?: string;
   publicKey?: KeyObject;
 }

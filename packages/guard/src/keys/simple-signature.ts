@@ -21,7 +21,7 @@ export function createSimpleSignatureVerifier({
   defaultKeyId,
 }: {
   findKey: FindKey;
-  /** Of a signature that names no key. */
+  /** The key of a signature that names none. */
   defaultKeyId: string | undefined;
 }): Authenticate {
   return async (_text, req) => {

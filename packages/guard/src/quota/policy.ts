@@ -9,7 +9,7 @@ export interface Window {
   policy: string;
   /** Requests that are admitted. */
   limit: number;
-  /** From a whole multiple of so many seconds since 1970 to the next: a day is a day of UTC. */
+  /** The window's length. It begins at a whole multiple of this since 1970: a day is a day of UTC. */
   seconds: number;
 }
 

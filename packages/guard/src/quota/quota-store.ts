@@ -1,7 +1,7 @@
 /** What counts quotas: for one process in its memory, for many in a store that they share. */
 import type { Window } from "./policy.ts";
 
-/** Of one window. */
+/** The state of one window. */
 export interface Count {
   /** Requests it has admitted, this one among them. */
   used: number;

@@ -14,7 +14,7 @@ import { rateLimitHeaders, retryAfterSeconds } from "./headers.ts";
 import { type RouteQuota, windowsOf, type Window } from "./policy.ts";
 import type { Charged, Count, QuotaStore } from "./quota-store.ts";
 
-/** @throws {Refused} 429 when a window has no room, 503 when nobody can tell */
+/** @throws {Refused} 429 when a window has no room, 503 when the store cannot say */
 export type ChargeQuota = (
   access: Access,
   scope: string,
@@ -22,7 +22,7 @@ export type ChargeQuota = (
 ) => Promise<QuotaOutcome>;
 
 export interface QuotaOutcome {
-  /** Of the answer. */
+  /** For the answer. */
   headers: Readonly<Record<string, string>>;
   /** It is let through because quotas are not enforced. */
   wouldRefuse: boolean;
@@ -61,10 +61,10 @@ export function createQuota({
   elapsed: Clock;
   log: GuardLog;
   count: (decision: QuotaDecision) => void;
-  /** Undefined: nobody is told. */
+  /** Undefined: usage is not reported. */
   usage: Pick<Usage, "count"> | undefined;
 }): ChargeQuota {
-  /** Of windows that were full: what they had admitted, and until when that is so. */
+  /** Windows that were full: what they had admitted, and until when that is so. */
   const full = new LRUCache<string, { used: number; until: number }>({ max: REMEMBERED_COUNTERS });
   let downUntil = -Infinity;
   const isLogDue = onceIn(LOG_EVERY_SECONDS, elapsed);

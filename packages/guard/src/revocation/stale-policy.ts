@@ -15,7 +15,7 @@ export type StalePolicy =
   /** Serve by what is known until the feed has been silent for so long, then nobody. */
   | { kind: "allow"; seconds: number };
 
-/** Of `introspect`, `deny` or `allow:<seconds>`, 1 to 99999; undefined for any other text. */
+/** Reads `introspect`, `deny` or `allow:<seconds>`, 1 to 99999; undefined for any other text. */
 export function readStalePolicy(text: string): StalePolicy | undefined {
   if (text === "introspect" || text === "deny") return { kind: text };
   const seconds = /^allow:([1-9]\d{0,4})$/.exec(text)?.[1];
@@ -26,7 +26,7 @@ export function readStalePolicy(text: string): StalePolicy | undefined {
 export interface ValidToken {
   token: string;
   claims: AccessTokenClaims;
-  /** Of the key that signed it. */
+  /** The kid of the key that signed it. */
   kid: string;
 }
 

@@ -1,8 +1,8 @@
 /**
- * Asking the auth-server about one token or key, for when nothing nearer can tell. What is active is not
- * asked about again for a few seconds, nor is what is not. However many requests bring one, one question is on
- * its way, and of all questions only so many. Those that a stranger can cause have room of their own, in
- * which addresses take turns (`strangers.ts`).
+ * Asks the auth-server about one token or key when nothing nearer has the answer. An answer, active or
+ * not, is kept for a few seconds. All requests that bring the same one share one question, and the number
+ * of questions at once is limited. Questions that a stranger can cause have room of their own, in which
+ * addresses take turns (`strangers.ts`).
  */
 import { createHash } from "node:crypto";
 import { onceIn } from "@daykey/common/once-in";
@@ -25,7 +25,7 @@ export type Ask<T> = (subject: string, options: AskOptions<T>) => Promise<T | un
 export interface AskOptions<T> {
   /** Who brought the subject: its caller's address, or nobody who matters when it has proved itself. */
   from: Caller;
-  /** Of what it said before: then it is asked anew. */
+  /** Whether the earlier answer no longer counts: then it is asked anew. */
   isOutdated?: (said: T) => boolean;
 }
 

@@ -23,7 +23,7 @@ const AT_ONCE = 192;
 /** Answers in a second that a token or key is not active. */
 const WASTED = 768;
 const SHARE = 1 / 4;
-/** Of one address. */
+/** Questions of one address that may wait. */
 const MAX_WAITING = 256;
 const WAIT_SECONDS = 5;
 

@@ -57,7 +57,7 @@ export async function migrateDatabase({
     daykey: "docker compose run --rm cli",
     clock,
   });
-  // Of two at once one writes the files first.
+  // When two run at once, one of them writes the files first.
   const lock = new pg.Client({ connectionString: databaseUrl });
   await lock.connect();
   try {

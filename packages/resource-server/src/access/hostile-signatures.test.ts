@@ -18,7 +18,7 @@ import {
 
 const rsa = createSigningKey("RS256");
 const ed = createSigningKey("Ed25519");
-/** Of nobody this server knows. */
+/** A key that belongs to nobody this server knows. */
 const foreign = createSigningKey();
 let api: TestResourceServer;
 let ec: SigningKey;

@@ -21,7 +21,7 @@ from the auth-server and sends it along), or an access token, or an API key. One
 Integers are exact: JSON numbers of any length, or strings of digits for programs whose JSON parser
 rounds. Errors are problems (RFC 9457), those of the articles' routes excepted.`;
 
-/** Of each failure: what it says, and a problem that is real. */
+/** For each failure: its description, and a problem that really occurs. */
 const FAILURES: Record<number, [description: string, code: ProblemCode]> = {
   400: ["The request is not acceptable", "invalid-request"],
   401: ["No credential, or one that is not good here", "invalid-token"],

@@ -28,9 +28,9 @@ export interface PrimeResult {
   method: PrimeMethod;
   /** With "probable": a composite, whoever chose it, gets this answer with at most this probability. */
   errorBound?: number;
-  /** Of every composite above 1. */
+  /** For every composite above 1. */
   witness?: CompositeWitness;
-  /** Of a prime, when it was asked for and could be had (`evidence.ts`); the method is then "pratt". */
+  /** For a prime, when it was asked for and could be had (`evidence.ts`); the method is then "pratt". */
   certificate?: PrimeCertificate;
 }
 

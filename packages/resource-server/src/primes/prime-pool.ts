@@ -62,7 +62,7 @@ interface Job extends Asker, QueuedJob {
   readonly task: PrimeTask;
   /** In the order of the task's numbers. */
   readonly findings: (Found | undefined)[];
-  /** Of a search: the last number that was looked at. */
+  /** For a search: the last number that was looked at. */
   searchedTo?: bigint;
   readonly resolve: () => void;
   readonly reject: (reason: unknown) => void;

@@ -34,7 +34,7 @@ export function createSeedRouter({
   clock: Clock;
   checker: PrimeChecker;
   requireScope: RequireScope;
-  /** Of each credential, over both routes together; 0: none. */
+  /** Requests a day for each credential, over both routes together; 0: no limit. */
   dailyLimit: number;
 }): AppRouter {
   const limit: RouteQuota | undefined =

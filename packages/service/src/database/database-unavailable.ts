@@ -4,7 +4,7 @@ import { NotThePrimary } from "./primary.ts";
 
 /**
  * The database cannot answer now; the same request may succeed later. Answered 503 (D4). The message
- * names the server and the reason, for the log and for standard error; a caller is told neither.
+ * names the server and the reason, for the log and for standard error; a caller sees neither.
  */
 export class DatabaseUnavailable extends Error {
   readonly [OWN_MESSAGE] = true;
@@ -47,7 +47,7 @@ const REASONS: Readonly<Record<string, string>> = {
 
 function reasonOf(cause: unknown): string {
   const code = codeOf(cause);
-  // Of a socket the call is `connect`: this is a file that the connection string names, such as sslrootcert.
+  // A socket fails in `connect`. `open` is for a file that the connection string names, such as sslrootcert.
   if (cause instanceof Error && "syscall" in cause && cause.syscall === "open") {
     return `has a file of certificates in its URL that cannot be read (${code})`;
   }

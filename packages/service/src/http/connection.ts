@@ -33,7 +33,7 @@ const LINGER_LOOK_SECONDS = 0.1;
 
 /**
  * The system takes more only when a third of its send buffer is free again, and that buffer grows to
- * 4 MiB (Linux, `tcp_wmem`): a reader who reads all the time seems to stand still for so many bytes.
+ * 4 MiB (Linux, `tcp_wmem`): a reader that reads all the time seems to stand still for that many.
  */
 const SEND_BUFFER_PART = 1 / 3;
 const MAX_SEND_STEP_BYTES = 1.5 * 1024 * 1024;
@@ -192,7 +192,7 @@ export function createConnection(socket: Socket, app: App, log: Log): Connection
   };
 }
 
-/** Node's parser or clock gave a connection up. The client is not told why. */
+/** Node's parser or clock gave a connection up. The client does not learn why. */
 function answerOf(status: number): string {
   return (
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n` +

@@ -1,6 +1,6 @@
 /**
- * A node:http server that gives nobody its time for nothing: every wait for a client ends (D3), one
- * address has so many connections (D3), and what is no HTTP is refused in a few bytes (H1, H9).
+ * A node:http server that gives nobody its time for nothing. Every wait for a client ends (D3), the
+ * connections of one address are limited (D3), and what is no HTTP is refused in a few bytes (H1, H9).
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { BlockList, Socket } from "node:net";
@@ -22,7 +22,7 @@ export interface Limits extends ReadingLimits {
   /** How often the above are looked at. */
   readonly checkSeconds: number;
   readonly connectionsPerAddress: number;
-  /** Of a request's line and headers together. */
+  /** The most that a request's line and headers may have together. */
   readonly headerBytes: number;
   /** What requests in progress get at a stop. */
   readonly drainSeconds: number;
@@ -43,8 +43,8 @@ export const LIMITS: Limits = {
 export interface HttpServer {
   readonly server: Server;
   /**
-   * For `delaySeconds` takes requests as ever, each the last of its connection; then no new connection.
-   * Resolves when the last request is answered or `drainSeconds` more are over.
+   * For `delaySeconds` still accepts requests, and closes each connection after its answer. Then accepts
+   * no new connection. Resolves when the last request is answered or `drainSeconds` more are over.
    */
   stop(delaySeconds?: number): Promise<void>;
 }

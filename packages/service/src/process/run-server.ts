@@ -28,8 +28,8 @@ export interface Surroundings {
 }
 
 /**
- * Runs a server until a signal ends it: here when `config.workers` is 1, otherwise as so many
- * processes, each of which runs this program anew and comes here as a worker.
+ * Runs a server until a signal ends it: in this process when `config.workers` is 1, otherwise in that
+ * many processes. Each of those runs this program anew and comes here as a worker.
  */
 export async function runServer({
   name,

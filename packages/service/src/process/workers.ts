@@ -32,14 +32,14 @@ const REPLACEMENT_PATIENCE_SECONDS = 5;
 const SETTLED_SECONDS = 10;
 /** The first pause and the longest. */
 const PAUSE_SECONDS = [0.1, 5] as const;
-/** So many short lives in a row, with no worker left that serves, end the instance. */
+/** This many short lives in a row, with no worker left that serves, end the instance. */
 const MAX_FAILURES = 3;
 
 const ANSWER_SECONDS = 2;
-/** Each worker is asked this often whether it lives; so many questions in a row without an answer end it. */
+/** Each worker is asked this often whether it lives. `MAX_SILENCES` missing answers in a row end it. */
 const LOOK_SECONDS = 1;
 const MAX_SILENCES = 4;
-/** A worker that was told to stop and has not so long after its own limit is ended. */
+/** A worker that was asked to stop is ended this long after its own limit. */
 const STOP_MARGIN_SECONDS = 1;
 
 interface Worker {
@@ -55,7 +55,7 @@ interface Worker {
   readonly ended: Promise<void>;
 }
 
-/** Runs so many workers, each this program anew, until a signal ends them. */
+/** Runs `count` workers, each a new process of this program, until a signal ends them. */
 export async function supervise({
   count,
   log,
