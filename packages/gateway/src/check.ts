@@ -39,7 +39,7 @@ const REPLACED_HEADERS: ReadonlySet<string> = new Set(
 export interface Proxied extends Asked {
   /** What the caller sent. */
   lines: FieldLines;
-  /** Of its headers, in lower case. */
+  /** The names of its headers, in lower case. */
   names: readonly string[];
   address: string;
 }
