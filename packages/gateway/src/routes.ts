@@ -41,7 +41,7 @@ export interface HostRoutes {
 /** The hosts of the file; `*` stands for all that are not named. */
 export type Routes = ReadonlyMap<string, HostRoutes>;
 
-/** Of each resource, the scopes that its routes need. */
+/** The scopes that the routes of each resource need. */
 export type Resources = ReadonlyMap<string, ReadonlySet<string>>;
 
 export function resourcesOf(routes: Routes): Resources {

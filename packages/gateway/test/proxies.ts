@@ -19,7 +19,7 @@ export interface Proxy {
 export interface Around {
   /** The gateway's listener. */
   gateway: number;
-  /** Of Envoy's door over gRPC. */
+  /** The port of Envoy's door over gRPC. */
   grpc: number;
   service: number;
 }
