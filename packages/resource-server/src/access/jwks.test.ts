@@ -28,8 +28,12 @@ async function flood(count: number): Promise<void> {
     const token = [encodePart(api.header({ kid: `kid-${index}` })), payload, signature].join(".");
     return `GET /time HTTP/1.1\r\nHost: a.example\r\nAuthorization: Bearer ${token}\r\n`;
   });
-  const answers = await api.exchange(`${requests.join("\r\n")}Connection: close\r\n\r\n`);
-  expect(answers.match(/HTTP\/1.1 401 /g)).toHaveLength(count);
+  // As many in one piece as a connection takes ahead of their answers.
+  while (requests.length > 0) {
+    const piece = requests.splice(0, 100);
+    const answers = await api.exchange(`${piece.join("\r\n")}Connection: close\r\n\r\n`);
+    expect(answers.match(/HTTP\/1.1 401 /g)).toHaveLength(piece.length);
+  }
 }
 
 test("V6: 10,000 unknown kids cost one fetch a cooldown", async () => {
