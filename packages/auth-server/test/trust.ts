@@ -2,9 +2,16 @@
 import { randomUUID } from "node:crypto";
 import { JWT_BEARER_GRANT, SPIFFE_ASSERTION_TYPE } from "@daykey/common/protocol";
 import { expect } from "vitest";
-import type { AdminAnswer, TestAdmin } from "./admin.ts";
-import { ASSERTION_TYPE, type Members, signJwt, type TestKey } from "./assertions.ts";
-import { type Answer, ISSUER, type TestAuthServer, type TestClient } from "./auth-server.ts";
+import { type AdminAnswer, createTestAdmin, type TestAdmin } from "./admin.ts";
+import { ASSERTION_TYPE, createKey, type Members, signJwt, type TestKey } from "./assertions.ts";
+import {
+  type Answer,
+  ISSUER,
+  startAuthServer,
+  type TestAuthServer,
+  type TestClient,
+} from "./auth-server.ts";
+import { type KeyServer, startKeyServer } from "./key-server.ts";
 
 export const GITHUB = "https://token.actions.example.test";
 export const KUBERNETES = "https://kubernetes.default.svc.cluster.local";
@@ -160,4 +167,83 @@ export function lastReason(server: TestAuthServer): unknown {
 
 export function lastLine(server: TestAuthServer): Record<string, unknown> {
   return server.lines.findLast(({ msg }) => msg === "request") ?? {};
+}
+
+export const FETCHED = "https://ci.example.test";
+
+const RULES: readonly [name: string, issuer: string, clientId: string, conditions: Members[]][] = [
+  [
+    "deploy",
+    "github",
+    "deployer",
+    [
+      { claim: "repository_id", one_of: ["74"] },
+      { claim: "environment", one_of: ["prod"] },
+    ],
+  ],
+  [
+    "cluster-billing",
+    "cluster",
+    "billing",
+    [
+      { claim: "/kubernetes.io/namespace", one_of: ["prod"] },
+      { claim: "/kubernetes.io/serviceaccount/name", glob: "b*" },
+    ],
+  ],
+  ["cluster-any", "cluster", "reader", [{ claim: "sub", glob: "system:serviceaccount:dev:*" }]],
+  ["svid-billing", "domain", "billing", [{ claim: "sub", glob: `${SPIFFE}/ns/prod/sa/*` }]],
+  ["ci-74", "ci", "deployer", [{ claim: "repository_id", one_of: ["74"] }]],
+];
+
+export interface TrustingServer {
+  server: TestAuthServer;
+  admin: TestAdmin;
+  keyServer: KeyServer;
+  github: TestKey;
+  cluster: TestKey;
+  domain: TestKey;
+  fetched: TestKey;
+  stop(): Promise<void>;
+}
+
+/** A server with three issuers of uploaded keys, one whose keys are fetched, and a rule or two for each. */
+export async function startTrustingServer(): Promise<TrustingServer> {
+  const keyServer = await startKeyServer();
+  const server = await startAuthServer({ config: { allowPrivateJwksUri: true } });
+  const admin = await createTestAdmin(server);
+  const [github, cluster] = [createKey("gh-1"), createKey("k8s-1")];
+  const [domain, fetched] = [createKey("svid-1"), createKey("ci-1")];
+  keyServer.publish(fetched.publicJwk);
+  for (const id of ["deployer", "billing", "reader"]) await createWorkloadClient(server, id);
+  await trustIssuer(admin, "github", { iss: GITHUB, keys: [github] });
+  await trustIssuer(admin, "cluster", { iss: KUBERNETES, keys: [cluster], reusable: true });
+  await trustIssuer(admin, "domain", { iss: SPIFFE, keys: [domain] });
+  const ci = { name: "ci", iss: FETCHED, key_source: "jwks_uri", keys_uri: keyServer.uri };
+  await admin.post("/trust/issuers", ci);
+  for (const [name, issuer, client_id, conditions] of RULES) {
+    await addRule(admin, name, { issuer, client_id, conditions });
+  }
+  const stop = async (): Promise<void> => {
+    await server.stop();
+    await keyServer.stop();
+  };
+  return { server, admin, keyServer, github, cluster, domain, fetched, stop };
+}
+
+const REFUSED: Record<Door, readonly [number, string, string]> = {
+  client_assertion: [401, "invalid_client", "Client authentication failed."],
+  jwt_spiffe: [401, "invalid_client", "Client authentication failed."],
+  grant: [400, "invalid_grant", "The assertion cannot be used."],
+};
+
+/** The one answer of a door to whatever it refuses. */
+export async function expectRefused(
+  server: TestAuthServer,
+  token: string,
+  door: Door,
+  name = "",
+  form = {},
+): Promise<void> {
+  const { status, body } = await enter(server, token, { door, ...form });
+  expect([status, body["error"], body["error_description"]], name).toEqual(REFUSED[door]);
 }

@@ -2,7 +2,7 @@
 import { createPublicKey, randomUUID } from "node:crypto";
 import { hostileJwts } from "@daykey/service/test/hostile-jwts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createTestAdmin, type TestAdmin } from "../../test/admin.ts";
+import type { TestAdmin } from "../../test/admin.ts";
 import {
   assertionOf,
   createKey,
@@ -11,26 +11,27 @@ import {
   signJwt,
   type TestKey,
 } from "../../test/assertions.ts";
-import { ISSUER, startAuthServer, type TestAuthServer } from "../../test/auth-server.ts";
-import { type KeyServer, startKeyServer } from "../../test/key-server.ts";
+import { ISSUER, type TestAuthServer } from "../../test/auth-server.ts";
+import type { KeyServer } from "../../test/key-server.ts";
 import {
-  addRule,
-  createWorkloadClient,
   type Door,
   DOORS,
   enter,
   GITHUB,
   githubToken,
-  KUBERNETES,
   lastReason,
   SPIFFE,
   svid,
-  trustIssuer,
+  expectRefused,
+  FETCHED,
+  startTrustingServer,
+  type TrustingServer,
 } from "../../test/trust.ts";
 
 /** For some hundred requests on a busy machine. */
 const PATIENCE = 60_000;
 
+let trusting: TrustingServer;
 let server: TestAuthServer;
 let admin: TestAdmin;
 let keyServer: KeyServer;
@@ -38,62 +39,11 @@ let github: TestKey;
 let cluster: TestKey;
 let domain: TestKey;
 let fetched: TestKey;
-const FETCHED = "https://ci.example.test";
 beforeAll(async () => {
-  keyServer = await startKeyServer();
-  server = await startAuthServer({ config: { allowPrivateJwksUri: true } });
-  admin = await createTestAdmin(server);
-  [github, cluster] = [createKey("gh-1"), createKey("k8s-1")];
-  [domain, fetched] = [createKey("svid-1"), createKey("ci-1")];
-  keyServer.publish(fetched.publicJwk);
-  for (const id of ["deployer", "billing", "reader"]) await createWorkloadClient(server, id);
-  await trustIssuer(admin, "github", { iss: GITHUB, keys: [github] });
-  await trustIssuer(admin, "cluster", { iss: KUBERNETES, keys: [cluster], reusable: true });
-  await trustIssuer(admin, "domain", { iss: SPIFFE, keys: [domain] });
-  const ci = { name: "ci", iss: FETCHED, key_source: "jwks_uri", keys_uri: keyServer.uri };
-  await admin.post("/trust/issuers", ci);
-  const rules: [string, string, string, Members[]][] = [
-    [
-      "deploy",
-      "github",
-      "deployer",
-      [
-        { claim: "repository_id", one_of: ["74"] },
-        { claim: "environment", one_of: ["prod"] },
-      ],
-    ],
-    [
-      "cluster-billing",
-      "cluster",
-      "billing",
-      [
-        { claim: "/kubernetes.io/namespace", one_of: ["prod"] },
-        { claim: "/kubernetes.io/serviceaccount/name", glob: "b*" },
-      ],
-    ],
-    ["cluster-any", "cluster", "reader", [{ claim: "sub", glob: "system:serviceaccount:dev:*" }]],
-    ["svid-billing", "domain", "billing", [{ claim: "sub", glob: `${SPIFFE}/ns/prod/sa/*` }]],
-    ["ci-74", "ci", "deployer", [{ claim: "repository_id", one_of: ["74"] }]],
-  ];
-  for (const [name, issuer, client_id, conditions] of rules) {
-    await addRule(admin, name, { issuer, client_id, conditions });
-  }
+  trusting = await startTrustingServer();
+  ({ server, admin, keyServer, github, cluster, domain, fetched } = trusting);
 });
-afterAll(async () => {
-  await server.stop();
-  await keyServer.stop();
-});
-
-const REFUSED: Record<Door, readonly [number, string, string]> = {
-  client_assertion: [401, "invalid_client", "Client authentication failed."],
-  jwt_spiffe: [401, "invalid_client", "Client authentication failed."],
-  grant: [400, "invalid_grant", "The assertion cannot be used."],
-};
-
-async function expectRefused(token: string, door: Door, name = "", form = {}): Promise<void> {
-  const { status, body } = await enter(server, token, { door, ...form });
-  expect([status, body["error"], body["error_description"]], name).toEqual(REFUSED[door]);
-}
+afterAll(() => trusting.stop());
 
 describe.each<[Door, () => { key: TestKey; header: Members; claims: Members }]>([
   ["client_assertion", () => partsOf(github, githubToken(github, server.now()))],
@@ -108,7 +58,7 @@ describe.each<[Door, () => { key: TestKey; header: Members; claims: Members }]>(
       const good = { header, claims, privateKey, publicKey: createPublicKey(privateKey) };
       for (const [name, token] of Object.entries(hostileJwts(good))) {
         if (/\p{Cc}/u.test(token)) continue;
-        await expectRefused(token, door, name);
+        await expectRefused(server, token, door, name);
       }
     },
     PATIENCE,
@@ -144,7 +94,12 @@ describe.each<[Door, () => { key: TestKey; header: Members; claims: Members }]>(
       for (const [member, values] of wrong) {
         for (const value of values) {
           const token = signJwt(key, header, { ...claims, jti: randomUUID(), [member]: value });
-          await expectRefused(token, door, `${member} ${JSON.stringify(value)?.slice(0, 40)}`);
+          await expectRefused(
+            server,
+            token,
+            door,
+            `${member} ${JSON.stringify(value)?.slice(0, 40)}`,
+          );
         }
       }
       for (const typ of [
@@ -156,6 +111,7 @@ describe.each<[Door, () => { key: TestKey; header: Members; claims: Members }]>(
         null,
       ]) {
         await expectRefused(
+          server,
           signJwt(key, { ...header, typ }, { ...claims, jti: randomUUID() }),
           door,
           `typ ${typ}`,
@@ -181,12 +137,18 @@ test("X2: another issuer's token at every door, with every other issuer's key an
       for (const door of Object.keys(DOORS) as Door[]) {
         if (name !== "github")
           await expectRefused(
+            server,
             githubToken(as, server.now(), { header: { kid } }),
             door,
             `${name} ${kid}`,
           );
         if (name !== "domain")
-          await expectRefused(svid(as, server.now(), { header: { kid } }), door, `${name} ${kid}`);
+          await expectRefused(
+            server,
+            svid(as, server.now(), { header: { kid } }),
+            door,
+            `${name} ${kid}`,
+          );
       }
     }
   }
@@ -198,24 +160,28 @@ test("X2: another issuer's token at every door, with every other issuer's key an
     `${SPIFFE}/ns/../sa/x`,
     `${SPIFFE}//sa`,
   ]) {
-    await expectRefused(svid(domain, server.now(), { claims: { sub } }), "jwt_spiffe", sub);
+    await expectRefused(server, svid(domain, server.now(), { claims: { sub } }), "jwt_spiffe", sub);
   }
-  await expectRefused(githubToken(github, server.now()), "jwt_spiffe");
-  await expectRefused(svid(domain, server.now(), { claims: { iss: SPIFFE } }), "client_assertion");
-  await expectRefused(svid(domain, server.now()), "grant");
-  await expectRefused(svid(domain, server.now(), { claims: { iss: SPIFFE } }), "grant");
+  await expectRefused(server, githubToken(github, server.now()), "jwt_spiffe");
+  await expectRefused(
+    server,
+    svid(domain, server.now(), { claims: { iss: SPIFFE } }),
+    "client_assertion",
+  );
+  await expectRefused(server, svid(domain, server.now()), "grant");
+  await expectRefused(server, svid(domain, server.now(), { claims: { iss: SPIFFE } }), "grant");
 });
 
 test("X2: our own access token, and a client's own assertion, are nobody's workload", async () => {
   const { body } = await enter(server, githubToken(github, server.now()));
   for (const door of Object.keys(DOORS) as Door[]) {
-    await expectRefused(String(body["access_token"]), door, "own token");
+    await expectRefused(server, String(body["access_token"]), door, "own token");
   }
   const { clientId, key } = await createKeyClient(server);
-  await expectRefused(assertionOf(clientId, key, server.now()), "grant", "a client's own");
+  await expectRefused(server, assertionOf(clientId, key, server.now()), "grant", "a client's own");
   const confused = assertionOf(clientId, key, server.now(), { claims: { iss: GITHUB } });
-  await expectRefused(confused, "client_assertion", "iss of a trusted issuer");
-  await expectRefused(confused, "client_assertion", "and its id", { client_id: clientId });
+  await expectRefused(server, confused, "client_assertion", "iss of a trusted issuer");
+  await expectRefused(server, confused, "client_assertion", "and its id", { client_id: clientId });
 });
 
 test(
@@ -225,7 +191,11 @@ test(
     const asked = keyServer.asked.length;
     for (let i = 0; i < 200; i++) {
       const iss = `${new URL(keyServer.uri).origin}/${i}`;
-      await expectRefused(githubToken(stranger, server.now(), { claims: { iss } }), "grant");
+      await expectRefused(
+        server,
+        githubToken(stranger, server.now(), { claims: { iss } }),
+        "grant",
+      );
     }
     expect(keyServer.asked.length).toBe(asked);
     for (let i = 0; i < 20; i++) {
@@ -277,7 +247,7 @@ test("L1: neither the token nor a claim of a refused one is in the log", async (
   const token = githubToken(github, server.now(), {
     claims: { repository_id: canary, sub: canary },
   });
-  await expectRefused(token, "grant");
+  await expectRefused(server, token, "grant");
   const logged = JSON.stringify(server.lines);
   expect(logged).not.toContain("canary");
   expect(logged).not.toContain(token.split(".")[2] ?? "");

@@ -1,97 +1,43 @@
 /** Which rule lets in, and which does not: one of many, none, dry runs, default accounts, replays. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createTestAdmin, type TestAdmin } from "../../test/admin.ts";
-import { createKey, type Members, type TestKey } from "../../test/assertions.ts";
-import { startAuthServer, type TestAuthServer } from "../../test/auth-server.ts";
-import { type KeyServer, startKeyServer } from "../../test/key-server.ts";
+import type { TestAdmin } from "../../test/admin.ts";
+import type { TestKey } from "../../test/assertions.ts";
+import type { TestAuthServer } from "../../test/auth-server.ts";
 import {
   addRule,
   createWorkloadClient,
-  type Door,
   DOORS,
   enter,
-  GITHUB,
   githubToken,
-  KUBERNETES,
   kubernetesToken,
   lastLine,
   lastReason,
-  SPIFFE,
   svid,
-  trustIssuer,
+  expectRefused,
+  startTrustingServer,
+  type TrustingServer,
 } from "../../test/trust.ts";
 
+let trusting: TrustingServer;
 let server: TestAuthServer;
 let admin: TestAdmin;
-let keyServer: KeyServer;
 let github: TestKey;
 let cluster: TestKey;
 let domain: TestKey;
-let fetched: TestKey;
-const FETCHED = "https://ci.example.test";
 beforeAll(async () => {
-  keyServer = await startKeyServer();
-  server = await startAuthServer({ config: { allowPrivateJwksUri: true } });
-  admin = await createTestAdmin(server);
-  [github, cluster] = [createKey("gh-1"), createKey("k8s-1")];
-  [domain, fetched] = [createKey("svid-1"), createKey("ci-1")];
-  keyServer.publish(fetched.publicJwk);
-  for (const id of ["deployer", "billing", "reader"]) await createWorkloadClient(server, id);
-  await trustIssuer(admin, "github", { iss: GITHUB, keys: [github] });
-  await trustIssuer(admin, "cluster", { iss: KUBERNETES, keys: [cluster], reusable: true });
-  await trustIssuer(admin, "domain", { iss: SPIFFE, keys: [domain] });
-  const ci = { name: "ci", iss: FETCHED, key_source: "jwks_uri", keys_uri: keyServer.uri };
-  await admin.post("/trust/issuers", ci);
-  const rules: [string, string, string, Members[]][] = [
-    [
-      "deploy",
-      "github",
-      "deployer",
-      [
-        { claim: "repository_id", one_of: ["74"] },
-        { claim: "environment", one_of: ["prod"] },
-      ],
-    ],
-    [
-      "cluster-billing",
-      "cluster",
-      "billing",
-      [
-        { claim: "/kubernetes.io/namespace", one_of: ["prod"] },
-        { claim: "/kubernetes.io/serviceaccount/name", glob: "b*" },
-      ],
-    ],
-    ["cluster-any", "cluster", "reader", [{ claim: "sub", glob: "system:serviceaccount:dev:*" }]],
-    ["svid-billing", "domain", "billing", [{ claim: "sub", glob: `${SPIFFE}/ns/prod/sa/*` }]],
-    ["ci-74", "ci", "deployer", [{ claim: "repository_id", one_of: ["74"] }]],
-  ];
-  for (const [name, issuer, client_id, conditions] of rules) {
-    await addRule(admin, name, { issuer, client_id, conditions });
-  }
+  trusting = await startTrustingServer();
+  ({ server, admin, github, cluster, domain } = trusting);
 });
-afterAll(async () => {
-  await server.stop();
-  await keyServer.stop();
-});
-
-const REFUSED: Record<Door, readonly [number, string, string]> = {
-  client_assertion: [401, "invalid_client", "Client authentication failed."],
-  jwt_spiffe: [401, "invalid_client", "Client authentication failed."],
-  grant: [400, "invalid_grant", "The assertion cannot be used."],
-};
-
-async function expectRefused(token: string, door: Door, name = "", form = {}): Promise<void> {
-  const { status, body } = await enter(server, token, { door, ...form });
-  expect([status, body["error"], body["error_description"]], name).toEqual(REFUSED[door]);
-}
+afterAll(() => trusting.stop());
 
 test("X3: a token of one rule does not make another's client", async () => {
   const token = () => kubernetesToken(cluster, server.now());
   expect((await enter(server, token(), { client_id: "billing" })).status).toBe(200);
   for (const client_id of ["reader", "deployer", "nobody", admin.client.clientId]) {
-    await expectRefused(token(), "client_assertion", client_id, { client_id });
+    await expectRefused(server, token(), "client_assertion", client_id, { client_id });
   }
   await expectRefused(
+    server,
     kubernetesToken(cluster, server.now(), { namespace: "prod2" }),
     "client_assertion",
   );
@@ -107,7 +53,7 @@ test("X3: a rule that does not name the default service account does not let it 
   const dev = (account: string) =>
     kubernetesToken(cluster, server.now(), { namespace: "dev", account });
   expect((await enter(server, dev("worker"))).status).toBe(200);
-  await expectRefused(dev("default"), "client_assertion");
+  await expectRefused(server, dev("default"), "client_assertion");
   expect(lastReason(server)).toBe("no_rule");
   await addRule(admin, "dev-default", {
     issuer: "cluster",
@@ -131,7 +77,7 @@ test("X4: of rules for two clients client_id says which, and without it none is 
     scopes: ["primes:check"],
   });
   await addRule(admin, "b-strict", { ...base, conditions: strict, scopes: ["time:read"] });
-  await expectRefused(githubToken(github, server.now()), "grant");
+  await expectRefused(server, githubToken(github, server.now()), "grant");
   expect(lastReason(server)).toBe("several_clients");
   const asked = await enter(server, githubToken(github, server.now()), { client_id: "reader" });
   expect([asked.status, asked.body["scope"], lastLine(server)["rule"]]).toEqual([
@@ -145,9 +91,9 @@ test("X4: of rules for two clients client_id says which, and without it none is 
 test("X5: a jti is good once, at whichever door; without one, or where the issuer is said to reuse, more often", async () => {
   const token = githubToken(github, server.now());
   expect((await enter(server, token)).status).toBe(200);
-  await expectRefused(token, "client_assertion");
+  await expectRefused(server, token, "client_assertion");
   expect(lastReason(server)).toBe("replayed");
-  await expectRefused(token, "grant");
+  await expectRefused(server, token, "grant");
   for (const [again, door] of [
     [svid(domain, server.now()), "jwt_spiffe"],
     [kubernetesToken(cluster, server.now()), "grant"],
@@ -164,7 +110,11 @@ test("X7: a dry run lets nobody in, and says whom it would have", async () => {
     state: "dry_run",
     conditions: [{ claim: "/kubernetes.io/namespace", one_of: ["stage"] }],
   });
-  await expectRefused(kubernetesToken(cluster, server.now(), { namespace: "stage" }), "grant");
+  await expectRefused(
+    server,
+    kubernetesToken(cluster, server.now(), { namespace: "stage" }),
+    "grant",
+  );
   expect(lastLine(server)).toMatchObject({
     reason: "no_rule",
     dryRunRule: "dry",
@@ -183,7 +133,7 @@ test("C3, T8, A7: the client must be registered for it, and enabled", async () =
     await addRule(admin, `of-${client_id}`, { issuer: "github", client_id, conditions });
   }
   const token = () => githubToken(github, server.now(), { claims: { repository_id: "99" } });
-  await expectRefused(token(), "client_assertion", "plain", { client_id: "plain" });
+  await expectRefused(server, token(), "client_assertion", "plain", { client_id: "plain" });
   expect(lastReason(server)).toBe("method_not_registered");
   const grant = await enter(server, token(), { door: "grant", client_id: "no-grant" });
   expect([grant.status, grant.body["error"]]).toEqual([400, "unauthorized_client"]);
@@ -197,5 +147,5 @@ test("C3, T8, A7: the client must be registered for it, and enabled", async () =
   });
   expect([refresh.status, refresh.body["error"]]).toEqual([400, "unauthorized_client"]);
   await admin.post("/clients/no-grant/disable");
-  await expectRefused(token(), "client_assertion", "disabled", { client_id: "no-grant" });
+  await expectRefused(server, token(), "client_assertion", "disabled", { client_id: "no-grant" });
 });
