@@ -4,7 +4,7 @@ import { createApp } from "@daykey/service/http/app";
 import { createRootPage } from "@daykey/service/http/root-page";
 import type { AppRouter } from "@daykey/service/http/router";
 import type { Metrics } from "@daykey/service/observe/metrics";
-import { startChores } from "@daykey/service/process/chores";
+import { startChores } from "@daykey/common/chores";
 import type { Health } from "@daykey/service/process/health";
 import { type Listeners, startListeners } from "@daykey/service/process/lifecycle";
 import type { Surroundings } from "@daykey/service/process/run-server";

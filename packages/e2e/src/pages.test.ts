@@ -110,7 +110,7 @@ test("docs/reference/metrics.md has every metric of the servers, and no other", 
 test("docs/reference/log.md has every event and reason that a server logs", () => {
   const page = readDocument("docs/reference/log.md");
   const logged = globSync(
-    "packages/{auth-server,resource-server,guard,gateway,service}/src/**/*.ts",
+    "packages/{auth-server,resource-server,guard,gateway,service,common}/src/**/*.ts",
     {
       cwd: ROOT,
       exclude: ["**/*.test.ts"],

@@ -1,5 +1,4 @@
 /** What the gateway counts beside its requests' durations. */
-import type { GuardMetrics } from "@daykey/guard/guard";
 import type { Metrics } from "@daykey/service/observe/metrics";
 import { HTTP_DOORS } from "./doors.ts";
 
@@ -19,24 +18,5 @@ export function countDecisions(
     if (typeof door !== "string") return;
     const refused = typeof reason === "string" ? reason : "fault";
     count({ door, decision: status === 200 ? "allowed" : refused });
-  };
-}
-
-export function guardMetrics(metrics: Metrics): GuardMetrics {
-  const countQuota = metrics.counter({
-    name: "quota_decisions_total",
-    help: "Requests with a quota, by what became of them; store_down: decided without the store",
-    labels: ["decision"],
-    // What the alert rules of deploy/prometheus read.
-    from: [{ decision: "store_down" }],
-  });
-  const countAccess = metrics.counter({
-    name: "access_total",
-    help: "Requests that need a scope, by credential and result: granted, or the reason of the refusal",
-    labels: ["via", "result"],
-  });
-  return {
-    access: (outcome) => countAccess({ ...outcome }),
-    quota: (decision) => countQuota({ decision }),
   };
 }

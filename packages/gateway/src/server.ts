@@ -11,7 +11,6 @@ import { LIMITS } from "@daykey/service/http/http-server";
 import { createRootPage } from "@daykey/service/http/root-page";
 import { measureHealth, watchStore } from "@daykey/service/observe/measure";
 import { createMetrics } from "@daykey/service/observe/metrics";
-import { startChores } from "@daykey/service/process/chores";
 import { createHealth } from "@daykey/service/process/health";
 import { ListenError, type Listeners, startListeners } from "@daykey/service/process/lifecycle";
 import type { Surroundings } from "@daykey/service/process/run-server";
@@ -20,7 +19,8 @@ import type { GatewayConfig } from "./config.ts";
 import { createDoorsEndpoint, finishAnswer } from "./doors-endpoint.ts";
 import { startGrpcDoor } from "./envoy-grpc.ts";
 import { createMetadataEndpoint } from "./metadata-endpoint.ts";
-import { countDecisions, guardMetrics } from "./metrics.ts";
+import { guardMetrics, measureRevocations } from "@daykey/guard/measure";
+import { countDecisions } from "./metrics.ts";
 import { createRouteTables } from "./route-tables.ts";
 import { readRoutesFile } from "./routes-file.ts";
 
@@ -97,15 +97,9 @@ export async function createGateway(config: GatewayConfig, deps: Deps): Promise<
     read: () => Number(tables.isCurrent()),
   });
   if (credential) {
-    metrics.gauge({
-      name: "revocation_feed_age_seconds",
-      help: "Time since the revocation feed was heard; above 15 STALE_POLICY decides",
-      read: () => tables.feedAgeSeconds() ?? Infinity,
-    });
-    metrics.gauge({
-      name: "revocations_known",
-      help: "Revocations held in memory",
-      read: tables.revocationsKnown,
+    measureRevocations(metrics, {
+      ageSeconds: () => tables.feedAgeSeconds() ?? Infinity,
+      size: tables.revocationsKnown,
     });
   }
   watchStore({ metrics, health }, "redis", redis?.fault);
@@ -133,11 +127,6 @@ export async function createGateway(config: GatewayConfig, deps: Deps): Promise<
           );
         });
   if (grpc) parts.defer(() => grpc.stop(LIMITS.drainSeconds));
-  const chores = startChores(
-    { cleanQuotas: store.quotas.clean, cleanNonces: store.nonces.clean },
-    log,
-  );
-  parts.defer(chores.stop);
   const listeners = await startListeners({
     public: {
       ...config.public,

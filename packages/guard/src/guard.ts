@@ -1,10 +1,10 @@
 /** The guard of a resource, put together: what is fetched and heard, and the check that stands on it. */
 import type { Fetch } from "@daykey/client/internal/platform";
 import { secureUrl } from "@daykey/client/internal/secure-url";
+import { startChores } from "@daykey/common/chores";
 import type { Clock } from "@daykey/common/clock";
 import { PATHS, SIGNING_ALGORITHMS, type SigningAlgorithm } from "@daykey/common/protocol";
 import { type AccessOutcome, type Check, createCheck } from "./check.ts";
-import { startCleaning } from "./cleaning.ts";
 import { readOwnCredential } from "./credential-file.ts";
 import { createIssuerLink, createNoLink } from "./issuer-link.ts";
 import { CONSOLE_LOG, type GuardLog } from "./log.ts";
@@ -128,7 +128,11 @@ export function createGuard(options: GuardOptions): Guard {
     count: (outcome) => metrics.access?.(outcome),
     log,
   });
-  const cleaning = startCleaning(store, log);
+  // What has expired is deleted: every instance may do it.
+  const cleaning = startChores(
+    { cleanQuotas: () => store.quotas.clean(), cleanNonces: () => store.nonces.clean() },
+    log,
+  );
   const closed = new AbortController();
 
   const health: Guard["health"] = () => ({

@@ -20,7 +20,7 @@ import { createDocsEndpoint } from "./docs/endpoint.ts";
 import { createMetadataEndpoint } from "./metadata/endpoint.ts";
 import { createOpenApiDocument } from "./metadata/openapi.ts";
 import { createRequireScope } from "./guarded.ts";
-import { guardMetrics, measureRevocations } from "./metrics.ts";
+import { guardMetrics, measureRevocations } from "@daykey/guard/measure";
 import { type OwnStore, openOwnStore } from "./own-store.ts";
 import { createPrimesRouter, PRIMES_SCOPE } from "./primes/endpoint.ts";
 import { createPrimeChecker } from "./primes/prime-pool.ts";

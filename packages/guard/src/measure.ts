@@ -1,9 +1,19 @@
-/** What the resource-server counts beside its requests' durations: what its guard tells. */
-import type { Metrics } from "@daykey/service/observe/metrics";
-import type { Guard, GuardMetrics } from "@daykey/guard/guard";
+/** What a server counts of its guard, and how old its news is: the same names in every server. */
+import type { Guard, GuardMetrics } from "./guard.ts";
+
+/** Part of the metrics of our servers: this is all that is needed here. */
+interface Registry {
+  gauge(metric: { name: string; help: string; read: () => number }): void;
+  counter<L extends string>(metric: {
+    name: string;
+    help: string;
+    labels: readonly L[];
+    from?: readonly Record<L, string>[];
+  }): (labels: Record<L, string>) => void;
+}
 
 export function measureRevocations(
-  metrics: Metrics,
+  metrics: Registry,
   feed: NonNullable<Guard["revocations"]>,
 ): void {
   metrics.gauge({
@@ -18,7 +28,7 @@ export function measureRevocations(
   });
 }
 
-export function guardMetrics(metrics: Metrics): GuardMetrics {
+export function guardMetrics(metrics: Registry): GuardMetrics {
   const countQuota = metrics.counter({
     name: "quota_decisions_total",
     help: "Requests with a quota, by what became of them; store_down: decided without the store",

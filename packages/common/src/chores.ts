@@ -1,12 +1,16 @@
 /** What is done now and then: rotate keys, delete what has expired. Every instance may do it. */
-import type { Log } from "../observe/log.ts";
 
 const EVERY_SECONDS = 60;
+
+/** Part of the logs of servers and of the guard: this is all that is needed here. */
+interface ChoreLog {
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void;
+}
 
 /** Runs the tasks once a minute, one after another; a failure is logged and tried again. */
 export function startChores(
   tasks: Readonly<Record<string, () => Promise<void>>>,
-  log: Log,
+  log: ChoreLog,
 ): { stop(): Promise<void> } {
   let running = Promise.resolve();
   const timer = setInterval(() => {
