@@ -1,4 +1,4 @@
-/** API keys and signature keys: their store, who makes them, and what is told of a presented one. */
+/** API keys and signature keys: their store, what makes them, and what looks up a presented one. */
 import type { LastUsed } from "../authentication/last-used.ts";
 import type { Ground } from "../ground.ts";
 import type { Sealer } from "../keys/sealing.ts";

@@ -44,7 +44,7 @@ const auditQuery = z.strictObject({
   ...pageQuery.shape,
   actor: text(66).optional(),
   action: z.enum(AUDIT_ACTIONS).optional(),
-  /** Whose the target is: the client, or one of its secrets or keys. */
+  /** The client that the target is, or to which the secret or key belongs. */
   client_id: PARAMETERS.client_id.optional(),
   /** From here on. */
   since: instantParameter.optional(),

@@ -1,4 +1,4 @@
-/** What a refused body or query is told: the member, and what it takes, in words of this project's own. */
+/** The error for a refused body or query names the member and what it takes, in this project's own words. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { createTestAdmin, NEW_CLIENT, type TestAdmin } from "../../test/admin.ts";

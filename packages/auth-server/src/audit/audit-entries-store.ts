@@ -12,7 +12,7 @@ import type { AuditAction } from "./events.ts";
 export interface AuditFilter {
   actor?: string | undefined;
   action?: AuditAction | undefined;
-  /** Whose the target is: the client, or one of its secrets or keys. */
+  /** The client that the target is, or to which the secret or key belongs. */
   clientId?: string | undefined;
   /** From here on: UTC with at most microseconds, as in `2026-11-21T12:00:00.123456Z`. */
   since?: string | undefined;
