@@ -11,11 +11,10 @@ import { fromCredentialFile } from "@daykey/client/internal/credential-file";
 import { type PrivateJwk, privateKeyJwt } from "@daykey/client/internal/private-key-jwt";
 import { createTokenSource, type TokenSource } from "@daykey/client/internal/token-source";
 import { isTrusted, createTrustedProxies } from "@daykey/service/http/address";
-import { createApp } from "@daykey/service/http/app";
 import { PROBLEM_FORMAT } from "@daykey/service/http/errors";
-import { createRootPage } from "@daykey/service/http/root-page";
 import { measureHealth } from "@daykey/service/observe/measure";
 import { createMetrics } from "@daykey/service/observe/metrics";
+import { createPrivateApp } from "@daykey/service/process/private-app";
 import { createHealth } from "@daykey/service/process/health";
 import { type Listeners, startListeners } from "@daykey/service/process/lifecycle";
 import type { Surroundings } from "@daykey/service/process/run-server";
@@ -75,19 +74,12 @@ export async function createEgress(
     private: {
       ...config.private,
       setting: "PRIVATE_PORT",
-      app: createApp({
+      app: createPrivateApp("Daykey egress", {
         log,
         trustedProxies,
         errorFormat: PROBLEM_FORMAT,
-        routers: [
-          metrics.router,
-          health.router,
-          createRootPage({
-            name: "Daykey egress, private side",
-            about: "It is for operators.",
-            pointers: { metrics: "/metrics", readiness: "/readyz" },
-          }),
-        ],
+        metrics,
+        health,
       }),
     },
     health,

@@ -8,9 +8,9 @@ import { createTrustedProxies } from "@daykey/service/http/address";
 import { createApp } from "@daykey/service/http/app";
 import { PROBLEM_FORMAT } from "@daykey/service/http/errors";
 import { LIMITS } from "@daykey/service/http/http-server";
-import { createRootPage } from "@daykey/service/http/root-page";
 import { measureHealth, watchStore } from "@daykey/service/observe/measure";
 import { createMetrics } from "@daykey/service/observe/metrics";
+import { createPrivateApp } from "@daykey/service/process/private-app";
 import { createHealth } from "@daykey/service/process/health";
 import { ListenError, type Listeners, startListeners } from "@daykey/service/process/lifecycle";
 import type { Surroundings } from "@daykey/service/process/run-server";
@@ -145,18 +145,7 @@ export async function createGateway(config: GatewayConfig, deps: Deps): Promise<
     private: {
       ...config.private,
       setting: "PRIVATE_PORT",
-      app: createApp({
-        ...shared,
-        routers: [
-          metrics.router,
-          health.router,
-          createRootPage({
-            name: "Daykey gateway, private side",
-            about: "It is for operators.",
-            pointers: { metrics: "/metrics", readiness: "/readyz" },
-          }),
-        ],
-      }),
+      app: createPrivateApp("Daykey gateway", { ...shared, metrics, health }),
     },
     health,
     log,

@@ -5,6 +5,7 @@ import { PROBLEM_FORMAT } from "@daykey/service/http/errors";
 import { createTrustedProxies } from "@daykey/service/http/address";
 import { createApp } from "@daykey/service/http/app";
 import { createRootPage } from "@daykey/service/http/root-page";
+import { createPrivateApp } from "@daykey/service/process/private-app";
 import { createHealth } from "@daykey/service/process/health";
 import { type Listeners, startListeners } from "@daykey/service/process/lifecycle";
 import { measureHealth, measurePool, watchStore } from "@daykey/service/observe/measure";
@@ -161,18 +162,7 @@ async function composeResourceServer(
     private: {
       ...config.private,
       setting: "PRIVATE_PORT",
-      app: createApp({
-        ...shared,
-        routers: [
-          metrics.router,
-          health.router,
-          createRootPage({
-            name: "Daykey resource-server, private side",
-            about: "It is for operators.",
-            pointers: { metrics: "/metrics", readiness: "/readyz" },
-          }),
-        ],
-      }),
+      app: createPrivateApp("Daykey resource-server", { ...shared, metrics, health }),
     },
     health,
     log,
