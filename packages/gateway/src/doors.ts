@@ -3,6 +3,8 @@
  * of its own, so that no header of one proxy is believed at another's door.
  */
 import type { IncomingMessage } from "node:http";
+import { linesOf } from "@daykey/guard/node";
+import type { FieldLines } from "@daykey/guard/request";
 import type { Asked } from "./routes.ts";
 
 export const HTTP_DOORS = ["nginx", "traefik", "caddy", "envoy"] as const;
@@ -43,21 +45,17 @@ export const DOORS: Readonly<Record<HttpDoor, Door>> = {
 
 function byHeaders(methodName: string, hostName: string, targetName: string): Door["read"] {
   return (req) => {
+    const lines = linesOf(req);
     const [method, host, target] = [methodName, hostName, targetName].map((name) =>
-      only(req, name),
+      only(lines, name),
     );
     if (method === undefined || host === undefined || target === undefined) return undefined;
     return { method, host, target };
   };
 }
 
-/** A header that came once; Node joins the lines of one that came twice. */
-function only({ headers, rawHeaders }: IncomingMessage, name: string): string | undefined {
-  const value = headers[name];
-  if (typeof value !== "string") return undefined;
-  let count = 0;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    if (rawHeaders[index]?.toLowerCase() === name) count += 1;
-  }
-  return count === 1 ? value : undefined;
+/** A header that came once. */
+function only(lines: FieldLines, name: string): string | undefined {
+  const [value, ...more] = lines(name) ?? [];
+  return more.length === 0 ? value : undefined;
 }

@@ -10,6 +10,16 @@ import { problem } from "@daykey/service/http/problem-error";
 import { ADMIN_SCOPE } from "./client.ts";
 import { toRowUri } from "../resources/resources-store.ts";
 
+/** Methods that take any secret, a chosen one too. */
+export const HASH_FORMS = "array['client_secret_hash_day', 'client_secret_hash_once']";
+
+/** Whether the client `c` may use a key, and has one. */
+export const HAS_KEY = `('private_key_jwt' = any(c.auth_methods) and (
+      c.jwks_uri is not null
+      or exists (
+        select from daykey.client_keys k
+        where k.client_id = c.client_id and k.revoked_at is null)))`;
+
 /** `$1` is the issuer's row, `$2` in how many seconds. The scope stands in the text for its index. */
 const CAN = `c.deleted_at is null and c.enabled and '${ADMIN_SCOPE}' = any(c.scopes)
   and $1 = any(c.resources) and 'client_credentials' = any(c.grant_types)
@@ -21,12 +31,8 @@ const CAN = `c.deleted_at is null and c.enabled and '${ADMIN_SCOPE}' = any(c.sco
         and c.auth_methods && case s.kind
           when 'generated' then array['client_secret_basic', 'client_secret_post',
             'client_secret_hash_day', 'client_secret_hash_once']
-          else array['client_secret_hash_day', 'client_secret_hash_once'] end)
-    or ('private_key_jwt' = any(c.auth_methods) and (
-      c.jwks_uri is not null
-      or exists (
-        select from daykey.client_keys k
-        where k.client_id = c.client_id and k.revoked_at is null))))`;
+          else ${HASH_FORMS} end)
+    or ${HAS_KEY})`;
 
 /** Whether any client can administrate. */
 export async function canAnyAdministrate(queryable: Queryable, issuer: string): Promise<boolean> {

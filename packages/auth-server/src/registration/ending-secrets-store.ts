@@ -8,6 +8,7 @@
  * at a bounded number of secrets, in the order of their ends (ADR 0038).
  */
 import type { Database } from "@daykey/service/database/database";
+import { HAS_KEY, HASH_FORMS } from "../clients/admins-store.ts";
 
 /** The last secret of a client; times are epoch seconds, by the database's clock. */
 export interface EndingSecret {
@@ -46,6 +47,10 @@ export interface EndingSecretsStore {
   endingCounts(): Promise<EndingCounts>;
 }
 
+/** Methods that take a secret, but for a chosen one; the seed-compatible hash too, where a setting allows it. */
+const ANY_FORM = `array['client_secret_basic', 'client_secret_post',
+          'client_secret_hash_day', 'client_secret_hash_once', 'client_secret_hash_seed']`;
+
 /**
  * `$1` is in how many seconds. The ends are grouped before anything else is read: by what takes them, as
  * the hash forms take any secret, the other methods no chosen one.
@@ -60,16 +65,11 @@ const ENDING = `with ends as materialized (
     select client_id, c.name, c.expires_at from ends
     cross join lateral (
       select c.name, greatest(
-        case when c.auth_methods && array['client_secret_basic', 'client_secret_post',
-          'client_secret_hash_day', 'client_secret_hash_once', 'client_secret_hash_seed']
-          then any_form end,
-        case when c.auth_methods && array['client_secret_hash_day', 'client_secret_hash_once']
-          then hash_forms end) as expires_at
+        case when c.auth_methods && ${ANY_FORM} then any_form end,
+        case when c.auth_methods && ${HASH_FORMS} then hash_forms end) as expires_at
       from daykey.clients c
       where c.client_id = ends.client_id and c.enabled and c.deleted_at is null
-        and not ('private_key_jwt' = any(c.auth_methods) and (c.jwks_uri is not null or exists (
-          select from daykey.client_keys k
-          where k.client_id = c.client_id and k.revoked_at is null)))
+        and not ${HAS_KEY}
       -- One look-up a client by its key, whatever number the planner expects.
       offset 0
     ) c
@@ -77,17 +77,13 @@ const ENDING = `with ends as materialized (
   )`;
 
 /** Methods that take the secret `of`, a row of secrets, of the client `c`. */
-const takes = (of: string): string => `c.auth_methods && case when ${of}.kind = 'chosen'
-  then array['client_secret_hash_day', 'client_secret_hash_once']
-  else array['client_secret_basic', 'client_secret_post',
-    'client_secret_hash_day', 'client_secret_hash_once', 'client_secret_hash_seed'] end`;
+const takes = (of: string): string =>
+  `c.auth_methods && case when ${of}.kind = 'chosen' then ${HASH_FORMS} else ${ANY_FORM} end`;
 
 /** `s` is a secret: the client `c` that cannot prove itself beyond its end. */
 const LAST_OF = `select c.name from daykey.clients c
   where c.client_id = s.client_id and c.enabled and c.deleted_at is null and ${takes("s")}
-    and not ('private_key_jwt' = any(c.auth_methods) and (c.jwks_uri is not null or exists (
-      select from daykey.client_keys k
-      where k.client_id = c.client_id and k.revoked_at is null)))
+    and not ${HAS_KEY}
     and not exists (
       select from daykey.secrets l
       where l.client_id = c.client_id and l.revoked_at is null and l.expires_at >= s.expires_at
