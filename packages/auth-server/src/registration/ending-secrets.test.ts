@@ -208,7 +208,6 @@ test("a page looks at a bounded number of secrets, and those behind are found", 
   await createEndingSecrets({ store, clock: () => 0, log }).count();
   const line = lines.findLast(({ event }) => event === "secrets_ending");
   expect(line?.["clients"]).toHaveLength(20);
-  await server.database.query("delete from daykey.secrets where kid ~ '^0000'");
 });
 
 const cursor = (text: string): string => Buffer.from(text, "latin1").toString("base64url");
@@ -236,6 +235,8 @@ test.each([
 });
 
 test("the question has its index, which the serving role's settings let it use", async () => {
+  // What the planner knows of the table is the same whenever this runs.
+  await server.database.query("vacuum (analyze) daykey.secrets");
   const plan = await database.transaction(async (tx) => {
     // A table so short is read faster in other ways.
     for (const way of ["seqscan", "bitmapscan", "sort", "hashagg"]) {
