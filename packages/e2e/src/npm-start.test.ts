@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, readlinkSync, statSync } from "node:fs";
-import { cp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { copyFile, cp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { once } from "node:events";
 import { join } from "node:path";
@@ -13,7 +13,6 @@ import {
   type Run,
   run,
   sleep,
-  startStack,
   untilPrinted,
 } from "../test/stack.ts";
 
@@ -23,7 +22,7 @@ const LAUNCHER = join(ROOT, "packages/local/src/main.ts");
 const CLI = join(ROOT, "packages/cli/bin/daykey.mjs");
 const NUMBER = "172983479832623897492387592384682937659382477";
 
-/** What the first run left, for those that come later. */
+/** What the first run left, for those that come later. A start takes seconds, so few tests have their own. */
 let kept: Place;
 let first: Run;
 beforeAll(async () => {
@@ -48,11 +47,13 @@ function processesOf(...texts: string[]): string[] {
     .map((line) => line.trim().slice(0, 100));
 }
 
-function readlinkOr(path: string, other: string): string {
+/** Where the cluster of a home really is. */
+function clusterOf(home: string): string {
+  const directory = join(home, "postgres");
   try {
-    return readlinkSync(path);
+    return readlinkSync(join(directory, "moved-to"));
   } catch {
-    return other;
+    return directory;
   }
 }
 
@@ -94,44 +95,7 @@ describe("npm start -- --once", () => {
     }
   });
 
-  test("a second run keeps clients and keys, on other ports too", async () => {
-    const before = await kept.credential("demo-client.json");
-    const moved = { ...place.env, DAYKEY_HOME: kept.home };
-    const again = run("npm", ["start", "--", "--once"], moved);
-    expect(await again.ended, again.output()).toBe(0);
-    expect(await kept.credential("demo-client.json")).toEqual({
-      ...before,
-      issuer: `http://localhost:${place.env["AUTH_PORT"]}`,
-      token_endpoint: `http://localhost:${place.env["AUTH_PORT"]}/oauth2/token`,
-      resource: `http://localhost:${place.env["RESOURCE_PORT"]}`,
-    });
-  });
-});
-
-describe("npm start", () => {
-  test("prints shell lines that work when pasted", async () => {
-    const { place: own, started, stop } = await startStack();
-    const lines = started.output().split("in this folder:\n")[1]?.split("Ctrl-C")[0] ?? "";
-    const pasted = execFileSync("bash", ["-c", lines], { cwd: ROOT, encoding: "utf8" });
-    const [token, time, prime] = pasted.trim().split("\n");
-    expect(JSON.parse(token ?? "")).toMatchObject({ token_type: "Bearer", expires_in: 600 });
-    expect(JSON.parse(time ?? "")).toMatchObject({ zone: "UTC" });
-    expect(prime).toContain(`{"number":${NUMBER},"prime":false`);
-    await stop();
-    expect(existsSync(own.home)).toBe(false);
-  });
-
-  test.each(["SIGINT", "SIGTERM"] as const)("%s stops everything within 5 s", async (signal) => {
-    const started = npmStart(kept);
-    await untilPrinted(started, "Ctrl-C stops everything.");
-    // A client that keeps its connection open must not hold the stop up.
-    const idle = await fetch(`http://127.0.0.1:${kept.env["AUTH_PORT"]}/livez`);
-    await idle.text();
-    started.child.kill(signal);
-    expect(await leftOf(kept.home)).toEqual([]);
-  });
-
-  test("after kill -9 the servers end by themselves and the next start has lost nothing", async () => {
+  test("after kill -9 the servers end by themselves, and the next run keeps clients and keys, on other ports too", async () => {
     const started = run(process.execPath, [LAUNCHER], kept.env);
     await untilPrinted(started, "Ctrl-C stops everything.");
     const before = await kept.credential("demo-client.json");
@@ -144,56 +108,18 @@ describe("npm start", () => {
     for (const port of serverPorts) {
       expect(await leftOf("-server/src/main.ts", ` PORT=${port}`)).toEqual([]);
     }
-    const again = npmStart(kept, "--once");
+    const moved = { ...place.env, DAYKEY_HOME: kept.home };
+    const again = run("npm", ["start", "--", "--once"], moved);
     expect(await again.ended, again.output()).toBe(0);
-    expect(await kept.credential("demo-client.json")).toEqual(before);
-  });
-});
-
-describe("npm start keeps what it has", () => {
-  test("PostgreSQL that is killed is told of and started again, and the servers go on", async () => {
-    const started = npmStart(place);
-    await untilPrinted(started, "Ctrl-C stops everything.");
-    const link = readlinkOr(join(place.home, "postgres", "moved-to"), join(place.home, "postgres"));
-    const [pid] = (await readFile(join(link, "data", "postmaster.pid"), "utf8")).split("\n");
-    process.kill(Number(pid), "SIGKILL");
-    await untilPrinted(started, "PostgreSQL runs again.");
-    const client = await place.credential("demo-client.json");
-    const form = { grant_type: "client_credentials", client_id: client.client_id };
-    const body = new URLSearchParams({ ...form, client_secret: client.client_secret });
-    const grant = async () => {
-      const answer = await fetch(client.token_endpoint, { method: "POST", body });
-      const { refresh_token } = (await answer.json()) as Record<string, string>;
-      if (refresh_token === undefined) return answer.status;
-      const next = { grant_type: "refresh_token", refresh_token };
-      const refresh = new URLSearchParams({ ...Object.fromEntries(body), ...next });
-      return (await fetch(client.token_endpoint, { method: "POST", body: refresh })).status;
-    };
-    await expect.poll(grant).toBe(200);
-    started.child.kill("SIGTERM");
-    expect(await started.ended).toBe(0);
-    expect(await leftOf(place.home)).toEqual([]);
+    expect(await kept.credential("demo-client.json")).toEqual({
+      ...before,
+      issuer: `http://localhost:${place.env["AUTH_PORT"]}`,
+      token_endpoint: `http://localhost:${place.env["AUTH_PORT"]}/oauth2/token`,
+      resource: `http://localhost:${place.env["RESOURCE_PORT"]}`,
+    });
   });
 
-  test("a second start with the same folder ends with a sentence, and the first goes on", async () => {
-    const started = npmStart(place);
-    await untilPrinted(started, "Ctrl-C stops everything.");
-    const before = await place.credential("demo-client.json");
-    const other = await createPlace();
-    const second = run(process.execPath, [LAUNCHER], { ...other.env, DAYKEY_HOME: place.home });
-    expect(await second.ended).toBe(1);
-    expect(second.output()).toBe(
-      `Another npm start runs with the folder ${place.home}. Stop it first, or set DAYKEY_HOME to another folder.\n`,
-    );
-    await other.remove();
-    expect(await place.credential("demo-client.json")).toEqual(before);
-    const ready = await fetch(`http://127.0.0.1:${place.env["AUTH_PRIVATE_PORT"]}/readyz`);
-    expect(ready.status).toBe(200);
-    started.child.kill("SIGTERM");
-    expect(await started.ended).toBe(0);
-  });
-
-  test("a lost master key is not made anew beside the database that needs it", async () => {
+  test("a lost master key is not made anew beside the database that needs it; --recover-admin makes another admin", async () => {
     const file = join(kept.home, "master-key");
     const key = await readFile(file, "utf8");
     await rm(file);
@@ -203,8 +129,24 @@ describe("npm start keeps what it has", () => {
       `The master key ${file} is lost, and the database in ${join(kept.home, "postgres")} cannot be used without it. Put the file back, or remove ${kept.home} to begin anew.\n`,
     );
     await writeFile(file, key, { mode: 0o600 });
-    const again = run(process.execPath, [LAUNCHER, "--once"], kept.env);
+
+    const before = await kept.credential("admin-client.json");
+    expect(before.client_id).toBe("admin");
+    const older = join(kept.home, "admin-client.json.old");
+    await copyFile(join(kept.home, "demo-client.json"), older);
+    const again = npmStart(kept, "--recover-admin", "--once");
     expect(await again.ended, again.output()).toBe(0);
+    const { client_id } = await kept.credential("admin-client.json");
+    expect(client_id).toMatch(/^admin-[a-z0-9]{8}$/);
+    expect(again.output()).toContain(`  made the admin ${client_id}, in `);
+    expect(again.output()).toContain("admin-client.json.old-2\n");
+    expect(await kept.credential("admin-client.json.old-2")).toEqual(before);
+    expect((await kept.credential("admin-client.json.old")).client_id).toBe("demo");
+    expect(statSync(join(kept.home, "admin-client.json")).mode & 0o777).toBe(0o600);
+    const lines = readFileSync(join(kept.home, "recover-admin.log"), "utf8").trim().split("\n");
+    expect(lines.map((line) => (JSON.parse(line) as { target: string }).target)).toEqual([
+      client_id,
+    ]);
   });
 
   test("clients that were deleted have successors, and a disabled one is named; it starts either way", async () => {
@@ -220,6 +162,7 @@ describe("npm start keeps what it has", () => {
     expect(await daykey("clients", "disable", "resource-server").ended).toBe(0);
     started.child.kill("SIGTERM");
     expect(await started.ended).toBe(0);
+    expect(await leftOf(kept.home)).toEqual([]);
 
     const short = npmStart(kept, "--once");
     const sentence =
@@ -242,74 +185,115 @@ describe("npm start keeps what it has", () => {
       client_id: "resource-server-2",
     });
   });
+});
 
-  test("--recover-admin makes another admin, and on a first start the first", async () => {
-    const fresh = npmStart(place, "--recover-admin", "--once");
-    expect(await fresh.ended, fresh.output()).toBe(0);
-    expect(fresh.output()).toContain("  this is a first start: it makes the first admin\n");
-    const before = await place.credential("admin-client.json");
-    expect(before.client_id).toBe("admin");
-    expect(existsSync(join(place.home, "admin-client.json.old"))).toBe(false);
-
-    const second = npmStart(place, "--recover-admin", "--once");
-    expect(await second.ended, second.output()).toBe(0);
-    const { client_id } = await place.credential("admin-client.json");
-    expect(client_id).toMatch(/^admin-[a-z0-9]{8}$/);
-    expect(second.output()).toContain(`  made the admin ${client_id}, in `);
-    expect(await place.credential("admin-client.json.old")).toEqual(before);
-    expect(statSync(join(place.home, "admin-client.json")).mode & 0o777).toBe(0o600);
-
-    const middle = await place.credential("admin-client.json");
-    const third = npmStart(place, "--recover-admin", "--once");
-    expect(await third.ended, third.output()).toBe(0);
-    expect(third.output()).toContain("admin-client.json.old-2\n");
-    expect(await place.credential("admin-client.json.old")).toEqual(before);
-    expect(await place.credential("admin-client.json.old-2")).toEqual(middle);
-    const lines = readFileSync(join(place.home, "recover-admin.log"), "utf8").trim().split("\n");
-    const newest = (await place.credential("admin-client.json")).client_id;
-    expect(lines.map((line) => (JSON.parse(line) as { target: string }).target)).toEqual([
-      client_id,
-      newest,
-    ]);
-  });
-
-  test.each([0, 150, 400, 800, 1500, 3000])(
-    "a signal %s ms into the first start ends it without a word and leaves nothing running",
-    async (milliseconds) => {
-      const started = run(process.execPath, [LAUNCHER], place.env);
-      await sleep(milliseconds);
-      started.child.kill("SIGINT");
-      const code = await started.ended;
-      expect(started.output()).not.toMatch(/Error|    at |failed|did not start/);
-      // Before its first line runs, a process ends by the signal itself.
-      expect([0, null]).toContain(code);
-      expect(await leftOf(place.home)).toEqual([]);
-    },
-  );
-
-  test("a folder with a space and a quote in its name", async () => {
-    const home = join(place.home, "it's a place");
-    const started = npmStart({ ...place, env: { ...place.env, DAYKEY_HOME: home } });
-    await untilPrinted(started, "Ctrl-C stops everything.");
-    const lines = started.output().split("in this folder:\n")[1]?.split("Ctrl-C")[0] ?? "";
-    const pasted = execFileSync("bash", ["-c", lines], { cwd: ROOT, encoding: "utf8" });
-    expect(JSON.parse(pasted.split("\n")[0] ?? "")).toMatchObject({ token_type: "Bearer" });
-    started.child.kill("SIGTERM");
-    expect(await started.ended).toBe(0);
-  });
-
-  test("a clone in a folder with a space starts its servers", async () => {
-    const folder = join(place.home, "a clone");
+/** One start for all of these, and the last of them stops it. */
+describe("npm start of a clone in a folder with a space, with a quote in its home's name", () => {
+  let own: Place;
+  let home: string;
+  let started: Run;
+  let stops: () => Promise<void>;
+  const fileOf = async (name: string) =>
+    JSON.parse(await readFile(join(home, name), "utf8")) as Record<string, string>;
+  beforeAll(async () => {
+    own = await createPlace();
+    home = join(own.home, "it's a place");
+    const folder = join(own.home, "a clone");
     await cp(join(ROOT, "packages"), join(folder, "packages"), {
       recursive: true,
       verbatimSymlinks: true,
     });
     await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"));
     const launcher = join(folder, "packages/local/src/main.ts");
-    const started = run(process.execPath, [launcher, "--once"], place.env);
-    expect(await started.ended, started.output()).toBe(0);
+    const env = { ...own.env, DAYKEY_HOME: home };
+    started = run(process.execPath, [launcher, "--recover-admin"], env);
+    stops = async () => {
+      started.child.kill("SIGTERM");
+      await started.ended;
+    };
+    await untilPrinted(started, "Ctrl-C stops everything.");
+  });
+  afterAll(async () => {
+    await stops();
+    await own.remove();
+  });
+
+  test("prints shell lines that work when pasted", () => {
+    const lines = started.output().split("in this folder:\n")[1]?.split("Ctrl-C")[0] ?? "";
+    const pasted = execFileSync("bash", ["-c", lines], { cwd: ROOT, encoding: "utf8" });
+    const [token, time, prime] = pasted.trim().split("\n");
+    expect(JSON.parse(token ?? "")).toMatchObject({ token_type: "Bearer", expires_in: 600 });
+    expect(JSON.parse(time ?? "")).toMatchObject({ zone: "UTC" });
+    expect(prime).toContain(`{"number":${NUMBER},"prime":false`);
+  });
+
+  test("--recover-admin of a first start makes the first admin", async () => {
+    expect(started.output()).toContain("  this is a first start: it makes the first admin\n");
+    expect((await fileOf("admin-client.json"))["client_id"]).toBe("admin");
+    expect(existsSync(join(home, "admin-client.json.old"))).toBe(false);
+  });
+
+  test("a second start with the same folder ends with a sentence, and the first goes on", async () => {
+    const before = await fileOf("demo-client.json");
+    const second = run(process.execPath, [LAUNCHER], { ...place.env, DAYKEY_HOME: home });
+    expect(await second.ended).toBe(1);
+    expect(second.output()).toBe(
+      `Another npm start runs with the folder ${home}. Stop it first, or set DAYKEY_HOME to another folder.\n`,
+    );
+    expect(await fileOf("demo-client.json")).toEqual(before);
+    const ready = await fetch(`http://127.0.0.1:${own.env["AUTH_PRIVATE_PORT"]}/readyz`);
+    expect(ready.status).toBe(200);
+  });
+
+  test("PostgreSQL that is killed is told of and started again, and the servers go on", async () => {
+    const pids = await readFile(join(clusterOf(home), "data", "postmaster.pid"), "utf8");
+    process.kill(Number(pids.split("\n")[0]), "SIGKILL");
+    await untilPrinted(started, "PostgreSQL runs again.");
+    const client = await fileOf("demo-client.json");
+    const endpoint = client["token_endpoint"] ?? "";
+    const body = new URLSearchParams({
+      grant_type: "client_credentials",
+      client_id: client["client_id"] ?? "",
+      client_secret: client["client_secret"] ?? "",
+    });
+    const grant = async () => {
+      const answer = await fetch(endpoint, { method: "POST", body });
+      const { refresh_token } = (await answer.json()) as Record<string, string>;
+      if (refresh_token === undefined) return answer.status;
+      const next = { grant_type: "refresh_token", refresh_token };
+      const refresh = new URLSearchParams({ ...Object.fromEntries(body), ...next });
+      return (await fetch(endpoint, { method: "POST", body: refresh })).status;
+    };
+    await expect.poll(grant).toBe(200);
+  });
+
+  test("SIGINT stops everything within 5 s, whoever keeps a connection open", async () => {
+    const idle = await fetch(`http://127.0.0.1:${own.env["AUTH_PORT"]}/livez`);
+    await idle.text();
+    started.child.kill("SIGINT");
+    expect(await leftOf(own.home)).toEqual([]);
+    expect(await started.ended).toBe(0);
   });
 });
+
+/** What a first start is just doing, each seen from outside. */
+const FIRST_STEPS: [name: string, isThere: (started: Run) => boolean][] = [
+  ["PostgreSQL starts", () => existsSync(join(clusterOf(place.home), "postgres.log"))],
+  ["the schema is made", (started) => started.output().includes("Daykey starts;")],
+  ["the auth-server starts", (started) => started.output().includes("on a Unix socket")],
+];
+test.each(FIRST_STEPS)(
+  "a signal in the first start, while %s, ends it without a word and leaves nothing running",
+  async (_name, isThere) => {
+    const started = run(process.execPath, [LAUNCHER], place.env);
+    while (!isThere(started)) await sleep(5);
+    started.child.kill("SIGINT");
+    expect(await started.ended).toBe(0);
+    expect(started.output()).not.toMatch(/Error|    at |failed|did not start/);
+    expect(await leftOf(clusterOf(place.home))).toEqual([]);
+    expect(await leftOf(place.home)).toEqual([]);
+  },
+);
 
 describe("what keeps npm start from running is one sentence, and exit code 1", () => {
   test("a port in use", async () => {

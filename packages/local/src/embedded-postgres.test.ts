@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -12,6 +12,16 @@ import { isRunning, killPostmaster, serves } from "./postmaster.ts";
 import { prepareDatabase } from "./prepare-database.ts";
 
 const IS_ROOT = process.getuid?.() === 0;
+
+/** A cluster that was made and stopped: a copy of it is one without initialising it. */
+let made: string;
+beforeAll(async () => {
+  made = await mkdtemp(join(tmpdir(), "daykey-postgres-test-"));
+  await chmod(made, 0o711);
+  const cluster = await startEmbeddedPostgres({ directory: made, fsync: false });
+  await cluster.stop();
+});
+afterAll(() => rm(made, { recursive: true, force: true, maxRetries: 5 }));
 
 let scratch: string;
 let directory: string;
@@ -31,6 +41,13 @@ afterEach(async () => {
   for (const place of places) await killPostmaster(join(place, "data"));
   for (const place of places) await rm(place, { recursive: true, force: true, maxRetries: 5 });
 });
+
+/** The cluster of this test is there already, as most of them are not about its making. */
+async function haveCluster(): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o711 });
+  // With the owner of each file, which `fs.cp` does not keep.
+  execFileSync("cp", ["-a", join(made, "data"), join(directory, "data")]);
+}
 
 async function start(options: { directory?: string; log?: (line: string) => void } = {}) {
   const cluster = await startEmbeddedPostgres({ directory, fsync: false, ...options });
@@ -154,6 +171,7 @@ describe("a new cluster", () => {
 test.each(["SIGKILL", "SIGINT"] as const)(
   "a server outlives its starter's %s and is adopted with its rows",
   async (signal) => {
+    await haveCluster();
     const starter = startElsewhere();
     const [pid] = await firstLines(starter, 1);
     await query(await start(), "create table kept as select 7 as n");
@@ -179,6 +197,7 @@ test("of two starts at once both get the same server", async () => {
 });
 
 test("no acknowledged row is lost when server and starter are killed while rows arrive", async () => {
+  await haveCluster();
   const writer = startElsewhere(`
     const client = new pg.Client({ connectionString: cluster.url("postgres", "postgres") });
     await client.connect();
@@ -198,6 +217,7 @@ test("no acknowledged row is lost when server and starter are killed while rows 
 });
 
 test("a killed server's process id that another process has got since is no obstacle", async () => {
+  await haveCluster();
   const killed = await start();
   await query(killed, "create table kept as select 7 as n");
   const other = spawn("/bin/sleep", ["60"], { ...(await serverUser(killed)), cwd: "/" });
@@ -243,6 +263,7 @@ test("what initialisations that were killed left behind is removed", async () =>
 test("a folder too long for a socket's path works, also after a kill", async () => {
   directory = join(directory, "long".repeat(30));
   places.add(directory);
+  await haveCluster();
   const killed = await start();
   const former = new URL(killed.url("postgres", "postgres")).searchParams.get("host") ?? "";
   await killServer(killed.pid);
@@ -257,6 +278,7 @@ test("a folder with odd characters in its name works", async () => {
   directory = join(directory, `a "b", 'c' %20 d\u00e9`);
   places.add(directory);
 
+  await haveCluster();
   expect(await query(await start(), "select 1")).toEqual([1]);
 });
 
@@ -289,6 +311,7 @@ test.runIf(IS_ROOT)("a database that another user made is told in one sentence",
 });
 
 test("a setting that PostgreSQL refuses is told in its own words", async () => {
+  await haveCluster();
   await expect(
     startEmbeddedPostgres({ directory, fsync: false, settings: { max_connections: "none" } }),
   ).rejects.toThrow(
