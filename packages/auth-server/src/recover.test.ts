@@ -34,6 +34,7 @@ interface Outcome {
 function recover(changes: Record<string, string> = {}): Promise<Outcome> {
   const env = {
     PATH: process.env["PATH"],
+    NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"],
     ISSUER,
     DATABASE_URL: server.database.appUrl,
     MASTER_KEY: server.config.masterKey,

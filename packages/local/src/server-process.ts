@@ -15,6 +15,9 @@ export interface ServerProcess {
   kill(): void;
 }
 
+/** It halves a server's start. In a folder of ours: who can write the cache runs code. */
+const COMPILE_CACHE = fileURLToPath(new URL("../node_modules/.cache/", import.meta.url));
+
 /** A slow or busy machine takes long over a first start; a server that cannot start ends by itself. */
 const READY_SECONDS = 120;
 
@@ -40,7 +43,13 @@ export async function startServerProcess({
 }): Promise<ServerProcess> {
   const output = await open(logFile, "w", 0o600);
   const child = spawn(process.execPath, [fileURLToPath(main)], {
-    env: { PATH: process.env["PATH"], WORKERS: "1", STOP_DELAY_SECONDS: "0", ...env },
+    env: {
+      PATH: process.env["PATH"],
+      NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? COMPILE_CACHE,
+      WORKERS: "1",
+      STOP_DELAY_SECONDS: "0",
+      ...env,
+    },
     stdio: ["ignore", output.fd, output.fd, "ipc"],
   });
   await output.close();
