@@ -59,6 +59,8 @@ export async function migrateDatabase({
   });
   // When two run at once, one of them writes the files first.
   const lock = new pg.Client({ connectionString: databaseUrl });
+  // What is done under the lock has connections of its own, which say that the database went.
+  lock.on("error", () => {});
   await lock.connect();
   try {
     await lock.query("select pg_advisory_lock($1)", [SETUP_LOCK]);
