@@ -5,6 +5,7 @@ import { ConfigError } from "@daykey/service/process/config";
 import { ProblemError } from "@daykey/service/http/problem-error";
 import type { Log } from "@daykey/service/observe/log";
 import { createAuditStore, type Damage } from "./audit/audit-store.ts";
+import { ownsHead } from "./audit/set-up.ts";
 import { createClientsStore } from "./clients/clients-store.ts";
 import type { AuthServerConfig } from "./config.ts";
 import { createKeysStore } from "./keys/keys-store.ts";
@@ -51,7 +52,7 @@ export async function recoverFromSettings(
     await requireMigrated(database);
     const keys = createKeysStore(database);
     const sealer = await provenSealer(keys, config);
-    const ownsHead = (await keys.all()).every(({ sealed }) => sealer.knows(sealed));
+    const recovery = { ownsHead: await ownsHead(keys, sealer) };
     const clients = createClientsStore(database, {
       issuer,
       longestGrantSeconds: refreshAbsoluteMaxSeconds,
@@ -72,7 +73,7 @@ export async function recoverFromSettings(
       record: async (tx, target, after) => {
         const event = { actor: RECOVERY_ACTOR, action: "client.create" as const, target };
         await audit
-          .append(tx, { ...event, before: null, after }, { ownsHead })
+          .append(tx, { ...event, before: null, after }, recovery)
           .catch((cause: unknown) => {
             if (!(cause instanceof ProblemError)) throw cause;
             throw new RecoveryError(

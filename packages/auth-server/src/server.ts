@@ -7,6 +7,7 @@ import { composeAccessKeys } from "./access-keys/compose.ts";
 import { createAdminRouter } from "./admin/app.ts";
 import { endByLimit } from "./audit/events.ts";
 import { composeAudit } from "./audit/compose.ts";
+import { createSetUpRecorder } from "./audit/set-up.ts";
 import { composeAuthentication } from "./authentication/compose.ts";
 import { composeChanges } from "./changes/compose.ts";
 import type { ChangeWatcher } from "./changes/watcher.ts";
@@ -45,11 +46,14 @@ export async function createAuthServer(
   const health = createHealth(surroundings);
   const metrics = createMetrics({ name: "auth-server", ...surroundings });
 
-  const { keys, sealer, masterKey } = await openKeyRing(ground);
+  const { stored, keys, sealer, masterKey } = await openKeyRing(ground);
+  const countDamage = countAuditDamage(metrics);
+  const audit = await composeAudit({ ...ground, sealer, countDamage });
+  const recordSetUp = await createSetUpRecorder({ audit, keys: stored, sealer });
   const { resources, directory } = await composeResources(ground);
   const isStale = () => watcher.ageSeconds() > settings.issueStaleSeconds;
   const { clients, cache } = composeClients({ ...ground, masterKey, isStale });
-  const registration = await composeRegistration({ ...ground, clients, resources });
+  const registration = await composeRegistration({ ...ground, clients, resources, recordSetUp });
   const revocation = composeRevocation(ground);
   const known = { ...ground, ...revocation, keys, sealer, metrics, cache, resources, directory };
   const trust = await composeTrust(known);
@@ -70,7 +74,6 @@ export async function createAuthServer(
     },
   });
   const access = composeIssuerAccess({ ...known, ...trust });
-  const audit = await composeAudit({ ...known, countDamage: countAuditDamage(metrics) });
   const grants = composeGrants({
     ...known,
     recordEnd: (tx, end) => audit.append(tx, endByLimit(end)),

@@ -1,8 +1,21 @@
 /** The clients of a set-up, whatever operators do to them. */
 import { rm } from "node:fs/promises";
-import { API } from "@daykey/auth-server/test/auth-server";
+import { createTestAdmin } from "@daykey/auth-server/test/admin";
+import { API, ISSUER } from "@daykey/auth-server/test/auth-server";
 import { describe, expect, test } from "vitest";
-import { asAdmin, authServer, logIn, open, pathOf, read, setUp, useSetUp } from "../test/set-up.ts";
+import {
+  asAdmin,
+  authServer,
+  endIn,
+  kidsOf,
+  logIn,
+  NAMES,
+  open,
+  pathOf,
+  read,
+  setUp,
+  useSetUp,
+} from "../test/set-up.ts";
 
 useSetUp();
 
@@ -59,6 +72,70 @@ describe("a client that was deleted", () => {
   });
 });
 
+describe("the audit log has what a set-up does", () => {
+  const facts = async (): Promise<string[]> =>
+    (
+      await authServer().database.query<{ action: string; target: string; detail: object }>(
+        "select action, target, detail from daykey.audit_log where actor = '(set-up)' order by seq",
+      )
+    ).map(({ action, target, detail }) => {
+      expect(JSON.stringify(detail)).not.toContain("dks_");
+      return `${action} ${target}`;
+    });
+  const verdict = async () =>
+    (await (await createTestAdmin(authServer())).get("/audit/verify")).body;
+
+  test("clients, the resource, an owner, addresses, secrets and their ends, in one whole chain", async () => {
+    await setUp();
+    const first = [
+      "client.create admin",
+      "client.create resource-server",
+      "resource.change https://api.example.test",
+      "client.create demo",
+    ];
+    expect(await facts()).toEqual(first);
+    expect((await setUp()).renewed).toEqual([]);
+    expect(await facts()).toEqual(first);
+
+    const [before = ""] = await kidsOf("demo");
+    await endIn("30 days");
+    await setUp();
+    const [, second = ""] = await kidsOf("demo");
+    expect((await facts()).slice(-1)).toEqual([`secret.add demo ${second}`]);
+    expect((await facts()).length).toBe(first.length + 3);
+    await endIn("29 days");
+    await setUp();
+    const third = (await kidsOf("demo")).find((kid) => kid !== second) ?? "";
+    expect((await facts()).slice(-2)).toEqual([
+      `secret.revoke demo ${before}`,
+      `secret.add demo ${third}`,
+    ]);
+
+    await authServer().database.query(
+      "update daykey.clients set resources = '{urn:daykey:issuer}' where client_id = 'demo'",
+    );
+    await setUp();
+    expect((await facts()).slice(-1)).toEqual(["client.change demo"]);
+    expect(await verdict()).toMatchObject({ valid: true });
+  });
+
+  test("past what damaged it: that keeps no secret from being renewed", async () => {
+    await setUp();
+    await authServer().database.query("delete from daykey.audit_head");
+    await endIn("30 days");
+    expect((await setUp()).renewed).toEqual(NAMES);
+    for (const name of NAMES) expect(await logIn(await read(name))).toBe(200);
+    expect(await verdict()).toMatchObject({ valid: false, reason: "head" });
+  });
+
+  test("with the server's master key alone: another one is refused, and nothing is done", async () => {
+    await expect(
+      open(ISSUER, "4f".repeat(8) + "91c3a7e05b2d68f4a1907e3cb5d28f06a4c9e17b3f50d826"),
+    ).rejects.toThrow("MASTER_KEY is not the key");
+    expect(await facts()).toEqual([]);
+  });
+});
+
 describe("what an operator took stays taken, and is said with its remedy", () => {
   test.each([
     ["enabled = false", "is disabled: daykey clients enable"],
@@ -97,7 +174,7 @@ describe("what an operator took stays taken, and is said with its remedy", () =>
 test("where it is reached may change, and the secrets stay", async () => {
   await setUp();
   const before = await read("admin");
-  const clients = open("https://new.example.test");
+  const clients = await open("https://new.example.test");
   await clients.ensureAdmin(pathOf("admin"), "http://127.0.0.1:4001");
   expect(clients.renewed).toEqual([]);
   expect(await read("admin")).toEqual({

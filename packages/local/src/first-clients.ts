@@ -1,4 +1,6 @@
 /** The resource and the clients that a first start makes, and later ones keep right. */
+import { createAuditStore } from "@daykey/auth-server/audit/audit-store";
+import { createSetUpRecorder } from "@daykey/auth-server/audit/set-up";
 import { createClientsStore } from "@daykey/auth-server/clients/clients-store";
 import {
   ADMIN_SCOPE,
@@ -10,13 +12,16 @@ import {
   readCredentialFile,
   registerIntoFile,
 } from "@daykey/auth-server/registration/credential-file";
+import { createKeysStore } from "@daykey/auth-server/keys/keys-store";
+import { setUpSealer } from "@daykey/auth-server/keys/proven-sealer";
 import { ensureFirstAdmin } from "@daykey/auth-server/registration/first-admin";
 import { createClientRegistrar } from "@daykey/auth-server/registration/register";
+import { createRegistrationsStore } from "@daykey/auth-server/registration/registrations-store";
 import { createSecretMaker } from "@daykey/auth-server/registration/secrets";
 import { createSecretsStore } from "@daykey/auth-server/registration/secrets-store";
 import { createResourcesStore } from "@daykey/auth-server/resources/resources-store";
 import type { Clock } from "@daykey/common/clock";
-import { createDatabase } from "@daykey/service/database/database";
+import { createDatabase, type Database } from "@daykey/service/database/database";
 import { ProblemError } from "@daykey/service/http/problem-error";
 import { createLog } from "@daykey/service/observe/log";
 import { createSetupSecrets } from "./setup-secrets.ts";
@@ -58,20 +63,23 @@ export interface FirstClients {
 }
 
 /**
+ * @param options.masterKey seals the audit log's head, which grows by what is done here
  * @param options.place where both servers are reached
  * @param options.daykey how the command line is called there, for remedies
  */
-export function openFirstClients({
+export async function openFirstClients({
   databaseUrl,
+  masterKey,
   place: { issuer, resource },
   daykey,
   clock,
 }: {
   databaseUrl: string;
+  masterKey: string;
   place: { issuer: string; resource: string };
   daykey: string;
   clock: Clock;
-}): FirstClients {
+}): Promise<FirstClients> {
   const log = createLog({ name: "local", level: "silent" });
   const database = createDatabase({ connectionString: databaseUrl, max: 1, log });
   const clients = createClientsStore(database, {
@@ -86,7 +94,15 @@ export function openFirstClients({
     issuer,
     newsSeconds: LIMITS.refreshAbsoluteMaxSeconds,
   });
-  const setupSecrets = createSetupSecrets({ stored: secretsStore, registrar, clock });
+  const registrations = createRegistrationsStore(database, {
+    issuer,
+    newsSeconds: LIMITS.refreshAbsoluteMaxSeconds,
+  });
+  const record = await openRecorder(database, masterKey).catch(async (error: unknown) => {
+    await database.close();
+    throw error;
+  });
+  const setupSecrets = createSetupSecrets({ stored: secretsStore, registrar, record, clock });
   const renewed: string[] = [];
 
   const find = async (clientId: string): Promise<Client | undefined> =>
@@ -98,7 +114,7 @@ export function openFirstClients({
     for (let n = 1; ; n++) {
       const wanted = { ...registration, clientId: n === 1 ? clientId : `${clientId}-${n}` };
       try {
-        return await registerIntoFile({ path, registration: wanted, registrar, issuer });
+        return await registerIntoFile({ path, registration: wanted, registrar, issuer, record });
       } catch (error) {
         if (!(error instanceof ProblemError && error.code === "client-exists")) throw error;
       }
@@ -118,7 +134,7 @@ export function openFirstClients({
     } else {
       const { clientId } = client;
       if (client.resources.join() !== registration.resources.join()) {
-        await clients.changeResources(clientId, registration.resources);
+        await moveTo(clientId, registration.resources);
       }
       const place = { issuer, resource: registration.resources[0] ?? issuer };
       if (await setupSecrets.ensure(path, clientId, place)) renewed.push(path);
@@ -128,6 +144,20 @@ export function openFirstClients({
     const needed = { ...registration, authMethods: [form] };
     const taken = client && whatWasTaken(client, needed);
     return { credential, fault: taken && `The client ${client.clientId} ${taken}` };
+  }
+
+  async function moveTo(clientId: string, uris: readonly string[]): Promise<void> {
+    await registrations.change(
+      clientId,
+      async (current) => ({ ...current, resources: uris }),
+      async (tx, before) =>
+        record(tx, {
+          action: "client.change",
+          target: clientId,
+          before: { resources: before.resources },
+          after: { resources: uris },
+        }),
+    );
   }
 
   /** What an operator took from a client that is needed, if anything; its resources are put right. */
@@ -153,13 +183,24 @@ export function openFirstClients({
   async function ensureResource(ownerClientId: string): Promise<void> {
     const wanted = { uri: resource, name: "time and primes", scopes: SCOPES, ownerClientId };
     const found = await resources.find(resource);
-    if (!found) return resources.add(wanted);
+    if (!found) {
+      const facts = { name: wanted.name, scopes: SCOPES, owner_client_id: ownerClientId };
+      const made = { action: "resource.create", target: resource, before: null } as const;
+      await resources.create(wanted, async (tx) => record(tx, { ...made, after: facts }));
+      return;
+    }
     const owner = found.ownerClientId;
     if (owner !== undefined && (await find(owner))) return;
     await resources.change(
       resource,
       (current) => ({ ...current, ownerClientId }),
-      async () => {},
+      async (tx, before) =>
+        record(tx, {
+          action: "resource.change",
+          target: before.uri,
+          before: { owner_client_id: owner ?? null },
+          after: { owner_client_id: ownerClientId },
+        }),
     );
   }
 
@@ -167,7 +208,7 @@ export function openFirstClients({
     renewed,
     async ensureAdmin(path, adminUrl) {
       // An auth-server that ran before may have made it.
-      await ensureFirstAdmin({ path, clients, registrar, issuer, log });
+      await ensureFirstAdmin({ path, clients, registrar, issuer, record, log });
       const file = await readCredentialFile(path);
       const client = file && (await find(file.client_id));
       if (client?.enabled && client.scopes.includes(ADMIN_SCOPE)) {
@@ -212,4 +253,10 @@ export function openFirstClients({
 
     close: async () => database.close(),
   };
+}
+
+async function openRecorder(database: Database, masterKey: string) {
+  const keys = createKeysStore(database);
+  const sealer = await setUpSealer(keys, { masterKey });
+  return createSetUpRecorder({ audit: createAuditStore(database, sealer), keys, sealer });
 }

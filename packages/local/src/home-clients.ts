@@ -1,4 +1,5 @@
 /** The clients of `npm start`, with their files in its home, for as long as it runs. */
+import { readFile } from "node:fs/promises";
 import { relative } from "node:path";
 import type { CredentialFile } from "@daykey/auth-server/registration/credential-file";
 import type { Clock } from "@daykey/common/clock";
@@ -36,7 +37,14 @@ export async function keepHomeClients({
   everySeconds = EVERY_SECONDS,
 }: Options & { print: (line: string) => void; everySeconds?: number }): Promise<HomeClients> {
   const place = { issuer, resource };
-  const clients = openFirstClients({ databaseUrl, place, daykey: "npx daykey", clock });
+  const masterKey = (await readFile(home.masterKeyFile, "utf8")).trim();
+  const clients = await openFirstClients({
+    databaseUrl,
+    masterKey,
+    place,
+    daykey: "npx daykey",
+    clock,
+  });
 
   async function ensure(): Promise<{ server: FirstClient; demo: FirstClient }> {
     const adminUrl = `http://127.0.0.1:${ports.AUTH_PRIVATE_PORT}`;

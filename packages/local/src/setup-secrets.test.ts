@@ -13,6 +13,7 @@ import {
   NAMES,
   pathOf,
   put,
+  putMasterKey,
   read,
   setUp,
   useSetUp,
@@ -53,6 +54,7 @@ describe("time", () => {
     const ports = { AUTH_PORT: "4000", RESOURCE_PORT: "5000" };
     const config = { ...readConfig(ports), issuer: ISSUER, resource: API };
     const home = {
+      masterKeyFile: await putMasterKey(),
       adminFile: pathOf("admin"),
       resourceServerFile: pathOf("resource-server"),
       demoFile: pathOf("demo"),

@@ -13,7 +13,8 @@ import {
 } from "@daykey/auth-server/registration/credential-file";
 import type { ClientRegistrar } from "@daykey/auth-server/registration/register";
 import type { SecretsStore } from "@daykey/auth-server/registration/secrets-store";
-import type { Clock } from "@daykey/common/clock";
+import { type RecordSetUp, secretFacts } from "@daykey/auth-server/registration/set-up-record";
+import { type Clock, formatInstant } from "@daykey/common/clock";
 import { kidOfSecret } from "@daykey/common/secret-hash";
 
 /** A secret of a year gets its successor when so much of it is left. */
@@ -33,7 +34,7 @@ export interface SetupSecrets {
    * Makes sure that the file holds a live secret of this client, with 60 days left at least. Else the
    * client gets another, and the one before lives on until its end. The file is written after the commit,
    * from a draft written before: a crash between them is mended by the next call. Where two others are
-   * live, the older one is revoked.
+   * live, the older one is revoked. Both are recorded in the audit log.
    * @param options.isRevokedFinal a secret in the file that was revoked gets no successor
    * @returns whether the file got another secret
    * @throws {CredentialFileError} when the file cannot be written, or holds something else
@@ -49,10 +50,12 @@ export interface SetupSecrets {
 export function createSetupSecrets({
   stored,
   registrar,
+  record,
   clock,
 }: {
   stored: Pick<SecretsStore, "list" | "revoke">;
   registrar: Pick<ClientRegistrar, "rotateSecret">;
+  record: RecordSetUp;
   clock: Clock;
 }): SetupSecrets {
   async function add(path: string, clientId: string, place: Place): Promise<void> {
@@ -61,12 +64,31 @@ export function createSetupSecrets({
       { kind: "generated" },
       {
         overlapSeconds: undefined,
-        async beforeCommit(_tx, { stored: { salt }, clientSecret = "" }) {
+        async beforeCommit(tx, { stored: made, clientSecret = "" }) {
+          const { kid, salt } = made;
           await draftCredentialFile(path, contentOf({ clientId, clientSecret, salt }, place));
+          const target = `${clientId} ${kid}`;
+          await record(tx, {
+            action: "secret.add",
+            target,
+            before: null,
+            after: secretFacts(made),
+          });
         },
       },
     );
     await keepDraft(path);
+  }
+
+  async function revoke(clientId: string, kid: string): Promise<void> {
+    await stored.revoke(clientId, kid, async (tx, before, { revokedAt = clock() }) =>
+      record(tx, {
+        action: "secret.revoke",
+        target: `${clientId} ${kid}`,
+        before: secretFacts(before),
+        after: { ...secretFacts(before), revoked_at: formatInstant(revokedAt) },
+      }),
+    );
   }
 
   return {
@@ -93,7 +115,7 @@ export function createSetupSecrets({
         return false;
       }
       const oldest = live.filter((secret) => secret !== own).at(-1);
-      if (oldest && live.length > 1) await stored.revoke(clientId, oldest.kid, async () => {});
+      if (oldest && live.length > 1) await revoke(clientId, oldest.kid);
       await add(path, clientId, place);
       return true;
     },

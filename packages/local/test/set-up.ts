@@ -45,6 +45,13 @@ export const read = async (name: Name): Promise<CredentialFile> =>
 export const put = async (name: Name, content: object): Promise<void> =>
   writeFile(pathOf(name), JSON.stringify(content));
 
+/** The server's, in a file. */
+export async function putMasterKey(): Promise<string> {
+  const path = join(folder, "master-key");
+  await writeFile(path, `${server.config.masterKey}\n`);
+  return path;
+}
+
 interface SetUp {
   hasAdmin: boolean;
   server: FirstClient;
@@ -52,9 +59,13 @@ interface SetUp {
   renewed: Name[];
 }
 
-export function open(issuer = ISSUER): FirstClients {
-  const clients = openFirstClients({
+export async function open(
+  issuer = ISSUER,
+  masterKey = server.config.masterKey,
+): Promise<FirstClients> {
+  const clients = await openFirstClients({
     databaseUrl: server.database.appUrl,
+    masterKey,
     place: { issuer, resource: API },
     daykey: "daykey",
     clock: server.now,
@@ -65,7 +76,7 @@ export function open(issuer = ISSUER): FirstClients {
 
 /** As a start does it. */
 export async function setUp(): Promise<SetUp> {
-  const clients = open();
+  const clients = await open();
   const hasAdmin = await clients.ensureAdmin(pathOf("admin"));
   const made = {
     server: await clients.ensureResourceServer(pathOf("resource-server")),

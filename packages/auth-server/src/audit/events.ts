@@ -66,7 +66,7 @@ export type AuditFact =
 export type AuditFacts = { readonly [name: string]: AuditFact } | null;
 
 export interface AuditEvent {
-  /** The client whose token was presented; `(recovery)` where `recover-admin` did it, `(server)` where a limit did. */
+  /** The client whose token was presented; `(recovery)` where `recover-admin` did it, `(set-up)` where a set-up did, `(server)` where a limit did. */
   actor: string;
   action: AuditAction;
   /** A client id, `<client id> <kid>`, `<client id> <id of an access key>`, a resource's URI, the name of a trusted issuer or a rule, the kid of a signing key, a grant's id, or `database`. */

@@ -3,7 +3,6 @@ import type { Database, Queryable } from "@daykey/service/database/database";
 import { namedValues } from "@daykey/service/database/named-values";
 import { changeAlone } from "../changes/changes-store.ts";
 import { canAnyAdministrate, keepAnAdmin } from "./admins-store.ts";
-import { toRowUri } from "../resources/resources-store.ts";
 import { CHOSEN_SECRET_METHODS, type Client, type ClientRegistration } from "./client.ts";
 import { type ClientKey, usableKeys } from "./client-key.ts";
 import { fromRegistrationRow, type RegistrationRow, toRegistrationRow } from "./client-row.ts";
@@ -74,8 +73,6 @@ export interface ClientsStore {
   ): Promise<"added" | "full" | "kid_exists" | "unfit" | "unknown">;
   /** The kid of a live chosen secret, of a client that has one. */
   liveChosenSecret(clientId: string, tx?: Transaction): Promise<string | undefined>;
-  /** Replaces the client's resources. */
-  changeResources(clientId: string, resources: readonly string[]): Promise<void>;
   /** Whether any enabled client may have this scope. */
   anyWithScope(scope: string): Promise<boolean>;
   /** Whether any client can administrate: has a live credential for it, too. */
@@ -266,14 +263,6 @@ export function createClientsStore(
         values: [clientId],
       });
       return rows[0]?.kid;
-    },
-
-    async changeResources(clientId, resources) {
-      await database.query({
-        text: `update daykey.clients
-               set resources = $2, version = version + 1, updated_at = now() where client_id = $1`,
-        values: [clientId, resources.map((uri) => toRowUri(uri, issuer))],
-      });
     },
 
     async anyWithScope(scope) {

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { SigningAlgorithm } from "@daykey/common/protocol";
 import type { Ground } from "../ground.ts";
 import { createKeyRing, type KeyPolicies, type KeyRing } from "./key-ring.ts";
-import { createKeysStore } from "./keys-store.ts";
+import { createKeysStore, type KeysStore } from "./keys-store.ts";
 import { type MasterKey, openMasterKey } from "./master-key.ts";
 import { createSealer, type Sealer } from "./sealing.ts";
 
@@ -30,6 +30,8 @@ export async function openKeyRing({
   clock,
   log,
 }: Pick<Ground, "settings" | "database" | "clock" | "log">): Promise<{
+  /** What the ring is read from. */
+  stored: KeysStore;
   keys: KeyRing;
   sealer: Sealer;
   masterKey: MasterKey;
@@ -43,7 +45,7 @@ export async function openKeyRing({
     previous === undefined ? undefined : await openMasterKey(previous, salt),
   );
   const keys = await createKeyRing({ store, sealer, policies: keyPolicies(settings), clock, log });
-  return { keys, sealer, masterKey };
+  return { stored: store, keys, sealer, masterKey };
 }
 
 /** A key outlives what it made: a signing key its tokens, a refresh-token key the longest grant. */

@@ -11,13 +11,27 @@ export class NoKeys extends Error {
   override readonly name = "NoKeys";
 }
 
+interface MasterKeys {
+  masterKey: string;
+  masterKeyPrevious?: string | undefined;
+}
+
+/**
+ * `provenSealer`, for a set-up: before the first start nothing is there yet that a key could be proven by,
+ * and the server will get the same one.
+ * @throws {CannotUnseal} with another master key
+ */
+export async function setUpSealer(store: KeysStore, given: MasterKeys): Promise<Sealer> {
+  return (await store.all()).length > 0 ? provenSealer(store, given) : sealerOf(store, given);
+}
+
 /**
  * The sealer of the master key, if that is the one which sealed this database's keys.
  * @throws {CannotUnseal} with another master key, {NoKeys} on a database without keys
  */
 export async function provenSealer(
   store: KeysStore,
-  { masterKey, masterKeyPrevious }: { masterKey: string; masterKeyPrevious: string | undefined },
+  { masterKey, masterKeyPrevious }: MasterKeys,
 ): Promise<Sealer> {
   const keys = await store.all();
   const [first] = keys;
@@ -26,12 +40,19 @@ export async function provenSealer(
       "This database was never served: start the auth-server with ADMIN_CREDENTIAL_FILE instead",
     );
   }
-  const salt = await store.passphraseSalt(randomBytes(16));
-  const sealer = createSealer(
-    await openMasterKey(masterKey, salt),
-    masterKeyPrevious === undefined ? undefined : await openMasterKey(masterKeyPrevious, salt),
-  );
+  const sealer = await sealerOf(store, { masterKey, masterKeyPrevious });
   const key = keys.find(({ sealed }) => sealer.knows(sealed)) ?? first;
   sealer.open(key.sealed, { table: "keys", row: key.kid });
   return sealer;
+}
+
+async function sealerOf(
+  store: KeysStore,
+  { masterKey, masterKeyPrevious }: MasterKeys,
+): Promise<Sealer> {
+  const salt = await store.passphraseSalt(randomBytes(16));
+  return createSealer(
+    await openMasterKey(masterKey, salt),
+    masterKeyPrevious === undefined ? undefined : await openMasterKey(masterKeyPrevious, salt),
+  );
 }

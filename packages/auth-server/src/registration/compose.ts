@@ -9,6 +9,7 @@ import { createRegisteredKeysStore, type RegisteredKeysStore } from "./registere
 import { createRegistrationsStore, type RegistrationsStore } from "./registrations-store.ts";
 import { createSecretMaker } from "./secrets.ts";
 import { createSecretsStore, type SecretsStore } from "./secrets-store.ts";
+import type { RecordSetUp } from "./set-up-record.ts";
 
 export interface Registration {
   registrar: ClientRegistrar;
@@ -28,9 +29,11 @@ export async function composeRegistration({
   log,
   clients,
   resources,
+  recordSetUp: record,
 }: Pick<Ground, "settings" | "issuer" | "database" | "newsSeconds" | "clock" | "log"> & {
   clients: ClientsStore;
   resources: ResourcesStore;
+  recordSetUp: RecordSetUp;
 }): Promise<Registration> {
   const registrar = createClientRegistrar({
     clients,
@@ -40,7 +43,7 @@ export async function composeRegistration({
     limits: settings,
   });
   const path = settings.adminCredentialFile;
-  if (path !== undefined) await ensureFirstAdmin({ path, clients, registrar, issuer, log });
+  if (path !== undefined) await ensureFirstAdmin({ path, clients, registrar, issuer, record, log });
   const secrets = createSecretsStore(database, { issuer, newsSeconds });
   return {
     registrar,

@@ -18,6 +18,7 @@ import { CredentialFileError, readCredentialFile, registerIntoFile } from "./cre
 import { ensureFirstAdmin } from "./first-admin.ts";
 import { type ClientRegistrar, createClientRegistrar } from "./register.ts";
 import { createSecretMaker } from "./secrets.ts";
+import type { RecordSetUp } from "./set-up-record.ts";
 
 let server: TestAuthServer;
 let database: Database;
@@ -52,7 +53,12 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
-function register(): Promise<void> {
+/** As it was told to the audit log. */
+let recorded: Parameters<RecordSetUp>[1][];
+const record: RecordSetUp = async (_tx, event) => void recorded.push(event);
+beforeEach(() => void (recorded = []));
+
+function register(recorder = record): Promise<void> {
   const registration = {
     clientId,
     name: "filed",
@@ -61,7 +67,7 @@ function register(): Promise<void> {
     scopes: ["time:read"],
     resources: [API],
   } as const;
-  return registerIntoFile({ path, registration, registrar, issuer: ISSUER });
+  return registerIntoFile({ path, registration, registrar, issuer: ISSUER, record: recorder });
 }
 
 async function exists(): Promise<boolean> {
@@ -94,6 +100,14 @@ test("the file is readable by its owner alone, whole, and works; no draft is lef
   });
   expect(await readdir(directory)).toEqual(["credential.json"]);
   expect(await logIn()).toBe(200);
+  expect(recorded).toMatchObject([{ action: "client.create", target: clientId, before: null }]);
+  expect(JSON.stringify(recorded)).not.toContain("dks_");
+});
+
+test("what cannot be recorded is not done", async () => {
+  const failing: RecordSetUp = () => Promise.reject(new Error("canary"));
+  await expect(register(failing)).rejects.toThrow("canary");
+  expect(await exists()).toBe(false);
 });
 
 test("what a crash left is replaced: a file without its client, a draft, a wider mode", async () => {
@@ -168,7 +182,7 @@ describe("the first admin (A2)", () => {
 
   const ensure = (): Promise<string> => {
     const { log, text } = createTestLog();
-    return ensureFirstAdmin({ path, clients, registrar, issuer: ISSUER, log }).then(text);
+    return ensureFirstAdmin({ path, clients, registrar, issuer: ISSUER, record, log }).then(text);
   };
 
   test("is made at the start of a server, and logs in for the issuer by the hash forms", async () => {
@@ -188,6 +202,8 @@ describe("the first admin (A2)", () => {
         },
       });
       expect(JSON.stringify(started.lines)).not.toContain(client_secret);
+      const told = "select actor, target from daykey.audit_log where target = 'admin'";
+      expect(await server.database.query(told)).toEqual([{ actor: "(set-up)", target: "admin" }]);
     } finally {
       await started.stop();
     }

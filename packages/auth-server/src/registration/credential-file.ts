@@ -9,6 +9,7 @@ import { PATHS } from "@daykey/common/protocol";
 import { OWN_MESSAGE } from "@daykey/common/own-message";
 import type { ClientRegistration } from "../clients/client.ts";
 import type { ClientRegistrar, IssuedSecret } from "./register.ts";
+import { type RecordSetUp, registrationFacts } from "./set-up-record.ts";
 
 /** The file's content, JSON. */
 export interface CredentialFile {
@@ -30,26 +31,36 @@ export class CredentialFileError extends Error {
 }
 
 /**
- * Registers the client and writes its file (mode 0600).
+ * Registers the client, writes its file (mode 0600) and records that.
  * @throws {CredentialFileError} when `path` holds anything but a credential file
- * @throws {ProblemError} as `ClientRegistrar.create`
+ * @throws {ProblemError} as `ClientRegistrar.register`
  */
 export async function registerIntoFile({
   path,
   registration,
   registrar,
   issuer,
+  record,
 }: {
   path: string;
   registration: ClientRegistration;
   registrar: ClientRegistrar;
   issuer: string;
+  record: RecordSetUp;
 }): Promise<void> {
   await readCredentialFile(path); // Another program's file is refused here.
   const resource = registration.resources[0] ?? issuer;
-  await registrar.create(registration, { kind: "generated" }, (issued) =>
-    writeCredentialFile(path, credentialFileOf(issued, { issuer, resource })),
-  );
+  await registrar.register(registration, { kind: "generated" }, async (tx, secret) => {
+    const { clientId, stored, clientSecret = "" } = secret ?? never();
+    const issued = { clientId, clientSecret, salt: stored.salt };
+    await writeCredentialFile(path, credentialFileOf(issued, { issuer, resource }));
+    await record(tx, {
+      action: "client.create",
+      target: clientId,
+      before: null,
+      after: registrationFacts(registration, stored),
+    });
+  });
 }
 
 export function credentialFileOf(
@@ -132,6 +143,10 @@ export async function keepDraft(path: string): Promise<void> {
   } catch (error) {
     throw new CredentialFileError(`${path} cannot be written`, { cause: error });
   }
+}
+
+export function never(): never {
+  throw new TypeError("a generated secret is always made");
 }
 
 function draftOf(path: string): string {

@@ -5,6 +5,7 @@ import { ADMIN_SCOPE, type ClientRegistration } from "../clients/client.ts";
 import type { ClientsStore } from "../clients/clients-store.ts";
 import { registerIntoFile } from "./credential-file.ts";
 import type { ClientRegistrar } from "./register.ts";
+import type { RecordSetUp } from "./set-up-record.ts";
 
 export function firstAdminRegistration(issuer: string): ClientRegistration {
   return {
@@ -28,12 +29,14 @@ export async function ensureFirstAdmin({
   clients,
   registrar,
   issuer,
+  record,
   log,
 }: {
   path: string;
   clients: ClientsStore;
   registrar: ClientRegistrar;
   issuer: string;
+  record: RecordSetUp;
   log: Log;
 }): Promise<void> {
   const warn = (why: string): void =>
@@ -44,7 +47,7 @@ export async function ensureFirstAdmin({
   }
   const registration = firstAdminRegistration(issuer);
   try {
-    await registerIntoFile({ path, registrar, issuer, registration });
+    await registerIntoFile({ path, registrar, issuer, registration, record });
   } catch (error) {
     if (!(error instanceof ProblemError && error.status === 409)) throw error;
     if (await clients.anyWithScope(ADMIN_SCOPE)) return;

@@ -6,17 +6,12 @@
  */
 import { open, rm } from "node:fs/promises";
 import { OWN_MESSAGE } from "@daykey/common/own-message";
-import { formatInstant } from "@daykey/common/clock";
 import { randomKid } from "../random-kid.ts";
 import type { Transaction } from "../clients/clients-store.ts";
-import { credentialFileOf } from "./credential-file.ts";
+import { credentialFileOf, never } from "./credential-file.ts";
 import { firstAdminRegistration } from "./first-admin.ts";
 import type { ClientRegistrar } from "./register.ts";
-
-/** What is told of an admin that was made; no secret. */
-export interface RecoveredFacts {
-  readonly [name: string]: string | readonly string[] | { readonly [name: string]: string };
-}
+import { registrationFacts, type SetUpFacts } from "./set-up-record.ts";
 
 /** The message is one sentence for the operator. */
 export class RecoveryError extends Error {
@@ -40,7 +35,7 @@ export async function recoverAdmin({
   issuer: string;
   registrar: ClientRegistrar;
   /** Writes what was done into the audit log; nothing is written after it. */
-  record: (tx: Transaction, clientId: string, facts: RecoveredFacts) => Promise<void>;
+  record: (tx: Transaction, clientId: string, facts: SetUpFacts) => Promise<void>;
 }): Promise<string> {
   const clientId = `admin-${randomKid()}`;
   const registration = { ...firstAdminRegistration(issuer), clientId, name: "recovered admin" };
@@ -51,13 +46,7 @@ export async function recoverAdmin({
       const issued = { clientId, clientSecret, salt: stored.salt };
       await writeNew(path, credentialFileOf(issued, { issuer, resource: issuer }));
       isWritten = true;
-      const { authMethods, grantTypes, scopes, resources, name } = registration;
-      const facts = { name, auth_methods: authMethods, grant_types: grantTypes, scopes, resources };
-      const expiresAt = formatInstant(stored.expiresAt);
-      await record(tx, clientId, {
-        ...facts,
-        secret: { kid: stored.kid, expires_at: expiresAt },
-      });
+      await record(tx, clientId, registrationFacts(registration, stored));
     });
   } catch (error) {
     if (isWritten) await rm(path, { force: true });
@@ -82,8 +71,4 @@ async function writeNew(path: string, content: object): Promise<void> {
   } finally {
     await file.close();
   }
-}
-
-function never(): never {
-  throw new TypeError("a generated secret is always made");
 }

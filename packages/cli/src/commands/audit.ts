@@ -116,7 +116,10 @@ function filtered(audit: Group, name: string, description: string) {
   return audit
     .command(name)
     .description(description)
-    .option("--actor <client>", "who made the change: a client_id, or (recovery)")
+    .option(
+      "--actor <client>",
+      "who made the change: a client_id, (recovery), (set-up) or (server)",
+    )
     .option("--client <client>", "the client that was changed, with its secrets and keys")
     .option("--action <action>", "what was done, such as client.create")
     .option(

@@ -51,8 +51,9 @@ export async function migrateDatabase({
     ...(await migrateAuthServer({ connectionString: ownerUrl })),
     ...(await migrateResourceServer({ connectionString: ownerUrl })),
   ];
-  const clients = openFirstClients({
+  const clients = await openFirstClients({
     databaseUrl,
+    masterKey: await readSecret(files.masterKey),
     place: { issuer, resource },
     daykey: "docker compose run --rm cli",
     clock,

@@ -3,7 +3,7 @@ import { X509Certificate } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { masterKeyFault } from "@daykey/auth-server/keys/master-key";
+import { generateMasterKey, masterKeyFault } from "@daykey/auth-server/keys/master-key";
 import { createTestDatabase, type TestDatabase } from "@daykey/service/test/database";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { type ContainersConfig, readConfig } from "./config.ts";
@@ -157,6 +157,7 @@ async function writeDatabaseUrls(): Promise<void> {
     changed.password = "p:'4";
     return changed.href;
   };
+  await writeFile(files.masterKey, `${generateMasterKey()}\n`);
   await writeFile(files.superuserUrl, `${database.adminUrl}\n`);
   await writeFile(files.ownerUrl, `${withPassword(database.ownerUrl)}\n`);
   await writeFile(files.databaseUrl, `${withPassword(database.appUrl)}\n`);
@@ -187,6 +188,17 @@ test("migrate brings the schema, the first admin and the resource-server's clien
 
   expect(await migrate()).toEqual([]);
   expect(await contents()).toEqual(first);
+  // Before any server has run, under the key that it will have.
+  const recorded = await database.query(
+    "select actor, action, target from daykey.audit_log order by seq",
+  );
+  expect(recorded).toEqual(
+    [
+      ["client.create", "admin"],
+      ["client.create", "resource-server"],
+      ["resource.create", "https://localhost:5443"],
+    ].map(([action, target]) => ({ actor: "(set-up)", action, target })),
+  );
 
   await migrate("https://auth.example.com");
   const moved = await contents();
