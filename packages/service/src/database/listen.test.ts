@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
+import pg from "pg";
 import { afterEach, beforeEach, expect, test } from "vitest";
 
 import { createTestDatabase, type TestDatabase } from "../../test/database.ts";
@@ -55,6 +56,22 @@ test("a listener that was cut off comes back, says so, and hears again", async (
   await expect.poll(() => events).toEqual(["(connected)", "(connected)"]);
   await notify("two");
   await expect.poll(() => events).toEqual(["(connected)", "(connected)", "two"]);
+});
+
+test("a listener is kept where sessions that do nothing are ended soon", async () => {
+  const name = new URL(home.adminUrl).pathname.slice(1);
+  await home.query(`alter role daykey_app in database ${name} set idle_session_timeout to '50ms'`);
+  listener = listen();
+  await expect.poll(() => events).toEqual(["(connected)"]);
+  // Another that began later is ended twice meanwhile.
+  for (let round = 0; round < 2; round++) {
+    const other = new pg.Client({ connectionString: home.appUrl });
+    const ended = new Promise((resolve) => other.on("error", resolve));
+    await other.connect();
+    expect(await ended).toMatchObject({ code: "57P05" });
+  }
+  await notify("three");
+  await expect.poll(() => events).toEqual(["(connected)", "three"]);
 });
 
 test("a listener keeps trying while the database cannot be had", async () => {

@@ -10,6 +10,7 @@ import { withDeadline } from "@daykey/common/deadline";
 import pg from "pg";
 
 import type { Log } from "../observe/log.ts";
+import { SET_SESSION } from "./session.ts";
 import { DatabaseUnavailable } from "./database-unavailable.ts";
 import { createPrimary, requirePrimary, serverName } from "./primary.ts";
 
@@ -65,6 +66,7 @@ export function createListener(options: {
     async function begin(): Promise<void> {
       await client.connect();
       if (primary.isOneOfMany) await requirePrimary(client);
+      await client.query(SET_SESSION);
       await client.query(`listen ${client.escapeIdentifier(channel)}`);
     }
     try {

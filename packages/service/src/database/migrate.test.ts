@@ -126,3 +126,17 @@ test("a server can tell which migrations its database lacks", async () => {
   expect(await pending()).toEqual([]);
   await database.close();
 });
+
+test("a limit that the owner's statements have does not end a migration", async () => {
+  const name = new URL(home.adminUrl).pathname.slice(1);
+  await home.query(`alter role daykey_owner in database ${name} set statement_timeout to '30s'`);
+  const told: Migration = {
+    name: "0001-told",
+    up: async (knex) =>
+      void (await knex.raw(
+        `create table "Some schema".told as select current_setting('statement_timeout') as most`,
+      )),
+  };
+  await run(told);
+  expect(await home.query('select most from "Some schema".told')).toEqual([{ most: "0" }]);
+});

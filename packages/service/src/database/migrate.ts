@@ -79,6 +79,9 @@ const MIGRATION_LOCK = 0x6461796b;
 /** knex would print what it then throws, SQL included. */
 const SILENT: Knex.Logger = { debug() {}, warn() {}, error() {}, deprecate() {} };
 
+/** A big table's index takes its time, whatever the owner's statements may take otherwise. */
+const SET_MIGRATION = `${SET_SESSION}; set statement_timeout to 0`;
+
 const CONNECT_SECONDS = 5;
 const LOCK_RETRY_MS = 100;
 const UNDEFINED_TABLE = "42P01";
@@ -124,7 +127,7 @@ export async function migrate({
       min: 0,
       max: 2,
       afterCreate: (client: pg.Client, done: (error: Error) => void): void =>
-        client.query(SET_SESSION, done),
+        client.query(SET_MIGRATION, done),
     },
     log: SILENT,
     migrations: {
@@ -135,7 +138,7 @@ export async function migrate({
     },
   });
   try {
-    await lock.query(SET_SESSION);
+    await lock.query(SET_MIGRATION);
     await takeLock(lock);
     await lock.query(`create schema if not exists ${lock.escapeIdentifier(schema)}`);
     await refuseNewer(runner, { migrations, schema });

@@ -20,6 +20,7 @@ const HOSTILE = {
   standard_conforming_strings: "off",
   array_nulls: "off",
   transform_null_equals: "on",
+  idle_session_timeout: "50ms",
 };
 
 async function withHostileDefaults(
@@ -44,12 +45,14 @@ test("a session and a transaction have what the code assumes", async () => {
   await withHostileDefaults(async (database) => {
     const text = `select current_setting('default_transaction_isolation') as isolation,
       current_setting('transaction_read_only') as read_only,
+      current_setting('idle_session_timeout') as idle,
       current_setting('synchronous_commit') as durable, current_setting('search_path') as path,
       timestamptz '2026-01-02T00:00:00Z'::text as day, '\\\\x0aff'::bytea::text as bytes,
       (1764550000.123456::float8)::text as float`;
     const expected = {
       isolation: "read committed",
       read_only: "off",
+      idle: "0",
       durable: "on",
       path: "pg_catalog, public",
       day: "2026-01-02 00:00:00+00",

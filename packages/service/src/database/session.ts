@@ -24,6 +24,8 @@ const SETTINGS: readonly [name: string, value: string, onlyIf?: string][] = [
   ["transform_null_equals", "off"],
   ["row_security", "on"],
   ["transaction_timeout", "0"],
+  // Ours are kept for their next use, or hold a lock or listen.
+  ["idle_session_timeout", "0"],
 ];
 
 function settingsText(isLocal: boolean): string {
