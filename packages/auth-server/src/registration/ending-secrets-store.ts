@@ -7,6 +7,7 @@
  * The counts walk the index of all secrets that are not revoked (`secrets_ends`). A page of the list looks
  * at a bounded number of secrets, in the order of their ends (ADR 0038).
  */
+import { DAY_SECONDS } from "@daykey/common/clock";
 import type { Database } from "@daykey/service/database/database";
 import { HAS_KEY, HASH_FORMS } from "../clients/admins-store.ts";
 
@@ -45,6 +46,11 @@ export interface EndingSecretsStore {
   }): Promise<{ secrets: EndingSecret[]; next: EndingPlace | undefined }>;
   /** How many clients have a last secret that has ended, ends within 7 days, or ends within 30. */
   endingCounts(): Promise<EndingCounts>;
+  /**
+   * Whether the caller is the one, of all processes on this database, who names them in the log this day.
+   * @param now epoch seconds; a clock that was a day wrong keeps nobody silent
+   */
+  claimNaming(now: number): Promise<boolean>;
 }
 
 /** Methods that take a secret, but for a chosen one; the seed-compatible hash too, where a setting allows it. */
@@ -167,6 +173,16 @@ export function createEndingSecretsStore(database: Database): EndingSecretsStore
         values: [MONTH_SECONDS],
       });
       return rows[0] ?? { ended: 0, week: 0, month: 0 };
+    },
+
+    async claimNaming(now) {
+      const { rowCount } = await database.query({
+        text: `insert into daykey.settings (name, value) values ('secrets_named_at', $1::float8::text)
+               on conflict (name) do update set value = excluded.value
+               where abs(settings.value::float8 - $1::float8) >= $2`,
+        values: [now, DAY_SECONDS],
+      });
+      return rowCount > 0;
     },
   };
 }

@@ -68,10 +68,11 @@ const ids = (items: Item[]): string[] => items.map(({ client_id }) => client_id)
 const BY_KEY = "auth_methods = '{client_secret_hash_day,private_key_jwt}'";
 const PUBLISHING = "jwks_uri = 'https://client.example/jwks'";
 
+const named = (): unknown[] => lines.filter(({ event }) => event === "secrets_ending");
+
 test("the metric, the list and the log agree on whose last secret ends soon or has ended", async () => {
   let now = 0;
   const ending = createEndingSecrets({ store, clock: () => now, log });
-  const named = (): unknown[] => lines.filter(({ event }) => event === "secrets_ending");
   expect(ending.counts()).toEqual({});
   await ending.count();
   expect(ending.counts()).toEqual({ ended: 0, "7d": 0, "30d": 0 });
@@ -205,9 +206,30 @@ test("a page looks at a bounded number of secrets, and those behind are found", 
   expect(sizes.slice(0, 2)).toEqual([0, 0]);
   expect(all).toContain("over-long-ago");
   expect(all).not.toContain("renewed");
-  await createEndingSecrets({ store, clock: () => 0, log }).count();
+  const before = named().length;
+  await createEndingSecrets({ store, clock: () => 200_000, log }).count();
   const line = lines.findLast(({ event }) => event === "secrets_ending");
+  expect(named().length).toBe(before + 1);
   expect(line?.["clients"]).toHaveLength(20);
+});
+
+test("of many processes at once one names them, and the next day one again", async () => {
+  const many = (now: number) =>
+    Promise.all(
+      Array.from({ length: 5 }, () =>
+        createEndingSecrets({ store, clock: () => now, log }).count(),
+      ),
+    );
+  const before = named().length;
+  await many(400_000);
+  await many(400_000 + 3600);
+  expect(named().length).toBe(before + 1);
+  await many(400_000 + 86_400);
+  expect(named().length).toBe(before + 2);
+  // A clock that was wrong for a moment: what it wrote keeps nobody silent.
+  await many(40_000_000_000);
+  await many(500_000);
+  expect(named().length).toBe(before + 4);
 });
 
 const cursor = (text: string): string => Buffer.from(text, "latin1").toString("base64url");

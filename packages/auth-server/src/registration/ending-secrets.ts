@@ -14,7 +14,7 @@ const NAMED_CLIENTS = 20;
 export interface EndingSecrets {
   /** By how soon: "ended", "7d", "30d". Empty until first counted. */
   counts(): Readonly<Record<string, number>>;
-  /** Counts, unless that was done within the hour, and names clients in the log once a day. */
+  /** Counts, unless that was done within the hour, and names clients in the log once a day, whichever process does. */
   count(): Promise<void>;
 }
 
@@ -29,7 +29,6 @@ export function createEndingSecrets({
 }): EndingSecrets {
   let counts: Readonly<Record<string, number>> = {};
   let countedAt = -Infinity;
-  let namedAt = -Infinity;
 
   /** Those that ended first come first; who asks for all of them uses the admin API. */
   async function name(): Promise<void> {
@@ -66,9 +65,7 @@ export function createEndingSecrets({
       const { ended, week, month } = await store.endingCounts();
       counts = { ended, "7d": week, "30d": month };
       countedAt = now;
-      if (ended + month === 0 || now - namedAt < DAY_SECONDS) return;
-      await name();
-      namedAt = now;
+      if (ended + month > 0 && (await store.claimNaming(now))) await name();
     },
   };
 }
