@@ -161,6 +161,17 @@ const CASES: Record<string, { fires: Series[]; silent: Series[] }> = {
     fires: [one('redis_usable{service="auth-server",instance="i",worker="1"}', "1x20 0x180")],
     silent: [one('redis_usable{service="auth-server",instance="i"}', "1x200"), TWO_OF_EACH],
   },
+  DaykeyDatabaseUnusable: {
+    fires: [
+      one('database_usable{service="resource-server",instance="i",worker="1"}', "1x20 0x180"),
+    ],
+    silent: [
+      one('database_usable{service="resource-server",instance="i"}', "1x200"),
+      // Lost for a moment, as in a failover.
+      one('database_usable{service="resource-server",instance="i"}', "1x190 0 1x20"),
+      TWO_OF_EACH,
+    ],
+  },
   DaykeyDatabaseUnread: {
     fires: [one('database_read_age_seconds{instance="i"}', "0+15x200")],
     silent: [one('database_read_age_seconds{instance="i"}', "2x200")],
