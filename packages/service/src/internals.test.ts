@@ -64,6 +64,26 @@ test("Node's server: a socket's handle counts what the system took", async () =>
   });
 });
 
+test("Node's server: its parser asks onIncoming of each request, and 2 ends the piece there", async () => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  let asked = 0;
+  server.on("connection", ({ parser }: Socket & { parser: { onIncoming: unknown } }) => {
+    expect(parser.onIncoming).toBeTypeOf("function");
+    parser.onIncoming = () => {
+      asked += 1;
+      return asked < 3 ? 0 : 2;
+    };
+  });
+  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  socket.on("error", () => {}).write("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(9));
+  await expect.poll(() => asked).toBe(3);
+  socket.destroy();
+  server.closeAllConnections();
+  await once(server.close(), "close");
+  expect(asked).toBe(3);
+});
+
 test("Node's server: it ends a connection after its last answer by destroySoon", async () => {
   await withRequest(async (socket, res) => {
     const ended = Promise.withResolvers<string>();

@@ -1,9 +1,10 @@
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
 import { connect, type Socket } from "node:net";
 import { buffer } from "node:stream/consumers";
 
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { type AppServer, readAll, startAppServer } from "../../test/app-server.ts";
 import { gone } from "./gone.ts";
@@ -122,6 +123,62 @@ test("D3: very many sent ahead end the connection, and none waits in memory", as
   await once(socket.resume(), "close");
   expect(counted).toBeLessThan(1000);
   expect(reasons()).toContain("too_many_sent_ahead");
+});
+
+describe("D3: of a flood sent ahead little is read", () => {
+  const START = "http.server.request.start";
+  let read: number;
+  const count = () => void (read += 1);
+  beforeEach(() => {
+    read = 0;
+    subscribe(START, count);
+  });
+  afterEach(() => void unsubscribe(START, count));
+
+  test("of one connection the rest of its piece is not", async () => {
+    await start();
+    const socket = await server.open();
+    socket.on("error", () => undefined).write(get("/waits").repeat(2000));
+    await once(socket.resume(), "close");
+    expect(reasons()).toContain("too_many_sent_ahead");
+    expect(read).toBeLessThanOrEqual(102);
+    letGo.resolve();
+  });
+
+  test("of many connections what is more than they may have together is not; one that sent few is served", async () => {
+    await start();
+    const modest = await server.open();
+    modest.write(get("/waits") + get("/things/7").repeat(5));
+    await begun.promise;
+    const sockets = await Promise.all(Array.from({ length: 60 }, () => server.open()));
+    for (const socket of sockets)
+      socket.on("error", () => undefined).write(get("/waits").repeat(90));
+    const ended = () => reasons().filter((reason) => reason === "too_many_sent_ahead").length;
+    // Eleven hold what there may be; all others have gone.
+    await expect.poll(() => ended() >= 45).toBe(true);
+    expect(read).toBeLessThan(60 * 45);
+    const last = await server.exchange(
+      get("/livez").replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"),
+    );
+    expect(last).toMatch(/^HTTP\/1\.1 200 /);
+    letGo.resolve();
+    let answers = "";
+    modest.on("data", (bytes: Buffer) => (answers += String(bytes)));
+    await expect.poll(() => answers.match(/"id":"7"/g)?.length).toBe(5);
+    for (const socket of [modest, ...sockets]) socket.destroy();
+    // What has gone counts no more.
+    await expect
+      .poll(
+        async () =>
+          (
+            await server.exchange(
+              get("/things/1").repeat(90) +
+                get("/livez").replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"),
+            )
+          ).match(/"id":"1"/g)?.length,
+      )
+      .toBe(90);
+  });
 });
 
 const JUNK = {

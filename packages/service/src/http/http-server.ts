@@ -71,6 +71,7 @@ export function createHttpServer(
   // Node's switch for clients that close their sending side and still read; it has no type.
   Object.assign(server, { httpAllowHalfOpen: true });
   const connections = new Map<Socket, Connection>();
+  const sentAhead = { waiting: 0 };
   let isStopping = false;
 
   function take(req: IncomingMessage, res: ServerResponse): void {
@@ -95,7 +96,7 @@ export function createHttpServer(
     connections.get(socket)?.refuse(501, "connect_method");
   });
   server.on("connection", (socket) => {
-    connections.set(socket, createConnection(socket, app, log));
+    connections.set(socket, createConnection(socket, { app, log, sentAhead }));
     socket.once("close", () => connections.delete(socket));
   });
   server.on("connection", limitConnections(limits.connectionsPerAddress, trustedProxies));
