@@ -1,13 +1,10 @@
 /** What docker-compose.yml starts with, in the image `setup`. */
-import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { readCredentialFile } from "@daykey/auth-server/registration/credential-file";
 import { runCommandLine } from "@daykey/service/process/command-line";
-import { LocalError } from "../local-error.ts";
 import { doMainJob } from "../main-job.ts";
 import { describeConfig, readConfig } from "./config.ts";
 import { migrateDatabase } from "./database.ts";
+import { callProgram, ensureDemoClient } from "./demo-client.ts";
 import { makeSecrets } from "./secrets.ts";
 
 const USAGE = `Usage: node packages/local/src/containers/main.ts [init | migrate | demo]
@@ -44,15 +41,8 @@ async function migrate(): Promise<void> {
 
 async function demo(): Promise<void> {
   const { resource, files } = readConfig(process.env);
-  if (!existsSync(files.demo)) {
-    const what = ["clients", "create", "demo", "--name", "demo", "--resource", resource];
-    const how = ["--scope", "time:read", "primes:check", "--refresh", "--save", files.demo];
-    print(`daykey ${[...what, ...how].join(" ")}`);
-    const { status } = spawnSync(process.execPath, [CLI, ...what, ...how], { stdio: "inherit" });
-    if (status !== 0) throw new LocalError("The client demo could not be registered");
-  }
-  const client = await readCredentialFile(files.demo);
-  if (!client) throw new LocalError(`${files.demo} is not there`);
+  const daykey = (...args: string[]) => callProgram(process.execPath, [CLI, ...args]);
+  const client = await ensureDemoClient({ path: files.demo, resource, daykey, print });
   await doMainJob({ client, clock, print });
 }
 
