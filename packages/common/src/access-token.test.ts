@@ -61,3 +61,26 @@ test("quotas are read with them; what is none: not an access token", () => {
     expect(readAccessTokenClaims({ ...CLAIMS, quota: wrong })).toBeUndefined();
   }
 });
+
+test("the grants above it are read with it; what cannot be looked up: not an access token", () => {
+  const one = { gid: "g", client_id: "c", cred: "k3f9a1c2", ep: 0 };
+  const signed = { ...one, kid: "key" };
+  for (const anc of [[one], [signed], [one, signed, one, signed, one]]) {
+    expect(readAccessTokenClaims({ ...CLAIMS, anc })).toEqual({ ...CLAIMS, anc });
+  }
+  const wrong: unknown[] = [undefined, null, "g", 1, {}, one, [], [null], ["g"], [[one]]];
+  wrong.push(
+    [one, one, one, one, one, one],
+    [one, {}],
+    [{ ...one, kid: null }],
+    [{ ...one, kid: 1 }],
+  );
+  for (const name of ["gid", "client_id", "cred", "ep"] as const) {
+    const { [name]: _, ...rest } = one;
+    wrong.push([rest], [{ ...one, [name]: null }], [{ ...one, [name]: name === "ep" ? "0" : 0 }]);
+  }
+  wrong.push([{ ...one, ep: -1 }], [{ ...one, ep: 0.5 }]);
+  for (const anc of wrong) {
+    expect(readAccessTokenClaims({ ...CLAIMS, anc }), JSON.stringify(anc)).toBeUndefined();
+  }
+});

@@ -30,7 +30,22 @@ export interface AccessTokenClaims {
   workload?: Workload;
   /** The client's quotas, those for other scopes left out; absent when there is none. */
   quota?: readonly Quota[];
+  /** The grants above this token's own, root first; absent where there is none. */
+  anc?: readonly Ancestor[];
 }
+
+/** A grant above another: what it was opened with, so that whatever ends it ends all below too. */
+export interface Ancestor {
+  gid: string;
+  client_id: string;
+  cred: string;
+  ep: number;
+  /** The key that signed its token; absent where that was opaque. */
+  kid?: string;
+}
+
+/** A token has no more grants above its own. */
+const MAX_ANCESTORS = 5;
 
 /** A workload as its own issuer names it. */
 export interface Workload {
@@ -55,6 +70,7 @@ export function readAccessTokenClaims(payload: unknown): AccessTokenClaims | und
   if ("nbf" in claims && !isTime(claims["nbf"])) return undefined;
   if ("quota" in claims && !readQuotas(claims["quota"])) return undefined;
   if ("workload" in claims && !isWorkload(claims["workload"])) return undefined;
+  if ("anc" in claims && !areAncestors(claims["anc"])) return undefined;
   return claims as unknown as AccessTokenClaims;
 }
 
@@ -89,6 +105,17 @@ function isWorkload(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   const { iss, sub } = value as Record<string, unknown>;
   return typeof iss === "string" && typeof sub === "string";
+}
+
+/** Strict: an entry that cannot be read could not be looked up, and the token would outlive it. */
+function areAncestors(value: unknown): boolean {
+  if (!Array.isArray(value) || value.length === 0 || value.length > MAX_ANCESTORS) return false;
+  return value.every((entry: unknown) => {
+    if (typeof entry !== "object" || entry === null) return false;
+    const { gid, client_id, cred, ep, kid } = entry as Record<string, unknown>;
+    const areTexts = [gid, client_id, cred].every((text) => typeof text === "string");
+    return areTexts && isTime(ep) && (!("kid" in entry) || typeof kid === "string");
+  });
 }
 
 function isTime(value: unknown): boolean {

@@ -26,6 +26,8 @@ export interface Revocable {
   /** The client's epoch when it was issued or resolved. */
   ep: number;
   gid?: string;
+  /** The grants above it, each with the key that signed its token, where a key did. */
+  anc?: readonly (Omit<Revocable, "anc"> & { kid?: string })[];
 }
 
 /** Two sets with equal summaries hold the same entries, except by a chance of 2^-32. */
@@ -42,7 +44,10 @@ export interface RevocationSet {
   /** @returns false for an entry that is known already, or lower than the known one */
   add(revocation: Revocation): boolean;
   find(kind: RevocationKind, subject: string): Revocation | undefined;
-  /** @param kid the signing key of a JWT, undefined for anything else */
+  /**
+   * Whether it, or a grant above it, was ended.
+   * @param kid the signing key of a JWT, undefined for anything else
+   */
   isRevoked(claims: Revocable, kid: string | undefined): boolean;
   /** Drops what has expired; the work is in proportion to what is dropped. */
   prune(now: number): void;
@@ -97,18 +102,20 @@ export function createRevocationSet(entries: Iterable<Revocation> = []): Revocat
   const isBelow = (epoch: number, known: Revocation | undefined): boolean =>
     known?.epoch !== undefined && epoch < known.epoch;
 
+  const isHit = ({ client_id, cred, ep, gid }: Revocable, kid: string | undefined): boolean =>
+    (gid !== undefined && byKey.has(keyOf("grant", gid))) ||
+    byKey.has(keyOf("credential", `${client_id} ${cred}`)) ||
+    isBelow(ep, byKey.get(keyOf("client", client_id))) ||
+    isBelow(ep, byKey.get(keyOf("issuer", ISSUER_SUBJECT))) ||
+    (kid !== undefined && byKey.has(keyOf("signing_key", kid)));
+
   return {
     add,
     find: (kind, subject) => byKey.get(keyOf(kind, subject)),
-    isRevoked({ client_id, cred, ep, gid }, kid) {
+    isRevoked(claims, kid) {
       if (byKey.size === 0) return false;
-      return (
-        (gid !== undefined && byKey.has(keyOf("grant", gid))) ||
-        byKey.has(keyOf("credential", `${client_id} ${cred}`)) ||
-        isBelow(ep, byKey.get(keyOf("client", client_id))) ||
-        isBelow(ep, byKey.get(keyOf("issuer", ISSUER_SUBJECT))) ||
-        (kid !== undefined && byKey.has(keyOf("signing_key", kid)))
-      );
+      if (isHit(claims, kid)) return true;
+      return claims.anc?.some((ancestor) => isHit(ancestor, ancestor.kid)) ?? false;
     },
     prune(now) {
       prunedAt = Math.max(prunedAt, now);

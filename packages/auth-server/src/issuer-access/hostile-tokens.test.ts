@@ -56,11 +56,20 @@ function wrongClaims(): Record<string, string> {
   for (const quota of [null, 1, {}, [{}], [{ limit: 1 }]]) {
     jwts[`quota ${JSON.stringify(quota)}`] = signed({ quota });
   }
+  for (const anc of [null, 1, "x", {}, [], [{}], [{ gid: "x" }]]) {
+    jwts[`anc ${JSON.stringify(anc)}`] = signed({ anc });
+  }
   for (const iss of [`${ISSUER}/`, ISSUER.toUpperCase(), "https://other.example", ""]) {
     jwts[`iss ${iss}`] = signed({ iss });
   }
   return jwts;
 }
+
+/** A token's claims where a grant like its own, with these changes, is above its own. */
+const below = (changes: Claims): Claims => {
+  const { client_id, cred, ep } = good.claims;
+  return { anc: [{ gid: randomUUID(), client_id, cred, ep, ...changes }] };
+};
 
 /** Genuine, and good for nothing: now, here, or any more. */
 function deadClaims(): Record<string, [token: string, reason: string]> {
@@ -75,6 +84,8 @@ function deadClaims(): Record<string, [token: string, reason: string]> {
     "it is of the future": [of({ iat: now + 400, exp: now + 900 }), "issued_in_the_future"],
     "an unknown client's": [of({ client_id: "nobody" }), "no_rights"],
     "another credential's": [of({ cred: "aaaaaaaa" }), "no_rights"],
+    "one below an unknown client's": [of(below({ client_id: "nobody" })), "no_rights"],
+    "one below another credential's": [of(below({ cred: "aaaaaaaa" })), "no_rights"],
   };
 }
 
@@ -216,6 +227,19 @@ describe("a token that is ours and dead", () => {
       expect(told).toEqual(Object.fromEntries(expected));
     },
   );
+});
+
+test("T13: revoking a grant ends what is below it, and no sibling", async () => {
+  const gid = randomUUID();
+  const sibling = signed({ gid: randomUUID(), ...below({}) });
+  const leaf = signed({ gid: randomUUID(), ...below({ gid }) });
+  expect(await bearer("the revocation feed", leaf)).toBe("200");
+  expect(await askers.revocation(signed({ gid }))).toMatch(/^200/);
+  await server.look();
+  expect(await askers.introspection(leaf)).toBe('200 {"active":false}');
+  expect(server.lines.at(-1)?.["reason"]).toBe("revoked");
+  expect(await bearer("the revocation feed", leaf)).toBe("401 invalid_token");
+  expect(await bearer("the revocation feed", sibling)).toBe("200");
 });
 
 test("a token of 1 MB is refused before it is read, and the server goes on", async () => {

@@ -1,5 +1,10 @@
 /** What a genuine token is still good for, from memory (docs/protocol.md §3). */
-import { type AccessTokenClaims, type TimeFault, timeFault } from "@daykey/common/access-token";
+import {
+  type AccessTokenClaims,
+  type Ancestor,
+  type TimeFault,
+  timeFault,
+} from "@daykey/common/access-token";
 import type { Clock } from "@daykey/common/clock";
 import { OAuthError } from "@daykey/common/oauth-error";
 import { formatScope, intersection } from "@daykey/common/scope";
@@ -14,7 +19,7 @@ import type { ReadAccessToken } from "./access-token-reader.ts";
  * The token's claims, cut to what holds now: its scope to what the client still has and its resource
  * still defines, its quotas to the client's. The scope may be empty. Or why the token is dead, as a reason
  * for the log: its times, a revocation, or `no_rights` for a client that is disabled or without the
- * resource, and for an epoch or credential that is no longer good.
+ * resource, and for an epoch or credential that is no longer good, its own or that of a grant above it.
  * @throws {OAuthError} temporarily_unavailable when the revocations were not read for 5 s
  */
 export type ReadRights = (
@@ -47,6 +52,14 @@ export function createReadRights({
   /** A token that was issued for longer is dead: revocations are remembered only so long. */
   maxLifeSeconds: number;
 }): ReadRights {
+  /** Whether what opened a grant would still be let in: its client, with this epoch and credential. */
+  async function isOpenerLive({ client_id, ep, cred }: Ancestor): Promise<boolean> {
+    const { client } = await cache.find(client_id);
+    if (!client?.enabled || ep < client.epoch) return false;
+    // No kid looks like a rule of trust.
+    return client.credentials.has(cred) || rules.isLive(client_id, cred);
+  }
+
   return async ({ claims, kid }) => {
     if (liveSet.ageSeconds() > FRESH_SECONDS) {
       throw new OAuthError("temporarily_unavailable", "The server cannot answer now. Try again.", {
@@ -57,7 +70,8 @@ export function createReadRights({
     const fault = timeFault(claims, { now: clock(), maxLifeSeconds });
     if (fault) return fault;
     const { client } = await cache.find(claims.client_id);
-    // After the client was waited for: what was revoked meanwhile is known.
+    const above = await Promise.all((claims.anc ?? []).map(isOpenerLive));
+    // After the clients were waited for: what was revoked meanwhile is known.
     if (liveSet.current().isRevoked(claims, kid)) return "revoked";
     const resource = directory.find(claims.aud);
     const isAlive =
@@ -67,7 +81,8 @@ export function createReadRights({
       (claims.workload
         ? rules.isLive(claims.client_id, claims.cred)
         : client.credentials.has(claims.cred)) &&
-      client.resources.includes(claims.aud);
+      client.resources.includes(claims.aud) &&
+      above.every(Boolean);
     if (!isAlive || !resource) return "no_rights";
     const held = intersection(claims.scope.split(" "), client.scopes);
     const scope = intersection(held, resource.scopes);

@@ -42,6 +42,14 @@ test("V13: what the feed revokes is refused though the answer is still kept", as
   expect(await refusalReason(TOKEN)).toBe("revoked");
 });
 
+test("V13: so is one below the grant that the feed revokes", async () => {
+  tell({ gid: "leaf", anc: [{ gid: "root", client_id: "c", cred: "k3f9a1c2", ep: 0 }] });
+  expect(await statuses(api, [TOKEN])).toEqual([200]);
+  api.authServer.feed().revoke({ kind: "grant", subject: "root", expires_at: null });
+  await until("the refusal", async () => (await api.time(TOKEN)).status === 401);
+  expect(await refusalReason(TOKEN)).toBe("revoked");
+});
+
 test("inactive, misdirected, foreign and expired ones are refused", async () => {
   api.authServer.answerIntrospection((_req, res) => sendJson(res, { active: false }));
   expect(await refusalReason(TOKEN)).toBe("inactive");

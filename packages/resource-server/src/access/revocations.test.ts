@@ -82,6 +82,32 @@ describe("the right tokens", () => {
     expect(after.filter((status) => status !== 401)).toEqual(Array(7 - refused.length).fill(200));
   });
 
+  test.each<[string, Entry]>([
+    ["its grant", grant("root")],
+    ["its credential", { kind: "credential", subject: "root-client aaaa1111", expires_at: null }],
+    ["its client's epoch", { kind: "client", subject: "root-client", epoch: 4, expires_at: null }],
+    ["its signing key", { kind: "signing_key", subject: "root-key", expires_at: null }],
+  ])("T13: what ends a grant ends those below and no sibling: %s", async (_title, entry) => {
+    const api = await start();
+    api.advance(30);
+    const root = {
+      gid: "root",
+      client_id: "root-client",
+      cred: "aaaa1111",
+      ep: 3,
+      kid: "root-key",
+    };
+    const middle = { gid: "middle", client_id: "middle-client", cred: "bbbb2222", ep: 9 };
+    const stranger = { gid: "r2", client_id: "r2-client", cred: "aaaa1111", ep: 0, kid: "r2-key" };
+    const of = (gid: string, anc: object[]): string => api.token({ claims: { ...ours, gid, anc } });
+    const below = [of("1", [root]), of("2", [root, middle]), of("3", [middle, root])];
+    const beside = [of("4", [stranger]), of("5", [middle]), of("6", [stranger, middle])];
+    expect(await statuses(api, [...below, ...beside])).toEqual(Array(6).fill(200));
+    await tell(api, entry);
+    expect(await statuses(api, below)).toEqual([401, 401, 401]);
+    expect(await statuses(api, beside)).toEqual([200, 200, 200]);
+  });
+
   test("a revoked token reads outside like any other bad one; the log knows", async () => {
     const api = await start({ before: (_issuer, { entries }) => entries.push(grant("grant-1")) });
     const answer = await api.time(api.token({ claims: ours }));
