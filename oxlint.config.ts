@@ -100,7 +100,7 @@ const USES: readonly (readonly [files: string, grant: Grant])[] = [
     "resources",
     "token",
   ]),
-  ["packages/auth-server/src/admin/**", { ...SERVER, koa: true }],
+  ["packages/auth-server/src/{admin,console}/**", { ...SERVER, koa: true }],
   ...feature("resource-server/src/*", undefined, RESOURCE_SERVER),
   [TESTS, { ...SERVER, sql: true, koa: true, tests: true }],
   [

@@ -159,6 +159,10 @@ const DEFINITIONS = {
     description:
       "Allow clients the method client_secret_hash_seed, the articles' HMAC-SHA-1 of the date and salt",
   }),
+  CONSOLE: flag({
+    default: true,
+    description: "Serve the operator's console at /console of the private listener",
+  }),
   CORS_ORIGINS: list({
     default: [],
     item: isOrigin,
@@ -219,6 +223,7 @@ export function readConfig(env: Record<string, string | undefined>) {
     clientCacheSize: settings.CLIENT_CACHE,
     allowPrivateJwksUri: settings.ALLOW_PRIVATE_JWKS_URI,
     seedHash: settings.SEED_HASH,
+    console: settings.CONSOLE,
     corsOrigins: settings.CORS_ORIGINS,
     badCredentialsPerMinute: settings.BAD_CREDENTIALS_PER_MINUTE,
     logLevel: settings.LOG_LEVEL,

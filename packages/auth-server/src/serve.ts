@@ -21,14 +21,14 @@ export async function serve({
   peers,
   metrics,
   health,
-  admin,
+  privateRouters,
   publicRouters,
   chores,
 }: Pick<Ground, "settings" | "opened"> &
   Pick<Surroundings, "log" | "tracing" | "peers"> & {
     metrics: Metrics;
     health: Health;
-    admin: AppRouter;
+    privateRouters: readonly AppRouter[];
     publicRouters: readonly AppRouter[];
     chores: Parameters<typeof startChores>[0];
   }): Promise<Listeners> {
@@ -54,13 +54,14 @@ export async function serve({
         ...both,
         errorFormat: OAUTH_PROBLEM_FORMAT,
         routers: [
-          admin,
+          ...privateRouters,
           metrics.router,
           health.router,
           createRootPage({
             name: "Daykey auth-server, private side",
             about: "It is for operators: the admin API, metrics and readiness.",
             pointers: {
+              ...(settings.console && { console: "/console" }),
               "OpenAPI document": `${PREFIX}/openapi.json`,
               metrics: "/metrics",
               readiness: "/readyz",

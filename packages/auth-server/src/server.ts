@@ -4,7 +4,6 @@ import { createHealth } from "@daykey/service/process/health";
 import type { Listeners } from "@daykey/service/process/lifecycle";
 import type { Surroundings } from "@daykey/service/process/run-server";
 import { composeAccessKeys } from "./access-keys/compose.ts";
-import { createAdminRouter } from "./admin/app.ts";
 import { endByLimit } from "./audit/events.ts";
 import { composeAudit } from "./audit/compose.ts";
 import { createSetUpRecorder } from "./audit/set-up.ts";
@@ -18,6 +17,7 @@ import { layGround } from "./ground.ts";
 import { composeIssuerAccess } from "./issuer-access/compose.ts";
 import { openKeyRing } from "./keys/open-key-ring.ts";
 import { countAuditDamage, countEndedClients, measureAuthServer } from "./metrics.ts";
+import { createPrivateEndpoints } from "./console/compose.ts";
 import { createPublicEndpoints } from "./public-endpoints.ts";
 import { composeRegistration } from "./registration/compose.ts";
 import { composeResources } from "./resources/compose.ts";
@@ -88,7 +88,7 @@ export async function createAuthServer(
   const listeners = await serve({
     ...all,
     ...surroundings,
-    admin: createAdminRouter({ ...all, ...settings }),
+    privateRouters: createPrivateEndpoints({ ...all, ...settings }),
     publicRouters: createPublicEndpoints({ ...all, ...composeTokens(all) }),
     chores: {
       rotateKeys: keys.rotate,

@@ -119,6 +119,11 @@ const GROUPS: readonly (readonly [heading: string, entries: readonly Entry[]])[]
         load: async () => (await import("./commands/audit.ts")).auditCommand,
       },
       {
+        name: "console",
+        about: "a link to the operator's console, for a browser",
+        load: async () => (await import("./commands/console.ts")).consoleCommand,
+      },
+      {
         name: "restored",
         about: "after a restore: end all that the backup has forgotten to end",
         load: async () => (await import("./commands/restored.ts")).restoredCommand,

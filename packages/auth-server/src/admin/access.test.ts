@@ -50,6 +50,7 @@ const ROUTES = [
   ["GET", "/revocations"],
   ["POST", "/revocations"],
   ["POST", "/restored"],
+  ["POST", "/console/links"],
   ["GET", "/audit"],
   ["GET", "/audit/verify"],
 ] as const;

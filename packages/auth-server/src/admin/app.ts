@@ -3,6 +3,8 @@
  * `daykey:admin`. Every operation is authorized before anything of it is read, and every change is
  * recorded in the audit log by the transaction that makes it.
  */
+import type { AccessTokenClaims } from "@daykey/common/access-token";
+import type { JsonValue } from "@daykey/common/json-numbers";
 import { PATHS } from "@daykey/common/protocol";
 import { hasBody } from "@daykey/service/http/body";
 
@@ -38,11 +40,11 @@ import { preconditionRequired, readIfMatch } from "./conditions.ts";
 import { createEndingSecretRoutes } from "./ending-secrets.ts";
 import { readBody } from "./input.ts";
 import { createOpenApiDocument } from "./openapi.ts";
-import { createRecorder } from "./recorder.ts";
+import { type Actor, createRecorder } from "./recorder.ts";
 import { createResourceRoutes } from "./resources.ts";
 import { createRestoreRoutes } from "./restored.ts";
 import { createRevocationRoutes } from "./revocations.ts";
-import { PARAMETERS, type ParameterName, type Route } from "./route.ts";
+import { type Answer, PARAMETERS, type ParameterName, type Route } from "./route.ts";
 import { createUsageRoutes } from "./usage.ts";
 import { createSigningKeyRoutes } from "./signing-keys.ts";
 import { createTrustIssuerRoutes } from "./trust-issuers.ts";
@@ -80,12 +82,13 @@ export interface AdminDependencies {
   allowPrivateJwksUri: boolean;
 }
 
-export function createAdminRouter(dependencies: AdminDependencies): AppRouter {
-  const { bearer, audit, issuer, watcher } = dependencies;
+/** Every operation, as data. @param own those of a feature that serves more than the admin API */
+export function createAdminRoutes(dependencies: AdminDependencies, own: readonly Route[]): Route[] {
+  const { audit } = dependencies;
   const recorder = createRecorder(audit);
   const registeredUri = async (uri: string): Promise<string> =>
     (await dependencies.resources.find(uri))?.uri ?? uri;
-  const routes: Route[] = [
+  return [
     ...createClientRoutes({ ...dependencies, registeredUri, recorder }),
     ...createSecretRoutes({ ...dependencies, recorder }),
     ...createEndingSecretRoutes(dependencies),
@@ -107,8 +110,14 @@ export function createAdminRouter(dependencies: AdminDependencies): AppRouter {
     ...createRestoreRoutes({ ...dependencies, recorder }),
     ...createUsageRoutes({ ...dependencies, registeredUri }),
     ...createAuditRoutes(audit),
+    ...own,
   ];
+}
 
+export function createAdminRouter(
+  routes: readonly Route[],
+  { bearer, issuer, watcher }: Pick<AdminDependencies, "bearer" | "issuer" | "watcher">,
+): AppRouter {
   const router = createRouter();
   for (const route of routes) {
     const path = `${PREFIX}${route.path.replaceAll(/\{(\w+)\}/g, ":$1")}`;
@@ -132,18 +141,18 @@ export function createAdminRouter(dependencies: AdminDependencies): AppRouter {
     const { logFields } = ctx.state;
     ctx.set("Cache-Control", "no-store");
     logFields.action = route.operationId;
-    const { client_id: actor } = await bearer.authorize(ctx.req.headers, ADMIN_SCOPE);
-    logFields.actor = actor;
-
-    const answer = await route.handle({
-      actor: { clientId: actor, note: (fields) => void Object.assign(logFields, fields) },
-      params: paramsOf(ctx),
-      query: route.query ? readQuery(route.query, ctx.querystring) : {},
-      ifMatch: ifMatchOf(ctx, route),
-      body: await bodyOf(ctx, route),
-    });
-    // What this server has answered it knows itself.
-    if (route.method !== "get") await watcher.look();
+    const rights = await bearer.authorize(ctx.req.headers, ADMIN_SCOPE);
+    const answer = await perform(
+      route,
+      {
+        actor: actorOf(rights, logFields),
+        params: (ctx as unknown as { params: Record<string, string> }).params,
+        search: ctx.querystring,
+        ifMatch: ctx.req.headers["if-match"],
+        body: async () => readJsonOf(ctx, route),
+      },
+      watcher,
+    );
     ctx.status = route.status;
     if (answer.etag !== undefined) ctx.set("ETag", answer.etag);
     if (answer.location !== undefined) ctx.set("Location", `${PREFIX}${answer.location}`);
@@ -152,9 +161,50 @@ export function createAdminRouter(dependencies: AdminDependencies): AppRouter {
   }
 }
 
+/** What a caller asks for, before it is read into what the route takes. */
+export interface Wish {
+  actor: Actor;
+  params: Readonly<Record<string, string>>;
+  /** The query, as a URL has it. */
+  search: string;
+  ifMatch: string | undefined;
+  /** Asked for once all else was good; undefined where there is none. */
+  body: () => Promise<JsonValue | undefined>;
+}
+
+/**
+ * Reads a wish, does what it asks for, and waits until this process knows of the change.
+ * @throws {ProblemError} when it does not fit the route, and what the route throws
+ */
+export async function perform(
+  route: Route,
+  { actor, params, search, ifMatch, body }: Wish,
+  watcher: Pick<ChangeWatcher, "look">,
+): Promise<Answer> {
+  const answer = await route.handle({
+    actor,
+    params: checkedParams(params),
+    query: route.query ? readQuery(route.query, search) : {},
+    ifMatch: ifMatchOf(ifMatch, route),
+    body: route.body && readBody(route.body, (await body()) ?? {}),
+  });
+  // What this server has answered it knows itself.
+  if (route.method !== "get") await watcher.look();
+  return answer;
+}
+
+/** Who acts, on the request's log line too. */
+export function actorOf(
+  rights: Readonly<AccessTokenClaims>,
+  logFields: Record<string, unknown>,
+): Actor {
+  const { client_id: clientId } = rights;
+  logFields.actor = clientId;
+  return { clientId, rights, note: (fields) => void Object.assign(logFields, fields) };
+}
+
 /** An id that cannot be is not there, and never reaches a store. */
-function paramsOf(ctx: AppContext): Record<string, string> {
-  const params = (ctx as unknown as { params: Record<string, string> }).params;
+function checkedParams(params: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   for (const [name, value] of Object.entries(params)) {
     if (!PARAMETERS[name as ParameterName].safeParse(value).success) {
       throw problem("malformed-id", { detail: `The ${name} in the path has not the form of one.` });
@@ -163,14 +213,16 @@ function paramsOf(ctx: AppContext): Record<string, string> {
   return params;
 }
 
-function ifMatchOf(ctx: AppContext, { ifMatch }: Route) {
-  const read = ifMatch && readIfMatch(ctx.req.headers["if-match"]);
+function ifMatchOf(header: string | undefined, { ifMatch }: Route) {
+  const read = ifMatch && readIfMatch(header);
   if (ifMatch === "required" && read === undefined) throw preconditionRequired();
   return read;
 }
 
-async function bodyOf(ctx: AppContext, { body, bodyOptional }: Route): Promise<unknown> {
-  if (!body) return undefined;
-  if (bodyOptional === true && !hasBody(ctx.req)) return readBody(body, {});
-  return readBody(body, await readJson(ctx.req, { limitBytes: BODY_BYTES }));
+async function readJsonOf(
+  ctx: AppContext,
+  { bodyOptional }: Route,
+): Promise<JsonValue | undefined> {
+  if (bodyOptional === true && !hasBody(ctx.req)) return undefined;
+  return readJson(ctx.req, { limitBytes: BODY_BYTES });
 }

@@ -1,4 +1,5 @@
 /** What a handler hands to a store to have its change recorded in the same transaction (A6). */
+import type { AccessTokenClaims } from "@daykey/common/access-token";
 import type { AuditStore } from "../audit/audit-store.ts";
 import type { AuditEvent, AuditFacts } from "../audit/events.ts";
 
@@ -15,6 +16,8 @@ export type RecordChange = (
 export interface Actor {
   /** The client whose token was presented. */
   clientId: string;
+  /** What it may, as of now. */
+  rights: Readonly<AccessTokenClaims>;
   /** Adds to the request's log line: what is changed, and of what. */
   note(fields: { change: AuditEvent["action"]; target: string }): void;
 }

@@ -11,6 +11,8 @@ import { createReadRights, type ReadRights, type RuleCredentials } from "./liven
 export interface IssuerAccess {
   readAccessToken: AccessTokenReader;
   readRights: ReadRights;
+  /** The same for what is no token and lives for longer: its revocation is the client's or credential's. */
+  readLongRights: (maxLifeSeconds: number) => ReadRights;
   bearer: BearerAuthorizer;
 }
 
@@ -29,15 +31,13 @@ export function composeIssuerAccess({
   trustDirectory: RuleCredentials;
 }): IssuerAccess {
   const readAccessToken = createAccessTokenReader({ keys, issuer });
-  const readRights = createReadRights({
-    ...known,
-    rules: trustDirectory,
-    clock,
-    maxLifeSeconds: settings.accessTokenMaxSeconds,
-  });
+  const readLongRights = (maxLifeSeconds: number): ReadRights =>
+    createReadRights({ ...known, rules: trustDirectory, clock, maxLifeSeconds });
+  const readRights = readLongRights(settings.accessTokenMaxSeconds);
   return {
     readAccessToken,
     readRights,
+    readLongRights,
     bearer: createBearerAuthorizer({ readAccessToken, readRights, issuer }),
   };
 }

@@ -15,6 +15,8 @@ export interface Health {
   isReady(): boolean;
   /** Why it is not, in one line; undefined when it is. */
   unreadiness(): string | undefined;
+  /** What ails the instance, by name: what makes it not ready, and what takes some of its parts away. */
+  state(): Promise<{ faults: Faults; degraded: Faults }>;
   /** From now on `/readyz` answers 503 and `stopping` is aborted. */
   draining(): void;
   /** For what lives longer than a request, such as an event stream: end it on abort. */
@@ -79,6 +81,10 @@ export function createHealth({ peers }: { peers?: Peers | undefined } = {}): Hea
     unreadiness() {
       const faults = Object.entries(ownFaults()).map(([name, fault]) => `${name}: ${fault}`);
       return faults.length === 0 ? undefined : faults.join("; ");
+    },
+    async state() {
+      const { faults, degraded } = await instanceState();
+      return { faults, degraded };
     },
     draining: () => stop.abort(),
     stopping: stop.signal,
