@@ -19,6 +19,7 @@ import { clientKeyList, clientKeyView, newClientKey } from "./client-keys.ts";
 import { clientPatch, clientReplacement, clientView, newClient } from "./client-schema.ts";
 import { secretList } from "./client-secrets.ts";
 import { clientPage, createdClient } from "./clients.ts";
+import { consoleLink } from "./console-links.ts";
 import { endingSecretPage, endingSecretView } from "./ending-secrets.ts";
 import { quotaList } from "./quota-schema.ts";
 import { newResource, resourceList, resourceReplacement, resourceView } from "./resources.ts";
@@ -65,6 +66,7 @@ export const COMPONENTS = {
   NewSecret: newSecretView,
   Secret: secretView,
   SecretList: secretList,
+  ConsoleLink: consoleLink,
   EndingSecret: endingSecretView,
   EndingSecretPage: endingSecretPage,
   NewClientKey: newClientKey,

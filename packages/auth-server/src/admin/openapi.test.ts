@@ -136,6 +136,7 @@ test("each operation succeeds, and its answer is as described", async () => {
     next_cursor: null,
   });
   expect((await admin.get("/audit?limit=3")).body.items.length).toBe(3);
+  await admin.post("/console/links");
   expect((await admin.get("/audit/verify")).body).toMatchObject({ valid: true });
 
   const restored = await admin.post("/restored");

@@ -142,8 +142,7 @@ export const oneClient: View = async ({ session, ask, params }) => {
           : html`<p>
                 It is disabled. Enabled again, it may get tokens; what was ended stays ended.
               </p>
-              ${form(session, { action: `${path}/enable`, button: "Enable" })}
-              <p></p>`
+              ${form(session, { action: `${path}/enable`, button: "Enable" })} `
       }
       <details>
         <summary>End its tokens</summary>
@@ -172,7 +171,7 @@ function quotasOf({ quotas }: ClientView): Part {
     ${quotas.map(
       ({ limit, window, scope }) =>
         html`<li>
-          ${limit} a ${window}${scope !== undefined && html` of <code>${scope}</code>`}
+          ${limit} per ${window}${scope !== undefined && html` of <code>${scope}</code>`}
         </li>`,
     )}
   </ul>`;
@@ -221,9 +220,8 @@ function rotation(session: Session, clientId: string, secrets: readonly SecretVi
                 action: `${path}/secrets`,
                 button: "Make the next secret",
                 fields: html`<div class="filters">
-                    ${choice("overlap_seconds", "The one before works for", OVERLAPS, "604800")}
-                  </div>
-                  <p></p>`,
+                  ${choice("overlap_seconds", "The one before works for", OVERLAPS, "604800")}
+                </div> `,
               })}`
       }
     </li>

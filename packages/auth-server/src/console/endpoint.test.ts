@@ -78,7 +78,7 @@ describe("a page", () => {
   );
 });
 
-describe("a link", () => {
+describe("O1: a link", () => {
   test("looking at it uses nothing up; it signs in once, and the cookie is a closed one", async () => {
     const link = await linkOf(at.admin);
     expect((await at.get(`/console/enter?link=${link}`)).text).toContain(at.admin.client.clientId);
@@ -132,7 +132,7 @@ describe("a link", () => {
   });
 });
 
-describe("a form", () => {
+describe("O3: a form", () => {
   const clientForm = async (): Promise<
     [page: string, action: string, fields: Record<string, string>]
   > => {
@@ -231,7 +231,7 @@ describe("a form", () => {
     expect(text).toContain("since you opened the page");
   });
 
-  test("is recorded as the admin's own", async () => {
+  test("O5: is recorded as the admin's own", async () => {
     const [page, action, fields] = await clientForm();
     expect((await at.post(action, fields)).status).toBe(303);
     expect(await isEnabled(page)).toBe(false);
@@ -253,7 +253,7 @@ describe("a form", () => {
   });
 });
 
-describe("a session", () => {
+describe("O2: a session", () => {
   test("is over after eight hours", async () => {
     server.advance(8 * 3600 - 30);
     try {
@@ -291,7 +291,7 @@ describe("a session", () => {
   });
 });
 
-test("no name or description is taken for markup, on any page", async () => {
+test("O4: no name or description is taken for markup, on any page", async () => {
   await at.admin.create({ client_id: "hostile", name: HOSTILE });
   await at.admin.post("/resources", {
     uri: "urn:hostile",

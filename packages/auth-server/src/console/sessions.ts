@@ -12,7 +12,7 @@ import type { ReadRights } from "../issuer-access/liveness.ts";
 import type { Sealer } from "../keys/sealing.ts";
 
 /** How long a link works, unless it was used. */
-export const LINK_SECONDS = 60;
+const LINK_SECONDS = 60;
 /** How long a session lives, used or not. */
 export const SESSION_SECONDS = 8 * 3600;
 

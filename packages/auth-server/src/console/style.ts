@@ -39,7 +39,7 @@ nav ul { list-style: none; margin: 0 -.7rem; padding: 0; display: flex; flex-wra
 nav a { display: block; padding: .55rem .7rem; color: var(--soft); text-decoration: none; border-bottom: .16rem solid transparent; }
 nav a:hover { color: var(--ink); }
 nav a[aria-current] { color: var(--ink); border-color: var(--accent); font-weight: 600; }
-main { width: 100%; max-width: 72rem; margin: auto; padding: 2.3rem 1.5rem 5rem; align-self: start; }
+main { width: 100%; max-width: 72rem; margin: 0 auto; padding: 2.3rem 1.5rem 5rem; }
 .narrow { max-width: 38rem; }
 table { width: 100%; border-collapse: collapse; margin: .4rem 0 1.2rem; font-size: .94rem; }
 caption { text-align: left; color: var(--soft); padding-bottom: .4rem; font-size: .87rem; }
@@ -58,7 +58,9 @@ dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 .note p:last-child { margin: 0; }
 .empty { border: 1px dashed var(--line); border-radius: .5rem; padding: 2rem 1.5rem; color: var(--soft); margin: .6rem 0 1.2rem; }
 .empty p { margin: 0; }
-form.filters { display: flex; flex-wrap: wrap; gap: .8rem; align-items: end; margin: 1.2rem 0; }
+.filters { display: flex; flex-wrap: wrap; gap: .8rem; align-items: end; margin: 1.2rem 0; }
+form > .filters { margin: .7rem 0 .9rem; }
+.filters .grow { flex: 1 1 20rem; }
 label, .label { display: block; font-size: .84rem; color: var(--soft); margin-bottom: .2rem; }
 input, select, button, .button { font: inherit; border-radius: .35rem; min-height: 2.6rem; }
 input, select { color: var(--ink); background: var(--card); border: 1px solid #8d877b; padding: .4rem .65rem; max-width: 100%; width: 13rem; }
@@ -89,14 +91,15 @@ td details, td details:last-of-type { border: 0; } td summary { padding: 0; font
 .del { color: var(--danger); text-decoration: line-through; } .ins { color: var(--good); }
 @media (max-width: 44rem) {
   .bar { padding: .8rem 1rem 0; } main { padding: 1.6rem 1rem 4rem; } h1 { font-size: 1.65rem; }
-  nav ul { flex-wrap: nowrap; overflow-x: auto; } nav a { white-space: nowrap; }
+  nav ul { margin: 0 -.5rem; } nav a { padding: .4rem .5rem; }
+  .chart text { font-size: 21px; }
   table, tbody, tr, td { display: block; } caption { display: block; }
   thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   tr { border-bottom: 1px solid var(--line); padding: .7rem 0; }
   td { border: 0; padding: .15rem 0; display: grid; grid-template-columns: 6.6rem minmax(0, 1fr); gap: .7rem; }
   td::before { content: attr(data-label); color: var(--soft); font-size: .84rem; }
   dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: .7rem; }
-  form.filters > *, form.filters input, form.filters select { width: 100%; }
+  .filters > * { flex: 1 1 calc(50% - .8rem); min-width: 0; } .filters input, .filters select { width: 100%; }
 }
 @media print {
   .top, form, .skip, .noprint { display: none; } html { background: #fff; color: #000; } main { padding: 0; }

@@ -97,21 +97,20 @@ function explainForm(session: Session, clientId: string): Html {
     button: "Explain",
     look: "quiet",
     fields: html`<div class="filters narrow">
-        <div>
-          <label for="f-token">Token</label
-          ><input
-            class="wide"
-            id="f-token"
-            name="token"
-            type="password"
-            autocomplete="off"
-            spellcheck="false"
-            required
-          />
-        </div>
-        ${field("client_id", "Only as this client", { value: clientId })}
+      <div class="grow">
+        <label for="f-token">Token</label
+        ><input
+          class="wide"
+          id="f-token"
+          name="token"
+          type="password"
+          autocomplete="off"
+          spellcheck="false"
+          required
+        />
       </div>
-      <p></p>`,
+      ${field("client_id", "Only as this client", { value: clientId })}
+    </div> `,
   });
 }
 
