@@ -1,4 +1,4 @@
-/** `daykey trust` against the real servers: a workload's token opens the resource until its rule goes. */
+/** `daykey trust` and `daykey console` against the real servers: a workload in, an admin in, each ended. */
 import { generateKeyPairSync, type KeyObject, randomUUID, sign } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -106,4 +106,21 @@ test("a rule is turned to a dry run, off and on; an issuer is changed and remove
   expect((await daykey("trust rules add two --issuer cluster --client billing")).code).toBe(2);
   await result("trust issuers remove cluster --yes");
   expect((await daykey("trust rules show one")).code).not.toBe(0);
+});
+
+test("console prints a link to the private listener, and whoever uses it first is signed in", async () => {
+  const { url } = JSON.parse(await result("console --json")) as { url: string };
+  const { origin, searchParams } = new URL(url);
+  const enter = async (): Promise<number> => {
+    const response = await fetch(`${origin}/console/enter`, {
+      method: "POST",
+      redirect: "manual",
+      headers: { origin },
+      body: new URLSearchParams({ link: searchParams.get("link") ?? "" }),
+    });
+    await response.text();
+    return response.status;
+  };
+  expect(await enter()).toBe(303);
+  expect(await enter()).toBe(403);
 });
