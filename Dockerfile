@@ -29,7 +29,7 @@ USER 1000:1000
 FROM runtime AS cli
 COPY packages/client packages/client
 COPY packages/cli packages/cli
-# A command compiles nothing then: it takes a third of the time. Made by the user who runs it, because
+# A command compiles nothing then: it takes a third less time. Made by the user who runs it, because
 # Node keeps a cache for each user.
 USER root
 RUN ["install", "-d", "-o", "1000", "-g", "1000", "./packages/cli/node_modules/.cache"]
