@@ -168,8 +168,8 @@ export interface Wish {
   /** The query, as a URL has it. */
   search: string;
   ifMatch: string | undefined;
-  /** Asked for once all else was good; undefined where there is none. */
-  body: () => Promise<JsonValue | undefined>;
+  /** Asked for once all else was good; an empty object where there is none. */
+  body: () => Promise<JsonValue>;
 }
 
 /**
@@ -186,7 +186,7 @@ export async function perform(
     params: checkedParams(params),
     query: route.query ? readQuery(route.query, search) : {},
     ifMatch: ifMatchOf(ifMatch, route),
-    body: route.body && readBody(route.body, (await body()) ?? {}),
+    body: route.body && readBody(route.body, await body()),
   });
   // What this server has answered it knows itself.
   if (route.method !== "get") await watcher.look();
@@ -219,10 +219,7 @@ function ifMatchOf(header: string | undefined, { ifMatch }: Route) {
   return read;
 }
 
-async function readJsonOf(
-  ctx: AppContext,
-  { bodyOptional }: Route,
-): Promise<JsonValue | undefined> {
-  if (bodyOptional === true && !hasBody(ctx.req)) return undefined;
+async function readJsonOf(ctx: AppContext, { bodyOptional }: Route): Promise<JsonValue> {
+  if (bodyOptional === true && !hasBody(ctx.req)) return {};
   return readJson(ctx.req, { limitBytes: BODY_BYTES });
 }

@@ -91,13 +91,12 @@ export function createConsole({
     return async <T>(operationId: string, wish: Parameters<Ask>[1] = {}) => {
       const route = operations.get(operationId);
       if (!route) throw new Error(`no operation ${operationId}`);
-      const { params = {}, query = {}, body, ifMatch } = wish;
+      const { params = {}, query = {}, body = {}, ifMatch } = wish;
       const search = new URLSearchParams(
         Object.entries(query).filter((pair): pair is [string, string] => Boolean(pair[1])),
       ).toString();
       // A copy by JSON leaves out what is undefined, as a program would.
-      const read = (): Promise<JsonValue | undefined> =>
-        Promise.resolve(body && parseJson(JSON.stringify(body)));
+      const read = (): Promise<JsonValue> => Promise.resolve(parseJson(JSON.stringify(body)));
       const done = await perform(route, { actor, params, search, ifMatch, body: read }, watcher);
       return { ...(done.body as T), etag: done.etag };
     };
