@@ -6,8 +6,8 @@ export default defineConfig({
   test: {
     include: ["packages/*/src/**/*.test.ts"],
     globalSetup: ["packages/local/src/test-cluster.ts"],
-    // Two at least, also on two cores: the longest files mostly wait for the processes they start.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Three at least, also on two cores: the longest files mostly wait for the processes they start.
+    maxWorkers: Math.max(3, availableParallelism() - 1),
     // Node's own cache of compiled modules: a process that a test starts needs half the time from it.
     env: { NODE_COMPILE_CACHE: join(import.meta.dirname, "node_modules/.cache/daykey-tests") },
     testTimeout: 60_000,
