@@ -26,7 +26,7 @@ const AROUND = "packages/{local,e2e,bench,interop}/**";
 
 /** What of common is of OAuth, or of Daykey's own protocol. */
 const OF_PROTOCOL =
-  "access-token|api-key|bearer|dpop|jws|key-claims|oauth-error|prime-[a-z]+|protocol|quota|resource-uri|revocation|scope|secret-hash|signed-[a-z]+";
+  "access-token|api-key|bearer|dpop(?:-proof)?|jws|key-claims|oauth-error|prime-[a-z]+|protocol|quota|resource-uri|revocation|scope|secret-hash|signed-[a-z]+";
 
 const SERVER = { packages: ["common", "service"] } as const;
 /** What protects a resource is a client of the auth-server too, and knows no server of ours. */

@@ -159,6 +159,10 @@ const DEFINITIONS = {
     description:
       "Allow clients the method client_secret_hash_seed, the articles' HMAC-SHA-1 of the date and salt",
   }),
+  DPOP_NONCE: flag({
+    default: false,
+    description: "Ask for a nonce of this server in each DPoP proof (RFC 9449 §8)",
+  }),
   CONSOLE: flag({
     default: true,
     description: "Serve the operator's console at /console of the private listener",
@@ -223,6 +227,7 @@ export function readConfig(env: Record<string, string | undefined>) {
     clientCacheSize: settings.CLIENT_CACHE,
     allowPrivateJwksUri: settings.ALLOW_PRIVATE_JWKS_URI,
     seedHash: settings.SEED_HASH,
+    dpopNonce: settings.DPOP_NONCE,
     console: settings.CONSOLE,
     corsOrigins: settings.CORS_ORIGINS,
     badCredentialsPerMinute: settings.BAD_CREDENTIALS_PER_MINUTE,

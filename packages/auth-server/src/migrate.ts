@@ -8,6 +8,7 @@ import { assertionTyp } from "../migrations/0007-assertion-typ.ts";
 import { endingSecrets } from "../migrations/0008-ending-secrets.ts";
 import { boundedLists } from "../migrations/0009-bounded-lists.ts";
 import { trust } from "../migrations/0011-trust.ts";
+import { dpop } from "../migrations/0012-dpop.ts";
 
 export const MIGRATIONS = [
   initial,
@@ -19,6 +20,7 @@ export const MIGRATIONS = [
   endingSecrets,
   boundedLists,
   trust,
+  dpop,
 ];
 
 export const { apply: migrateAuthServer, require: requireMigrated } = createMigrations({

@@ -55,7 +55,8 @@ export async function createAuthServer(
   const { clients, cache } = composeClients({ ...ground, masterKey, isStale });
   const registration = await composeRegistration({ ...ground, clients, resources, recordSetUp });
   const revocation = composeRevocation(ground);
-  const known = { ...ground, ...revocation, keys, sealer, metrics, cache, resources, directory };
+  const held = { ...revocation, keys, sealer, masterKey, metrics, cache, resources, directory };
+  const known = { ...ground, ...held };
   const trust = await composeTrust(known);
   const authentication = await composeAuthentication({ ...known, ...trust });
   const watcher: ChangeWatcher = await composeChanges({
@@ -69,7 +70,7 @@ export async function createAuthServer(
       },
       reload: async () => {
         const shared = [keys, directory, authentication.replays, trust.trustDirectory];
-        await Promise.all(shared.map((held) => held.reload()));
+        await Promise.all(shared.map((one) => one.reload()));
       },
     },
   });

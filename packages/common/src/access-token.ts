@@ -32,6 +32,19 @@ export interface AccessTokenClaims {
   quota?: readonly Quota[];
   /** The grants above this token's own, root first; absent where there is none. */
   anc?: readonly Ancestor[];
+  /** What its bearer must prove to hold; absent for a bearer token. */
+  cnf?: Confirmation;
+}
+
+/**
+ * The key that a token is bound to (RFC 7800 §3.1), by what proves it: one member or more, and each must
+ * be proved.
+ */
+export interface Confirmation {
+  /** RFC 9449 §6.1: the SHA-256 thumbprint (RFC 7638) of the key that signs DPoP proofs, base64url. */
+  jkt?: string;
+  /** RFC 8705 §3.1: the SHA-256 of the client's certificate in DER, base64url. */
+  "x5t#S256"?: string;
 }
 
 /** A grant above another: what it was opened with, so that whatever ends it ends all below too. */
@@ -71,6 +84,7 @@ export function readAccessTokenClaims(payload: unknown): AccessTokenClaims | und
   if ("quota" in claims && !readQuotas(claims["quota"])) return undefined;
   if ("workload" in claims && !isWorkload(claims["workload"])) return undefined;
   if ("anc" in claims && !areAncestors(claims["anc"])) return undefined;
+  if ("cnf" in claims && !isConfirmation(claims["cnf"])) return undefined;
   return claims as unknown as AccessTokenClaims;
 }
 
@@ -116,6 +130,24 @@ function areAncestors(value: unknown): boolean {
     const areTexts = [gid, client_id, cred].every((text) => typeof text === "string");
     return areTexts && isTime(ep) && (!("kid" in entry) || typeof kid === "string");
   });
+}
+
+/** A SHA-256 in unpadded base64url, whose last character holds four bits. */
+const SHA256_BASE64URL = /^[\w-]{42}[AEIMQUYcgkosw048]$/;
+
+/** Strict: a confirmation that nobody here can check would make a bearer token of a bound one. */
+function isConfirmation(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  const members = Object.entries(value);
+  return (
+    members.length > 0 &&
+    members.every(
+      ([name, text]) =>
+        (name === "jkt" || name === "x5t#S256") &&
+        typeof text === "string" &&
+        SHA256_BASE64URL.test(text),
+    )
+  );
 }
 
 function isTime(value: unknown): boolean {

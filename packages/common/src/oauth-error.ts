@@ -1,7 +1,7 @@
 import { OWN_MESSAGE } from "./own-message.ts";
 import type { OAuthErrorCode } from "./protocol.ts";
 
-/** Each code with its one status (RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7009 §2.2.1, RFC 8707 §2). */
+/** Each code with its one status (RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7009 §2.2.1, RFC 8707 §2, RFC 9449 §5). */
 export const OAUTH_ERRORS: Record<OAuthErrorCode, number> = {
   invalid_request: 400,
   invalid_client: 401,
@@ -13,6 +13,8 @@ export const OAUTH_ERRORS: Record<OAuthErrorCode, number> = {
   invalid_target: 400,
   invalid_token: 401,
   insufficient_scope: 403,
+  invalid_dpop_proof: 400,
+  use_dpop_nonce: 400,
   slow_down: 429,
   temporarily_unavailable: 503,
   server_error: 500,

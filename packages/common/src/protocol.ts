@@ -33,6 +33,8 @@ export type OAuthErrorCode =
   | "invalid_target"
   | "invalid_token"
   | "insufficient_scope"
+  | "invalid_dpop_proof"
+  | "use_dpop_nonce"
   | "slow_down"
   | "temporarily_unavailable"
   | "server_error";

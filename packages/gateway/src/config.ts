@@ -11,6 +11,7 @@ import {
   choices,
   ConfigError,
   describeSettings,
+  flag,
   integer,
   list,
   readSettings,
@@ -88,6 +89,17 @@ const SERVE = {
     max: 86_400,
     description: "A token issued for longer is refused",
   }),
+  DPOP_REQUIRED: flag({
+    default: false,
+    description: "Refuse access tokens that are not bound to a key (RFC 9449)",
+  }),
+  DPOP_NONCE_KEY: secret({
+    optional: true,
+    pattern: /^.{32,}$/s,
+    form: "32 characters or more",
+    description:
+      "Ask for a nonce in each DPoP proof, made with this key, which all instances must share",
+  }),
   REDIS_URL: redisServer({
     optional: true,
     description:
@@ -158,6 +170,7 @@ export function readConfig(env: Record<string, string | undefined>) {
       stalePolicy: settings.STALE_POLICY,
       algorithms: settings.ALGORITHMS,
       accessTokenMaxSeconds: settings.ACCESS_TOKEN_MAX,
+      dpop: { required: settings.DPOP_REQUIRED, nonceKey: settings.DPOP_NONCE_KEY },
       quota: { mode: settings.QUOTA_MODE, storeDown: settings.QUOTA_STORE_DOWN },
       tokenCacheSize: settings.TOKEN_CACHE,
     },

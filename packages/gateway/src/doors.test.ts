@@ -252,6 +252,8 @@ for (const name of PROXIES) {
           authorization_servers: [ISSUER],
           scopes_supported: ["admin", "primes:check", "time:read"],
           bearer_methods_supported: ["header"],
+          dpop_signing_alg_values_supported: ["ES256", "Ed25519", "EdDSA"],
+          dpop_bound_access_tokens_required: false,
         },
       ]);
       // What only begins so is checked as everything else, or is the gateway's to refuse.

@@ -3,6 +3,7 @@
  * resource come from. Proxies send that path of every host to the gateway, since the service knows nothing
  * of it. It is public, and believes nobody: the answers are those of the routes file.
  */
+import { DPOP_ALGORITHMS } from "@daykey/common/dpop";
 import { PATHS } from "@daykey/common/protocol";
 import { problem } from "@daykey/service/http/problem-error";
 import { type AppRouter, createRouter } from "@daykey/service/http/router";
@@ -14,8 +15,10 @@ const MAX_AGE_SECONDS = 300;
 export function createMetadataEndpoint({
   issuer,
   resources,
+  isDpopRequired,
 }: {
   issuer: string;
+  isDpopRequired: boolean;
   /** Asked for each request: the routes may have been replaced. */
   resources: () => Resources;
 }): AppRouter {
@@ -31,6 +34,8 @@ export function createMetadataEndpoint({
       authorization_servers: [issuer],
       scopes_supported: [...(resources().get(found) ?? [])].toSorted(),
       bearer_methods_supported: ["header"],
+      dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
+      dpop_bound_access_tokens_required: isDpopRequired,
     };
   });
   return router;

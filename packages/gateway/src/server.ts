@@ -137,7 +137,11 @@ export async function createGateway(config: GatewayConfig, deps: Deps): Promise<
         finish: finishAnswer,
         routers: [
           createDoorsEndpoint({ doors: config.doors, check, trustedProxies }),
-          createMetadataEndpoint({ issuer, resources: () => tables.table().resources }),
+          createMetadataEndpoint({
+            issuer,
+            resources: () => tables.table().resources,
+            isDpopRequired: config.guard.dpop.required,
+          }),
           health.router,
         ],
       }),

@@ -1,7 +1,7 @@
 /**
  * What a request may do, whichever credential it brought: the guard and the quotas know this alone.
  */
-import type { AccessTokenClaims } from "@daykey/common/access-token";
+import type { AccessTokenClaims, Confirmation } from "@daykey/common/access-token";
 import type { Quota } from "@daykey/common/quota";
 import type { GuardedRequest } from "./request.ts";
 
@@ -24,6 +24,8 @@ export interface Access {
   scope: readonly string[];
   /** Epoch seconds at which the credential ends; undefined where it has no end. */
   expiresAt?: number | undefined;
+  /** The key that an access token is bound to, and that its bearer has proved to hold. */
+  confirmation?: Confirmation;
   /** By what a revocation ends it: within a second by the feed, or not before its end. */
   revocation: "feed" | "until-expiry";
   /** Both are charged. */
@@ -58,6 +60,26 @@ export class InvalidCredential extends Error {
   }
 }
 
+/** An access token that is bound to a key, or its proof, is refused (RFC 9449 §7.1). */
+export class InvalidProof extends InvalidCredential {
+  readonly error: "invalid_token" | "invalid_dpop_proof" | "use_dpop_nonce";
+  /** The nonce to use. */
+  readonly nonce: string | undefined;
+
+  constructor(error: InvalidProof["error"], reason: string, holder: Holder, nonce?: string) {
+    super(reason, holder, HINTS[error]);
+    this.error = error;
+    this.nonce = nonce;
+  }
+}
+
+const HINTS: Record<InvalidProof["error"], string> = {
+  invalid_token:
+    "A token that is bound to a key comes as DPoP with a proof of that key, and no other token does.",
+  invalid_dpop_proof: "The DPoP proof is not one of this request.",
+  use_dpop_nonce: "The DPoP proof needs the nonce of the DPoP-Nonce header.",
+};
+
 const NO_QUOTAS: readonly Quota[] = [];
 
 export function accessOfToken(
@@ -79,6 +101,7 @@ export function accessOfToken(
     grant,
     scope: claims.scope.split(" "),
     expiresAt,
+    ...(claims.cnf && { confirmation: claims.cnf }),
     revocation,
     quotas: { client: claims.quota ?? NO_QUOTAS, key: NO_QUOTAS },
   };

@@ -17,6 +17,7 @@ import type { RouteQuota } from "./quota/policy.ts";
 import type { ChargeQuota } from "./quota/quota.ts";
 import { type Refusal, refusalOf, type Refusals } from "./refusals.ts";
 import { Refused } from "./refused.ts";
+import type { TokenProofs } from "./tokens/proofs.ts";
 import { type CheckRequest, type GuardedRequest, readRequest } from "./request.ts";
 
 export interface CheckOptions {
@@ -40,9 +41,9 @@ export type CheckResult = Allowed | Refusal;
 
 /**
  * Whether a request may do what needs this scope. Checked: the credential, whether it was revoked, its
- * scope, `only`, and quotas, which it is counted in. Not checked: a body that no signature covers,
- * whether a bearer token was stolen or comes again, and what the route itself decides, such as whose
- * order this is.
+ * scope, `only`, and quotas, which it is counted in; of a token that is bound to a key, whether the
+ * request proves it. Not checked: a body that no signature covers, whether a bearer token was stolen or
+ * comes again, and what the route itself decides, such as whose order this is.
  * @throws {TypeError} for a scope that is none; whatever is thrown, the request must not be let through
  */
 export type Check = (request: CheckRequest, options: CheckOptions) => Promise<CheckResult>;
@@ -67,12 +68,14 @@ export function requireOptions({ scope }: CheckOptions): void {
 export function createCheck({
   refusals,
   authenticators,
+  proofs,
   charge,
   count,
   log,
 }: {
   refusals: Refusals;
   authenticators: Authenticators;
+  proofs: TokenProofs;
   charge: ChargeQuota;
   /** Told of each request. */
   count: (outcome: AccessOutcome) => void;
@@ -93,7 +96,7 @@ export function createCheck({
     const presented = readCredential(request, accepted);
     if (presented.kind === "none") throw refusals.noCredential(scope);
     if (presented.kind === "malformed") throw refusals.malformed(presented.detail, scope);
-    const { kind, text } = presented;
+    const { kind, text, isDpop = false } = presented;
     noted.via = kind;
 
     // 2. Whose it is.
@@ -102,6 +105,7 @@ export function createCheck({
     let access: Access;
     try {
       access = await authenticate(text, request);
+      if (kind === "access_token") await proofs.require(access, { token: text, isDpop }, request);
     } catch (error) {
       if (error instanceof InvalidCredential && error.holder) note(error.holder);
       throw refusals.because(error, kind, scope);
@@ -126,7 +130,7 @@ export function createCheck({
       // 4. Whether its quotas have room.
       const { headers, wouldRefuse } = await charge(access, options.scope, options.quota);
       if (wouldRefuse) noted.quota = "would_refuse";
-      return { allowed: true, access, headers, log: noted };
+      return { allowed: true, access, headers: { ...proofs.headers(), ...headers }, log: noted };
     } catch (error) {
       if (!(error instanceof Refused)) {
         log.error({ event: "check_failed", err: error }, "a request could not be checked");

@@ -1,19 +1,22 @@
 /**
  * Which credential a request brings: exactly one. An access token comes as `Authorization: Bearer`
- * (RFC 6750 §2.1) or in the alias `X-PA-AUTH-TOKEN`, an API key as `X-Api-Key` or bare in Authorization,
+ * (RFC 6750 §2.1), as `Authorization: DPoP` (RFC 9449 §7.1) or in the alias `X-PA-AUTH-TOKEN`, an API key as `X-Api-Key` or bare in Authorization,
  * a signature in headers of its own (RFC 9421) or in a signed URL. No other credential has a place in
  * the URL, where logs and histories keep it.
  */
 import { idOfApiKey } from "@daykey/common/api-key";
-import { isBearerToken, readBearer } from "@daykey/common/bearer";
+import { isBearerToken, readBearer, readDpopToken } from "@daykey/common/bearer";
 import { hasUrlSignature } from "@daykey/common/signed-url";
 import type { CredentialKind } from "./access.ts";
 import type { GuardedRequest } from "./request.ts";
 
 /** What was presented, or why that cannot be said. */
 export type PresentedCredential =
-  /** `text` is a token or key; empty for a signature, which is spread over the request. */
-  | { kind: CredentialKind; text: string }
+  /**
+   * `text` is a token or key; empty for a signature, which is spread over the request. `isDpop` says that
+   * a proof comes with the token (RFC 9449 §7.1).
+   */
+  | { kind: CredentialKind; text: string; isDpop?: true }
   /** Nothing, or a scheme that is not served here. */
   | { kind: "none" }
   | { kind: "malformed"; detail: string };
@@ -91,8 +94,11 @@ function isCredential(name: string, value: string): boolean {
 function readAuthorization(authorization: string): PresentedCredential {
   const bearer = readBearer(authorization);
   if (bearer.kind === "token") return { kind: "access_token", text: bearer.token };
-  if (bearer.kind === "malformed") {
-    const detail = "The Authorization header is not of the form Bearer <token>.";
+  const dpop = readDpopToken(authorization);
+  if (dpop.kind === "token") return { kind: "access_token", text: dpop.token, isDpop: true };
+  if (bearer.kind === "malformed" || dpop.kind === "malformed") {
+    const scheme = dpop.kind === "malformed" ? "DPoP" : "Bearer";
+    const detail = `The Authorization header is not of the form ${scheme} <token>.`;
     return { kind: "malformed", detail };
   }
   const isApiKey = idOfApiKey(authorization) !== undefined;

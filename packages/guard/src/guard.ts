@@ -15,6 +15,7 @@ import { createRefusals } from "./refusals.ts";
 import type { FeedLimits, RevocationFeed } from "./revocation/revocations.ts";
 import type { StalePolicy } from "./revocation/stale-policy.ts";
 import { createMemoryStore, type GuardStore } from "./store.ts";
+import { createTokenProofs, type DpopOptions } from "./tokens/proofs.ts";
 import { createJwks } from "./tokens/jwks.ts";
 import { createTokenValidator } from "./tokens/jwt.ts";
 import { isOpaque } from "./tokens/opaque.ts";
@@ -55,6 +56,8 @@ export interface GuardOptions {
   tokenCacheSize?: number | undefined;
   /** Also take signatures of the body alone. */
   simpleSignatures?: { defaultKeyId: string | undefined } | undefined;
+  /** How DPoP is asked for. Tokens that are bound to a key are always taken, with their proof (RFC 9449). */
+  dpop?: DpopOptions | undefined;
   /** Shared by all instances; in this process's memory by default. It is not closed by the guard. */
   store?: GuardStore | undefined;
   quota?: Partial<QuotaSettings> | undefined;
@@ -110,8 +113,16 @@ export function createGuard(options: GuardOptions): Guard {
     maxLifeSeconds: options.accessTokenMaxSeconds ?? 3600,
     cacheSize: options.tokenCacheSize ?? 10_000,
   });
+  const proofs = createTokenProofs({
+    resource,
+    isRequired: options.dpop?.required ?? false,
+    nonceKey: options.dpop?.nonceKey,
+    useNonce: store.nonces.use,
+    clock,
+  });
   const check = createCheck({
-    refusals: createRefusals(resource),
+    refusals: createRefusals(resource, options.dpop?.required ?? false),
+    proofs,
     authenticators: {
       ...keys,
       access_token: (token, request) => (isOpaque(token) ? opaque : validateJwt)(token, request),

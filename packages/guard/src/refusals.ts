@@ -5,7 +5,8 @@
 import { type ProblemCode, PROBLEMS } from "@daykey/common/problems";
 import { PROBLEM_MEDIA_TYPE } from "@daykey/common/media-types";
 import { PATHS } from "@daykey/common/protocol";
-import { type CredentialKind, InvalidCredential } from "./access.ts";
+import { DPOP_ALGORITHMS } from "@daykey/common/dpop";
+import { type CredentialKind, InvalidCredential, InvalidProof } from "./access.ts";
 import { AuthServerUnavailable } from "./tokens/ask.ts";
 import { KeysUnavailable } from "./tokens/jwks.ts";
 import { NoncesUnavailable } from "./keys/nonce-store.ts";
@@ -73,20 +74,28 @@ const INVALID: Record<CredentialKind, ProblemCode> = {
   signed_url: "invalid-signature",
 };
 
-/** @param resource this resource's URI; its metadata says where tokens come from (RFC 9728 §5.1) */
-export function createRefusals(resource: string): Refusals {
+/**
+ * @param resource this resource's URI; its metadata says where tokens come from (RFC 9728 §5.1)
+ * @param isDpopRequired whether only tokens that are bound to a key are taken
+ */
+export function createRefusals(resource: string, isDpopRequired: boolean): Refusals {
   const { origin, pathname } = new URL(resource);
   // RFC 9728 §3.1: the well-known part goes between host and path.
   const path = pathname === "/" ? "" : pathname;
   const metadata = `${origin}${PATHS.protectedResourceMetadata}${path}`;
-  const challenge = (parameters: Record<string, string> = {}): Record<string, string> => {
+  const challenge = (
+    parameters: Record<string, string> = {},
+    scheme = isDpopRequired ? "DPoP" : "Bearer",
+  ): Record<string, string> => {
     const all = {
       realm: resource,
       ...parameters,
       resource_metadata: metadata,
+      // RFC 9449 §7.1.
+      ...(scheme === "DPoP" && { algs: DPOP_ALGORITHMS.join(" ") }),
     };
     const list = Object.entries(all).map(([name, value]) => `${name}="${value}"`);
-    return { "WWW-Authenticate": `Bearer ${list.join(", ")}` };
+    return { "WWW-Authenticate": `${scheme} ${list.join(", ")}` };
   };
   /** To whom brought another credential, an access token is still offered. */
   const challengeFor = (kind: CredentialKind, parameters: { scope: string; error?: string }) =>
@@ -106,6 +115,12 @@ export function createRefusals(resource: string): Refusals {
         headers: challenge({ error: "invalid_request", scope }),
       }),
     because(error, kind, scope) {
+      if (error instanceof InvalidProof) {
+        const { reason, nonce, hint: detail = "" } = error;
+        const headers = challenge({ error: error.error, scope }, "DPoP");
+        if (nonce !== undefined) headers["DPoP-Nonce"] = nonce;
+        return new Refused("invalid-token", { detail, reason, headers });
+      }
       if (error instanceof InvalidCredential) {
         const headers = challengeFor(kind, { error: "invalid_token", scope });
         const detail = error.hint === undefined ? {} : { detail: error.hint };

@@ -71,6 +71,17 @@ const DEFINITIONS = {
     default: SIGNING_ALGORITHMS,
     description: "Signature algorithms that are accepted",
   }),
+  DPOP_REQUIRED: flag({
+    default: false,
+    description: "Refuse access tokens that are not bound to a key (RFC 9449)",
+  }),
+  DPOP_NONCE_KEY: secret({
+    optional: true,
+    pattern: /^.{32,}$/s,
+    form: "32 characters or more",
+    description:
+      "Ask for a nonce in each DPoP proof, made with this key, which all instances must share",
+  }),
   ACCESS_TOKEN_MAX: seconds({
     default: 3600,
     min: 10,
@@ -174,6 +185,7 @@ export function readConfig(env: Record<string, string | undefined>) {
     stalePolicy: settings.STALE_POLICY,
     algorithms: settings.ALGORITHMS,
     accessTokenMaxSeconds: settings.ACCESS_TOKEN_MAX,
+    dpop: { required: settings.DPOP_REQUIRED, nonceKey: settings.DPOP_NONCE_KEY },
     /** Undefined: they are not credentials here. */
     simpleSignatures: settings.SIMPLE_SIGNATURES
       ? { defaultKeyId: settings.SIMPLE_SIGNATURE_KEY }

@@ -98,6 +98,7 @@ export async function startResourceServer(options: Options = {}): Promise<TestRe
     stalePolicy: { kind: "deny" },
     algorithms: ["ES256", "RS256", "Ed25519"],
     accessTokenMaxSeconds: 3600,
+    dpop: { required: false, nonceKey: undefined },
     simpleSignatures: undefined,
     answerKeys: undefined,
     public: { host: "127.0.0.1", port: 0 },

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { formatInstant } from "@daykey/common/clock";
 import { AUTH_METHODS, GRANT_TYPES } from "@daykey/common/protocol";
-import { ACCESS_TOKEN_FORMATS, type ClientRegistration } from "../clients/client.ts";
+import { ACCESS_TOKEN_FORMATS, type ClientRegistration, DPOP_MODES } from "../clients/client.ts";
 import type { RegisteredClient } from "../registration/registrations-store.ts";
 import { PARAMETERS } from "./route.ts";
 import { quotaList, quotasViewOf } from "./quota-schema.ts";
@@ -26,6 +26,7 @@ const registration = {
   access_token_format: z.enum(ACCESS_TOKEN_FORMATS),
   jwks_uri: z.string().max(2048).nullable(),
   require_assertion_typ: z.boolean(),
+  dpop: z.enum(DPOP_MODES),
   quotas: quotaList,
 };
 
@@ -64,6 +65,7 @@ export const newClient = z.strictObject({
       access_token_format: true,
       jwks_uri: true,
       require_assertion_typ: true,
+      dpop: true,
       quotas: true,
     })
     .partial().shape,
@@ -86,6 +88,7 @@ export function viewOf(client: RegisteredClient): ClientView {
     access_token_format: client.accessTokenFormat,
     jwks_uri: client.jwksUri ?? null,
     require_assertion_typ: client.requireAssertionTyp,
+    dpop: client.dpop,
     quotas: quotasViewOf(client.quotas),
     created_at: formatInstant(client.createdAt),
     updated_at: formatInstant(client.updatedAt),
@@ -111,6 +114,7 @@ export function registrationOf(
     accessTokenFormat: body.access_token_format ?? "jwt",
     jwksUri: body.jwks_uri ?? undefined,
     requireAssertionTyp: body.require_assertion_typ ?? false,
+    dpop: body.dpop ?? "optional",
     quotas: body.quotas ?? [],
   };
 }

@@ -47,6 +47,7 @@ describe("registering", () => {
         access_token_format: "jwt",
         jwks_uri: null,
         require_assertion_typ: false,
+        dpop: "optional",
         quotas: [],
         created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
         updated_at: made.body.client.created_at,

@@ -21,8 +21,8 @@ import { dayKeyOf, verifierOf } from "../clients/verifiers.ts";
 export interface Proof {
   slot: SecretSlot;
   form: "secret" | "day" | "once" | "seed";
-  /** Only for a one-time hash: its nonce, which must be used up, and its time. */
-  once?: { nonce: string; whenAt: number; isFresh: boolean };
+  /** Only for a one-time hash: its nonce, which must be used up, its time, and the key of its day. */
+  once?: { nonce: string; whenAt: number; isFresh: boolean; dayKey: Uint8Array };
 }
 
 /** The proof in a credential, or undefined. Says nothing yet of the client or the secret's end. */
@@ -101,16 +101,19 @@ function checkOneTime(
   const { kid, when, whenAt, nonce, proof } = hash;
   const message = oneTimeMessage({ issuer, clientId, kid, when, nonce });
   let proved: SecretSlot | undefined;
+  let dayKey = NO_KEY;
   for (const slot of entry.slots) {
     const verifier = verifierAt(entry, slot, dayOf(whenAt));
     // As a key object: node:crypto makes one of bytes at three times the cost.
     const mask = createHmac("sha256", createSecretKey(verifier)).update(message).digest();
-    const equal = timingSafeEqual(verifierOf(xor(proof, mask)), verifier);
-    if (equal && slot.kid === kid) proved = slot;
+    const key = xor(proof, mask);
+    if (!timingSafeEqual(verifierOf(key), verifier) || slot.kid !== kid) continue;
+    proved = slot;
+    dayKey = key;
   }
   if (!proved) return undefined;
   const isFresh = Math.abs(now - whenAt) <= CLOCK_SKEW_SECONDS;
-  return { slot: proved, form: "once", once: { nonce, whenAt, isFresh } };
+  return { slot: proved, form: "once", once: { nonce, whenAt, isFresh, dayKey } };
 }
 
 /** For a day the entry has no verifier of: one that S never yields for a key anyone holds. */

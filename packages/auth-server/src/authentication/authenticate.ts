@@ -12,6 +12,7 @@ import { checkCredential, type Proof } from "./authenticate-secret-hash.ts";
 import type { Client, VerifiedClient } from "../clients/client.ts";
 import type { ClientCache, ClientEntry } from "../clients/client-cache.ts";
 import { type ClientCredential, readCredential, type SecretCredential } from "./credential.ts";
+import { thumbprintOfDayKey } from "./dpop-keys.ts";
 import type { LastUsed } from "./last-used.ts";
 import type { WriteLimit } from "../clients/write-limits.ts";
 import type { ReplayStore } from "./replay-store.ts";
@@ -53,6 +54,8 @@ interface Proven {
     /** What the holder of the key gets as the reason when it is not. */
     notFresh: string;
   };
+  /** The key of the day, of a one-time hash. */
+  dayKey?: Uint8Array;
 }
 
 /** The longest life of an access token that the seed-compatible hash opens. */
@@ -122,7 +125,10 @@ export function createClientAuthenticator({
     }
     lastUsed.used(clientId, proven.kid);
     const limits = proven.isSeed === true ? seedLimits(client) : {};
-    return { ...client, ...limits, credential: proven.kid } as VerifiedClient;
+    const { dayKey } = proven;
+    const bound = client.dpop === "day-key" &&
+      dayKey && { dayKeyThumbprint: thumbprintOfDayKey(dayKey) };
+    return { ...client, ...limits, ...bound, credential: proven.kid } as VerifiedClient;
   }
 
   /** The client that a rule of trust makes of a workload. */
@@ -235,11 +241,12 @@ function bySecret(credential: SecretCredential, proof: Proof): Proven {
   const isSeed = proof.form === "seed";
   const proven: Proven = { kid, expiresAt, methods: methodsNeeded(credential, proof), isSeed };
   if (!proof.once) return proven;
-  const { nonce, whenAt, isFresh } = proof.once;
+  const { nonce, whenAt, isFresh, dayKey } = proof.once;
   const used = { kid, nonce, issuedAt: whenAt, expiresAt: whenAt + NONCE_LIFE_SECONDS };
   return {
     ...proven,
     once: { nonce: used, isFresh, notFresh: "The hash is dated too far from now" },
+    dayKey,
   };
 }
 

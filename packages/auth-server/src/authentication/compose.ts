@@ -1,6 +1,6 @@
 /** Client authentication, put together: one reader of authenticated requests for every endpoint. */
 import type { ClientCache } from "../clients/client-cache.ts";
-import { createWriteLimit } from "../clients/write-limits.ts";
+import { createWriteLimit, type WriteLimit } from "../clients/write-limits.ts";
 import type { Ground } from "../ground.ts";
 import type { ResourceDirectory } from "../resources/resource-directory.ts";
 import { createAttempts } from "./attempts.ts";
@@ -20,6 +20,8 @@ export interface Authentication {
   readAuthenticated: ReadAuthenticated;
   lastUsed: LastUsed;
   replays: OpenReplayStore;
+  /** Limits what one client may have remembered as used. */
+  limitNonces: WriteLimit;
 }
 
 /** @throws {RedisUnavailable} as `openReplayStore` */
@@ -61,17 +63,18 @@ export async function composeAuthentication({
     clock,
     log,
   });
+  const limitNonces = createWriteLimit({
+    rowsPerMinute: settings.noncesPerClient,
+    detail: "too_many_nonces",
+    // A resource server needs a hash for each question, and its callers cause the questions.
+    isExempt: directory.isOwner,
+  });
   const authenticator = createClientAuthenticator({
     cache,
     assertions: createAssertionChecker({ issuer, clock, jwks }),
     workloads,
     replays,
-    limitNonces: createWriteLimit({
-      rowsPerMinute: settings.noncesPerClient,
-      detail: "too_many_nonces",
-      // A resource server needs a hash for each question, and its callers cause the questions.
-      isExempt: directory.isOwner,
-    }),
+    limitNonces,
     lastUsed,
     attempts: createAttempts({
       failures: settings.badCredentialsPerMinute,
@@ -85,5 +88,6 @@ export async function composeAuthentication({
     readAuthenticated: createReadAuthenticated(authenticator, directory.isOwner),
     lastUsed,
     replays,
+    limitNonces,
   };
 }

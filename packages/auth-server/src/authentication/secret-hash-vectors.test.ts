@@ -5,6 +5,7 @@ import { seedHashMessage } from "@daykey/common/secret-hash";
 import { formatDay } from "@daykey/common/clock";
 import { createHmac } from "node:crypto";
 import { type Answer, API, startAuthServer, type TestAuthServer } from "../../test/auth-server.ts";
+import { thumbprintOfDayKey } from "./dpop-keys.ts";
 import { dayKeyOf, verifierOf } from "../clients/verifiers.ts";
 
 const { client } = vectors;
@@ -55,6 +56,13 @@ afterAll(async () => {
   await server.stop();
   vi.useRealTimers();
 });
+
+test.each(vectors.day_key_proof)(
+  "the day key of $date yields the thumbprint of its proofs",
+  (day) => {
+    expect(thumbprintOfDayKey(Buffer.from(day.day_key, "hex"))).toBe(day.jkt);
+  },
+);
 
 function present(hash: string): Promise<Answer> {
   const form = { grant_type: "client_credentials", client_id: client.client_id };

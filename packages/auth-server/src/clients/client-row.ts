@@ -2,7 +2,7 @@
 import type { AuthMethod, GrantType } from "@daykey/common/protocol";
 import { readQuotas } from "@daykey/common/quota";
 import { fromRowUri, toRowUri } from "../resources/resources-store.ts";
-import type { AccessTokenFormat, ClientRegistration } from "./client.ts";
+import type { AccessTokenFormat, ClientRegistration, DpopMode } from "./client.ts";
 
 export interface RegistrationRow {
   client_id: string;
@@ -19,6 +19,7 @@ export interface RegistrationRow {
   access_token_format: AccessTokenFormat;
   jwks_uri: string | null;
   require_assertion_typ: boolean;
+  dpop: DpopMode;
   quotas: unknown;
 }
 
@@ -38,6 +39,7 @@ export function fromRegistrationRow(row: RegistrationRow, issuer: string) {
     accessTokenFormat: row.access_token_format,
     jwksUri: row.jwks_uri ?? undefined,
     requireAssertionTyp: row.require_assertion_typ,
+    dpop: row.dpop,
     quotas: readQuotas(row.quotas) ?? [],
   };
 }
@@ -60,5 +62,6 @@ export function toRegistrationRow(
     jwks_uri: registration.jwksUri ?? null,
     quotas: JSON.stringify(registration.quotas ?? []),
     require_assertion_typ: registration.requireAssertionTyp ?? false,
+    dpop: registration.dpop ?? "optional",
   };
 }

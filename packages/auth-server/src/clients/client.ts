@@ -22,6 +22,13 @@ export const CHOSEN_SECRET_METHODS: readonly AuthMethod[] = [
 export const ACCESS_TOKEN_FORMATS = ["jwt", "opaque"] as const;
 export type AccessTokenFormat = (typeof ACCESS_TOKEN_FORMATS)[number];
 
+/**
+ * Whether its access tokens are bound to a key (RFC 9449): where it brings a proof, always, or always to
+ * the key that its secret yields for the day (docs/protocol.md §9).
+ */
+export const DPOP_MODES = ["optional", "required", "day-key"] as const;
+export type DpopMode = (typeof DPOP_MODES)[number];
+
 /** What an operator decides about a client. */
 export interface ClientRegistration {
   clientId: string;
@@ -43,6 +50,8 @@ export interface ClientRegistration {
   jwksUri?: string | undefined;
   /** Whether its assertions must have the `typ` of RFC 10070; false when undefined. */
   requireAssertionTyp?: boolean | undefined;
+  /** `optional` when undefined. */
+  dpop?: DpopMode | undefined;
   /** None when undefined. */
   quotas?: readonly Quota[] | undefined;
 }
@@ -86,6 +95,8 @@ export interface VerifiedClient extends Client {
   readonly credential: string;
   /** The workload that a rule of trust let in as this client. */
   readonly workload?: Workload;
+  /** The thumbprint of the key of its day, where its tokens are bound to that (RFC 7638). */
+  readonly dayKeyThumbprint?: string;
   /** Where what it used is good for short-lived access tokens only. */
   readonly accessTokenLimitSeconds?: number;
 }

@@ -54,7 +54,9 @@ export function createIntrospectionEndpoint({
     const rights = await readRights(token);
     // A token that no scope is left to opens nothing.
     if (typeof rights !== "string" && rights.scope !== "") {
-      return { active: true, token_type: "Bearer", ...rights };
+      // Bound to a certificate it stays a bearer token (RFC 8705 §3).
+      const tokenType = rights.cnf?.jkt === undefined ? "Bearer" : "DPoP";
+      return { active: true, token_type: tokenType, ...rights };
     }
     note({ reason: typeof rights === "string" ? rights : "no_rights" });
     return INACTIVE;

@@ -51,6 +51,8 @@ export function createBearerAuthorizer({
       }
       const token = readAccessToken(presented.token);
       if (!token) throw notValid("not_our_token");
+      // None is issued for this server; a bound token without its proof is good nowhere.
+      if (token.claims.cnf) throw notValid("bound_token");
       const rights = token.claims.aud === issuer ? await readRights(token) : "wrong_aud";
       if (typeof rights === "string") throw notValid(rights);
       if (!rights.scope.split(" ").includes(scope)) {

@@ -1,6 +1,6 @@
 /**
  * The master key: the one secret the operator keeps outside the database. From it come, each for one
- * purpose, the key that seals other keys, the key of fake verifiers, and a public id.
+ * purpose, the key that seals other keys, the key of fake verifiers, that of nonces, and a public id.
  */
 import { hkdfSync, randomBytes } from "node:crypto";
 import argon2 from "argon2";
@@ -13,6 +13,8 @@ export interface MasterKey {
   sealingKey: Buffer;
   /** HMAC key of the verifiers of absent secrets (docs/protocol.md §1, "One answer"). */
   enumerationKey: Buffer;
+  /** HMAC key of the nonces of DPoP proofs (docs/protocol.md §9). */
+  dpopNonceKey: Buffer;
 }
 
 const HEX_KEY = /^[0-9a-f]{64}$/;
@@ -72,5 +74,6 @@ export async function openMasterKey(text: string, salt: Buffer): Promise<MasterK
     id: derive("master-key-id", 8),
     sealingKey: derive("sealing", 32),
     enumerationKey: derive("enumeration", 32),
+    dpopNonceKey: derive("dpop-nonce", 32),
   };
 }

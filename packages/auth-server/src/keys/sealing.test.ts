@@ -8,7 +8,8 @@ const PLACE = { table: "keys", row: "k1" };
 const SECRET = Buffer.from("the private key");
 
 function masterKey(): MasterKey {
-  return { id: randomBytes(8), sealingKey: randomBytes(32), enumerationKey: randomBytes(32) };
+  const [sealingKey, enumerationKey, dpopNonceKey] = [32, 32, 32].map((size) => randomBytes(size));
+  return { id: randomBytes(8), sealingKey, enumerationKey, dpopNonceKey } as MasterKey;
 }
 
 /** The one sentence that opening fails with, or what was opened. */

@@ -51,6 +51,7 @@ test("RFC 8414 §2: the document says what there is, the issuer exactly as in th
       ]),
     ),
     response_types_supported: [],
+    dpop_signing_alg_values_supported: ["ES256", "Ed25519", "EdDSA"],
     subject_types_supported: ["public"],
     id_token_signing_alg_values_supported: ["ES256"],
   });

@@ -4,6 +4,7 @@
  * refuse a document without them: those of OpenID Connect for Nimbus and go-oidc, and
  * `authorization_endpoint` for the MCP SDKs.
  */
+import { DPOP_ALGORITHMS } from "@daykey/common/dpop";
 import {
   ASSERTION_ALGORITHMS,
   GRANT_TYPES,
@@ -47,6 +48,7 @@ export function createMetadataEndpoint({
         revocation_endpoint: `${issuer}${PATHS.revoke}`,
         ...authenticationAt("revocation_endpoint"),
         response_types_supported: [],
+        dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
         subject_types_supported: ["public"],
         id_token_signing_alg_values_supported: keys.signingAlgorithms(),
       };

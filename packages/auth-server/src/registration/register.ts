@@ -145,6 +145,12 @@ export function createClientRegistrar({
       }
     }
     check(
+      wanted.dpop !== "day-key" ||
+        !(isNew("dpop") || isNew("authMethods")) ||
+        authMethods.every((method) => method === "client_secret_hash_once"),
+      "dpop: the key of the day is known from the one-time form alone. Make client_secret_hash_once the only one of auth_methods.",
+    );
+    check(
       !isNew("grantTypes") || isSubset(grantTypes, GRANT_TYPES),
       "grant_types holds one or more known grant types.",
     );

@@ -1,6 +1,10 @@
 /** The token endpoints, and what revocation and introspection share with the refresh grant. */
+import { createHmac } from "node:crypto";
+import { createDpopNonces } from "@daykey/common/dpop-proof";
 import { JWT_BEARER_GRANT, PATHS } from "@daykey/common/protocol";
 import { createCors } from "@daykey/service/http/cors";
+import { createDpopPrimitives } from "../authentication/dpop-keys.ts";
+import type { ReplayStore } from "../authentication/replay-store.ts";
 import type { ReadAuthenticated } from "../authentication/client-endpoint.ts";
 import type { Workloads } from "../authentication/workload.ts";
 import type { ChangeWatcher } from "../changes/watcher.ts";
@@ -10,6 +14,8 @@ import type { AfterOwnEnd } from "../grants/own-ends.ts";
 import type { Ground } from "../ground.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
 import type { ResourceDirectory } from "../resources/resource-directory.ts";
+import type { MasterKey } from "../keys/master-key.ts";
+import { createDpopAtIssue } from "./dpop.ts";
 import { createAuthorizationEndpoint } from "./authorization-endpoint.ts";
 import { createClientCredentials } from "./client-credentials.ts";
 import { createIssueTokens, createTokenEndpoint } from "./endpoint.ts";
@@ -20,7 +26,7 @@ import { createRefreshTokenReader, type RefreshTokenReader } from "./refresh-tok
 import { createSeedTokenEndpoint } from "./seed-endpoint.ts";
 
 /** Request headers that a page's script may set for a token. */
-const CORS_HEADERS = ["authorization", "content-type", "x-requested-with"];
+const CORS_HEADERS = ["authorization", "content-type", "dpop", "x-requested-with"];
 
 export interface Tokens {
   readRefreshToken: RefreshTokenReader;
@@ -41,6 +47,9 @@ export function composeTokens({
   afterOwnEnd,
   watcher,
   readAuthenticated,
+  replays,
+  limitNonces,
+  masterKey,
   workloads,
 }: Pick<Ground, "settings" | "issuer" | "clock" | "log"> & {
   keys: KeyRing;
@@ -49,6 +58,9 @@ export function composeTokens({
   afterOwnEnd: AfterOwnEnd;
   watcher: ChangeWatcher;
   readAuthenticated: ReadAuthenticated;
+  replays: Pick<ReplayStore, "use">;
+  limitNonces: WriteLimit;
+  masterKey: Pick<MasterKey, "dpopNonceKey">;
   workloads: Pick<Workloads, "isOpen">;
 }): Tokens {
   const { corsOrigins: origins } = settings;
@@ -59,8 +71,20 @@ export function composeTokens({
     detail: "too_many_grants",
   });
   const clientCredentials = createClientCredentials({ ...settings, directory, clock });
+  const code = (text: string): string =>
+    createHmac("sha256", masterKey.dpopNonceKey).update(text).digest("base64url");
+  const dpop = createDpopAtIssue({
+    issuer,
+    primitives: createDpopPrimitives(),
+    nonces: settings.dpopNonce ? createDpopNonces(code, clock) : undefined,
+    replays,
+    limitNonces,
+    clock,
+  });
   const issueTokens = createIssueTokens({
     readAuthenticated,
+    dpop,
+    issuer,
     isAssertionTaken: workloads.isOpen,
     grantTypes: {
       client_credentials: clientCredentials,

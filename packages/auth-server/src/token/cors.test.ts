@@ -77,7 +77,7 @@ test("a preflight of a listed page is told what its script may send", async () =
     cors: {
       "access-control-allow-origin": PAGE,
       "access-control-allow-methods": "POST",
-      "access-control-allow-headers": "authorization, content-type, x-requested-with",
+      "access-control-allow-headers": "authorization, content-type, dpop, x-requested-with",
       "access-control-max-age": "600",
     },
     vary: "Origin",
@@ -88,7 +88,7 @@ test("a preflight of a listed page is told what its script may send", async () =
 test("its script may read the token, and why there is none", async () => {
   const cors = {
     "access-control-allow-origin": PAGE,
-    "access-control-expose-headers": "Retry-After, WWW-Authenticate, X-Request-Id",
+    "access-control-expose-headers": "DPoP-Nonce, Retry-After, WWW-Authenticate, X-Request-Id",
   };
   const headers = { Origin: PAGE };
   const issued = await send("POST", headers, { form: await asked() });

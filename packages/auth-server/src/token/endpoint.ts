@@ -10,6 +10,8 @@ import { answerJson } from "@daykey/service/http/json-answer";
 import { type AppContext, type AppRouter, createRouter } from "@daykey/service/http/router";
 import type { Client } from "../clients/client.ts";
 import type { ReadAuthenticated, ReadParameters } from "../authentication/client-endpoint.ts";
+import type { DpopProof } from "@daykey/common/dpop-proof";
+import type { DpopAtIssue } from "./dpop.ts";
 import type { Authorize } from "./grant-type.ts";
 import type { Issued, TokenIssuer } from "./issuer.ts";
 
@@ -24,30 +26,42 @@ export function createIssueTokens({
   readAuthenticated,
   grantTypes,
   isAssertionTaken,
+  dpop,
+  issuer,
   issue,
 }: {
   readAuthenticated: ReadAuthenticated;
+  dpop: DpopAtIssue;
+  issuer: string;
   /** Whether the JWT bearer grant exists: while any issuer is trusted. */
   isAssertionTaken: () => boolean;
   grantTypes: Readonly<Record<GrantType, Authorize>>;
   issue: TokenIssuer;
 }): IssueTokens {
   return async (ctx, read) => {
+    let proof: DpopProof | undefined;
     const { client, form, note } = await readAuthenticated(ctx, {
       ...(read && { read }),
       isForTokens: true,
-      judge: (asked) => grantTypeOf(asked, isAssertionTaken()),
+      judge(asked) {
+        grantTypeOf(asked, isAssertionTaken());
+        const lines = ctx.req.headersDistinct["dpop"];
+        if (lines) ctx.set(dpop.headers());
+        proof = dpop.read({ lines, method: ctx.method, path: ctx.path });
+      },
     });
 
     const grantType = grantTypeOf(form, true);
     requireGrantType(client, grantType);
     note({ grantType });
+    const confirmation = await dpop.confirm(client, proof);
 
     const authorization = await grantTypes[grantType]({ client, form, note });
     note({ grant: authorization.grant.id, resource: authorization.resource });
+    if (confirmation) requireBindingAt(authorization.resource, issuer);
 
     ctx.set("Pragma", "no-cache");
-    const issued = issue(authorization);
+    const issued = issue(authorization, confirmation);
     note({ outcome: "issued" });
     return issued;
   };
@@ -80,6 +94,20 @@ function grantTypeOf(form: ReadonlyMap<string, string>, isAssertionTaken: boolea
     throw new OAuthError("invalid_request", "The parameter assertion is missing.");
   }
   return known;
+}
+
+/**
+ * The issuer's own resources take bearer tokens alone: their private listener has no public address that
+ * a proof could name.
+ * @throws {OAuthError} invalid_target
+ */
+function requireBindingAt(resource: string, issuer: string): void {
+  if (resource !== issuer) return;
+  throw new OAuthError(
+    "invalid_target",
+    "A token for this server itself is not bound to a key: ask for it without a DPoP proof, as a client that needs none.",
+    { detail: "bound_token_for_issuer" },
+  );
 }
 
 /** @throws {OAuthError} unauthorized_client */

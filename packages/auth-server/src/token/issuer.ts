@@ -1,5 +1,5 @@
 /** Issuing: from what was authorized to the tokens themselves. Writes nothing. */
-import type { AccessTokenClaims } from "@daykey/common/access-token";
+import type { AccessTokenClaims, Confirmation } from "@daykey/common/access-token";
 import type { Clock } from "@daykey/common/clock";
 import { formatScope } from "@daykey/common/scope";
 import { quotasFor } from "../clients/quotas.ts";
@@ -12,7 +12,7 @@ import { formatRefreshToken } from "./refresh-token-format.ts";
 /** The answer of RFC 6749 §5.1. */
 export interface TokenSet {
   access_token: string;
-  token_type: "Bearer";
+  token_type: "Bearer" | "DPoP";
   /** exp − iat, seconds. */
   expires_in: number;
   scope: string;
@@ -26,7 +26,8 @@ export interface Issued {
   expiresAt: number;
 }
 
-export type TokenIssuer = (authorization: Authorization) => Issued;
+/** @param confirmation what the access token is bound to; a refresh token is its client's in any case */
+export type TokenIssuer = (authorization: Authorization, confirmation?: Confirmation) => Issued;
 
 export function createTokenIssuer({
   keys,
@@ -43,7 +44,7 @@ export function createTokenIssuer({
   /** No client's own life goes above it: resource servers refuse what does. */
   accessTokenMaxSeconds: number;
 }): TokenIssuer {
-  return ({ client, grant, resource, scope, refresh }) => {
+  return ({ client, grant, resource, scope, refresh }, confirmation) => {
     const life = Math.min(
       client.accessTokenSeconds ?? accessTokenSeconds,
       accessTokenMaxSeconds,
@@ -66,12 +67,13 @@ export function createTokenIssuer({
     const quota = quotasFor(scope, client.quotas ?? []);
     if (quota.length > 0) claims.quota = quota;
     if (client.workload) claims.workload = client.workload;
+    if (confirmation) claims.cnf = confirmation;
     const tokens: TokenSet = {
       access_token:
         client.accessTokenFormat === "opaque"
           ? formatOpaqueToken(claims, keys.opaqueKey(), issuer)
           : keys.signingKey().sign(claims),
-      token_type: "Bearer",
+      token_type: confirmation?.jkt === undefined ? "Bearer" : "DPoP",
       expires_in: life,
       scope: claims.scope,
     };

@@ -56,7 +56,7 @@ test.each([
   ["Authorization:"],
   ["Authorization: Basic YTpi"],
   ["Authorization: Basic JWT"],
-  ["Authorization: DPoP JWT"],
+  ["Authorization: Digest JWT"],
   ["Authorization: Digest username=a"],
   ["Authorization: JWT"],
   ["Authorization: 12345"],

@@ -25,7 +25,8 @@ const authenticate = async (clientId: string): Promise<Access> => {
 };
 
 const check = createCheck({
-  refusals: createRefusals("https://api.example"),
+  refusals: createRefusals("https://api.example", false),
+  proofs: { require: () => Promise.resolve(), headers: () => ({}) },
   authenticators: { access_token: authenticate, api_key: authenticate },
   charge: () => Promise.resolve({ headers: {}, wouldRefuse: false }),
   count: () => undefined,

@@ -160,7 +160,7 @@ describe("claims (RFC 9068 §2.2)", () => {
   });
 
   test("a claim that is not known changes nothing (RFC 7519 §4)", async () => {
-    const claims = { roles: ["admin"], cnf: { jkt: "x" }, nested: { scope: "x" } };
+    const claims = { roles: ["admin"], act: { sub: "x" }, nested: { scope: "x" } };
     expect(await served(api.token({ claims }))).toBe(true);
   });
 });

@@ -26,6 +26,8 @@ test("RFC 9728 §3.2: the metadata, for anyone", async () => {
     authorization_servers: [ISSUER],
     scopes_supported: ["time:read", "primes:check"],
     bearer_methods_supported: ["header"],
+    dpop_signing_alg_values_supported: ["ES256", "Ed25519", "EdDSA"],
+    dpop_bound_access_tokens_required: false,
     jwks_uri: `${RESOURCE}/.well-known/jwks.json`,
     resource_signing_alg_values_supported: ["Ed25519"],
     resource_name: "Daykey time and primes",

@@ -1,4 +1,5 @@
 /** Protected-resource metadata (RFC 9728): which auth-server issues tokens for this resource. */
+import { DPOP_ALGORITHMS } from "@daykey/common/dpop";
 import { PATHS } from "@daykey/common/protocol";
 import { type AppRouter, createRouter } from "@daykey/service/http/router";
 
@@ -9,12 +10,14 @@ export function createMetadataEndpoint({
   issuer,
   scopes,
   answerAlgorithms,
+  isDpopRequired,
 }: {
   resource: string;
   issuer: string;
   scopes: readonly string[];
   /** JWS names of the algorithms that sign this server's answers. */
   answerAlgorithms: readonly string[];
+  isDpopRequired: boolean;
 }): AppRouter {
   const router = createRouter();
   router.get(PATHS.protectedResourceMetadata, (ctx) => {
@@ -24,6 +27,8 @@ export function createMetadataEndpoint({
       authorization_servers: [issuer],
       scopes_supported: scopes,
       bearer_methods_supported: ["header"],
+      dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
+      dpop_bound_access_tokens_required: isDpopRequired,
       jwks_uri: `${resource}${PATHS.jwks}`,
       resource_signing_alg_values_supported: [...new Set(answerAlgorithms)],
       resource_name: "Daykey time and primes",
