@@ -28,6 +28,7 @@ export interface ClientView {
   access_token_format: string;
   jwks_uri: string | null;
   require_assertion_typ: boolean;
+  dpop: string;
   quotas: QuotaView[];
   created_at: string;
   updated_at: string;

@@ -20,6 +20,7 @@ export function clientFacts(client: ClientView, now: number): string {
     ["refresh absolute", life(client.refresh_absolute_seconds)],
     ["quotas", client.quotas.length === 0 ? "none" : quotasText(client.quotas)],
     ["jwks_uri", client.jwks_uri ?? undefined],
+    ["dpop", client.dpop === "optional" ? undefined : client.dpop],
     ["assertion typ", client.require_assertion_typ ? "required" : undefined],
     ["epoch", String(client.epoch)],
     ["created", localAndRelative(client.created_at, now)],

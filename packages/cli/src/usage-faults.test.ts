@@ -90,7 +90,7 @@ test.each([
   ["--version", 42],
   ["--help", 42],
   ["token --help", 70],
-  ["clients list --help", 95],
+  ["clients list --help", 97],
 ])("a start reads few modules: daykey %s, at most %i", async (line, most) => {
   const modules = await modulesOf(line);
   expect(modules.length).toBeGreaterThan(10);

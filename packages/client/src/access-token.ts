@@ -1,5 +1,13 @@
 /** An access token as its holder sees it: a value to send, and when to get another. */
 
+/** One request with a token that is bound to a key. */
+export interface CallToProve {
+  method: string;
+  url: string | URL;
+  /** What the resource last gave in `DPoP-Nonce`. */
+  nonce?: string | undefined;
+}
+
 export interface AccessToken {
   /** The token itself. Not enumerable: neither JSON nor an inspection shows it. */
   readonly value: string;
@@ -7,12 +15,26 @@ export interface AccessToken {
   readonly scope: readonly string[];
   /** The server's time when it ends, in epoch seconds. */
   readonly expiresAt: number;
+  /**
+   * Only of a token that is bound to a key (RFC 9449): the header `DPoP` for one request, beside
+   * `Authorization: DPoP <value>`. Not enumerable.
+   */
+  readonly prove?: (call: CallToProve) => Promise<string>;
 }
 
 export function accessTokenOf(
   value: string,
-  { scope, expiresAt }: { scope: readonly string[]; expiresAt: number },
+  {
+    scope,
+    expiresAt,
+    prove,
+  }: {
+    scope: readonly string[];
+    expiresAt: number;
+    prove?: AccessToken["prove"];
+  },
 ): AccessToken {
   const token = { scope: Object.freeze([...scope]), expiresAt };
-  return Object.freeze(Object.defineProperty(token, "value", { value })) as AccessToken;
+  Object.defineProperties(token, { value: { value }, ...(prove && { prove: { value: prove } }) });
+  return Object.freeze(token) as AccessToken;
 }

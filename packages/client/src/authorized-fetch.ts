@@ -21,7 +21,8 @@ const MAX_REDIRECTS = 5;
 const REDIRECTS = [301, 302, 303, 307, 308];
 
 /**
- * A `fetch` that adds `Authorization: Bearer`. A relative URL is taken from the resource's, so "/time" is
+ * A `fetch` that adds `Authorization: Bearer`, or `DPoP` with a proof made for each request where the token
+ * is bound to a key (RFC 9449 §7). A relative URL is taken from the resource's, so "/time" is
  * at the root of its origin.
  *
  * After an answer 401 with `error="invalid_token"` (RFC 6750 §3.1) it gets another token and sends the
@@ -39,6 +40,8 @@ export function authorizedFetch(source: TokenSource, options: AuthorizedFetchOpt
   if (place === undefined)
     throw new TypeError("authorizedFetch: where may the token go? Name an origin");
   const base = secureUrl(place, { allowInsecureRequests: options.allowInsecureRequests ?? false });
+  /** The resource's newest. */
+  let nonce: string | undefined;
   const { fetch } = platformWith(options.fetch && { fetch: options.fetch });
 
   return async (input, init) => {
@@ -54,8 +57,12 @@ export function authorizedFetch(source: TokenSource, options: AuthorizedFetchOpt
       throw new TypeError("authorizedFetch: the request has an Authorization header already");
     }
 
-    const send = async ({ value }: AccessToken): Promise<Response> => {
-      headers.set("authorization", `Bearer ${value}`);
+    const send = async (token: AccessToken): Promise<Response> => {
+      const authorize = async (url: URL): Promise<void> => {
+        headers.set("authorization", `${token.prove ? "DPoP" : "Bearer"} ${token.value}`);
+        if (token.prove) headers.set("dpop", await token.prove({ method, url, nonce }));
+      };
+      await authorize(request.url);
       const redirect = mode === "error" ? "error" : "manual";
       const again = { ...init, method, headers, redirect, ...(signal && { signal }) } as const;
       let response = await fetch(input instanceof Request ? input : request.url, {
@@ -70,20 +77,32 @@ export function authorizedFetch(source: TokenSource, options: AuthorizedFetchOpt
         if (!next || !isFollowed || !isWithin(next, base)) break;
         url = next;
         await response.body?.cancel();
+        await authorize(url);
         response = await fetch(url, again);
       }
       return response;
     };
 
+    /** A nonce that is missing or too old is refused once (RFC 9449 §9). */
+    const sendWithNonce = async (token: AccessToken): Promise<Response> => {
+      const sent = nonce;
+      const response = await send(token);
+      nonce = response.headers.get("dpop-nonce") ?? nonce;
+      const isAsked = hasError(response, "dpop", "use_dpop_nonce") && nonce !== sent;
+      if (!isAsked || !request.isRepeatable) return response;
+      await response.body?.cancel();
+      return send(token);
+    };
+
     const token = await source.token({ signal });
-    const response = await send(token);
-    if (!isInvalidToken(response)) return response;
+    const response = await sendWithNonce(token);
+    if (!isInvalidToken(response, token)) return response;
     source.refused(token);
     if (!request.isRepeatable) return response;
     const another = await source.token({ signal });
     if (another === token) return response;
     await response.body?.cancel();
-    return send(another);
+    return sendWithNonce(another);
   };
 }
 
@@ -140,9 +159,14 @@ function redirectOf({ status, headers }: Response, from: URL): URL | undefined {
 }
 
 /** RFC 6750 §3.1: expired, revoked, malformed, or invalid for other reasons; a new one may work. */
-function isInvalidToken({ status, headers }: Response): boolean {
+function isInvalidToken(response: Response, { prove }: AccessToken): boolean {
+  const schemes = prove ? ["dpop", "bearer"] : ["bearer"];
+  return schemes.some((scheme) => hasError(response, scheme, "invalid_token"));
+}
+
+function hasError({ status, headers }: Response, wanted: string, error: string): boolean {
   if (status !== 401) return false;
   return parseChallenges(headers.get("www-authenticate") ?? "").some(
-    ({ scheme, parameters }) => scheme === "bearer" && parameters.get("error") === "invalid_token",
+    ({ scheme, parameters }) => scheme === wanted && parameters.get("error") === error,
   );
 }

@@ -42,7 +42,7 @@ export type SecretMethod =
 
 export interface CredentialFileOptions extends Pick<
   TokenSourceOptions,
-  "resource" | "scope" | "timeoutSeconds" | "allowInsecureRequests" | "platform"
+  "resource" | "scope" | "dpop" | "timeoutSeconds" | "allowInsecureRequests" | "platform"
 > {
   /** `client_secret_hash_once` by default. */
   method?: SecretMethod;

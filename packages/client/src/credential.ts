@@ -5,6 +5,7 @@
  */
 import { toHex } from "@daykey/common/bytes";
 import { CLIENT_ID } from "@daykey/common/protocol";
+import type { DpopKey } from "./dpop.ts";
 import { DaykeyError } from "./errors.ts";
 
 /** A value, or a function that is asked before each request: so a secret can be a file that changes. */
@@ -15,12 +16,16 @@ export interface ProofContext {
   issuer: string;
   /** The server's time in epoch seconds, as far as it is known. */
   now: number;
+  /** Whether the access token will be bound to the key of the day; only the one-time form can be. */
+  isForDayKey?: boolean;
 }
 
 /** What a request brings to authenticate its client, made anew for each. */
 export interface Proof {
   form?: Readonly<Record<string, string>>;
   authorization?: string;
+  /** The key of the day that the proof was made with, where it was asked for. */
+  dpopKey?: DpopKey;
 }
 
 export interface ClientCredential {

@@ -1,5 +1,5 @@
 /** Everything a program needs, and the only barrel here. */
-export type { AccessToken } from "./access-token.ts";
+export type { AccessToken, CallToProve } from "./access-token.ts";
 export { authorizedFetch, type AuthorizedFetchOptions } from "./authorized-fetch.ts";
 export { clientSecretBasic } from "./client-secret-basic.ts";
 export { clientSecretPost } from "./client-secret-post.ts";

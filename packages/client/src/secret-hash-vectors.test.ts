@@ -41,6 +41,30 @@ test.each(vectors.chosen)("a chosen secret by its root", async ({ root, salt, da
   expect(form?.["client_secret_hash"]).toBe(day_key);
 });
 
+test.each(vectors.day_key_proof)(
+  "the day key of $date yields the key of its proofs",
+  async (vector) => {
+    const { dpopKey } = await oneTimeForm({ clientId, material }).prove({
+      issuer: client.issuer,
+      now: instant(`${vector.date}T12:00:00Z`),
+      isForDayKey: true,
+    });
+    const call = { method: "GET", url: "https://api.example.com/a?b#c", now: 1, accessToken: "t" };
+    const proof = (await dpopKey?.prove(call)) ?? "";
+    const [header, claims] = proof.split(".", 2).map((part) => atobJson(part));
+    expect(header).toEqual({
+      typ: "dpop+jwt",
+      alg: "EdDSA",
+      jwk: { kty: "OKP", crv: "Ed25519", x: vector.x },
+    });
+    expect(claims).toMatchObject({ htm: "GET", htu: "https://api.example.com/a", iat: 1 });
+  },
+);
+
+function atobJson(part: string): unknown {
+  return JSON.parse(atob(part.replaceAll("-", "+").replaceAll("_", "/")));
+}
+
 const used = new Set<string>();
 
 /** What a server says to a hash presented at an instant. */

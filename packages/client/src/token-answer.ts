@@ -23,10 +23,15 @@ const DESCRIPTION = /^[\x20-\x21\x23-\x5B\x5D-\x7E]{1,300}$/;
 const LONGEST_LIFE_SECONDS = 400 * 86_400;
 
 /**
- * @param sent all that must not be seen in an error, should the server send it back
+ * @param options.sent all that must not be seen in an error, should the server send it back
+ * @param options.type what the token must be
  * @throws {DaykeyError} `token_endpoint`, or `invalid_response`
  */
-export function readTokenAnswer(answer: Answer, now: number, sent: readonly string[]): TokenSet {
+export function readTokenAnswer(
+  answer: Answer,
+  now: number,
+  { sent, type: wanted = "Bearer" }: { sent: readonly string[]; type?: "Bearer" | "DPoP" },
+): TokenSet {
   if (answer.status >= 400) throw refusalOf(answer, now, sent);
   const body = answer.status === 200 ? jsonObjectOf(answer) : undefined;
   if (!body) throw invalid("The token endpoint's answer is not 200 with a JSON object", answer);
@@ -34,8 +39,9 @@ export function readTokenAnswer(answer: Answer, now: number, sent: readonly stri
   if (typeof accessToken !== "string" || !BEARER_TOKEN.test(accessToken)) {
     throw invalid("The answer's access_token is not one", answer);
   }
-  if (typeof type !== "string" || type.toLowerCase() !== "bearer") {
-    throw invalid("The answer's token_type is not Bearer", answer);
+  // RFC 9449 §5: a bearer token in place of a bound one is not what was asked for.
+  if (typeof type !== "string" || type.toLowerCase() !== wanted.toLowerCase()) {
+    throw invalid(`The answer's token_type is not ${wanted}`, answer);
   }
   if (refreshToken !== undefined && !isRefreshToken(refreshToken)) {
     throw invalid("The answer's refresh_token is not one", answer);

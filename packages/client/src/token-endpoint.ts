@@ -8,10 +8,14 @@ import { FORM_MEDIA_TYPE, JSON_MEDIA_TYPE } from "@daykey/common/media-types";
 import type { GrantType } from "@daykey/common/protocol";
 import { type Answer, boundedFetch } from "./bounded-fetch.ts";
 import type { ClientCredential, Proof } from "./credential.ts";
+import { type DpopKey, generateDpopKey } from "./dpop.ts";
 import { DaykeyError } from "./errors.ts";
 import type { Platform } from "./platform.ts";
 import { MAX_CORRECTION_SECONDS, type ServerClock } from "./server-clock.ts";
 import { readTokenAnswer, type TokenSet } from "./token-answer.ts";
+
+/** What access tokens are bound to: nothing, a key of this process, or the key of the day. */
+export type DpopWish = boolean | "day-key";
 
 /** The parameters of a request, without those of the client's authentication. */
 export type GrantForm = { readonly grant_type: GrantType } & Readonly<Record<string, string>>;
@@ -19,6 +23,8 @@ export type GrantForm = { readonly grant_type: GrantType } & Readonly<Record<str
 /** A token set, and the server's time when it was asked for: so it ends no later than it says. */
 export interface TimedTokenSet extends TokenSet {
   askedAt: number;
+  /** What the access token is bound to; undefined for a bearer token. */
+  dpopKey: DpopKey | undefined;
 }
 
 export interface TokenEndpoint {
@@ -37,6 +43,7 @@ export function createTokenEndpoint({
   serverClock,
   platform,
   timeoutSeconds,
+  dpop = false,
 }: {
   issuer: string;
   /** Asked for before each request. */
@@ -45,9 +52,22 @@ export function createTokenEndpoint({
   serverClock: ServerClock;
   platform: Platform;
   timeoutSeconds: number;
+  dpop?: DpopWish | undefined;
 }): TokenEndpoint {
-  async function post(form: GrantForm, proof: Proof, signal: AbortSignal): Promise<Answer> {
+  /** One for the life of the source, made when it is first needed. */
+  let ownKey: Promise<DpopKey> | undefined;
+  /** The server's newest (RFC 9449 §8.2). */
+  let nonce: string | undefined;
+
+  async function post(
+    form: GrantForm,
+    proof: Proof,
+    key: DpopKey | undefined,
+    signal: AbortSignal,
+  ): Promise<Answer> {
     const target = await url(signal);
+    const now = serverClock.now();
+    const dpopProof = await key?.prove({ method: "POST", url: target, now, nonce });
     const sentAt = platform.clock();
     const answer = await boundedFetch(
       platform.fetch,
@@ -58,23 +78,45 @@ export function createTokenEndpoint({
           accept: JSON_MEDIA_TYPE,
           "content-type": FORM_MEDIA_TYPE,
           ...(proof.authorization !== undefined && { authorization: proof.authorization }),
+          ...(dpopProof !== undefined && { dpop: dpopProof }),
         },
         body: new URLSearchParams({ ...form, ...proof.form }).toString(),
       },
       { timeoutSeconds, signal },
     );
     serverClock.learn(answer.headers.get("date"), sentAt, platform.clock());
+    nonce = answer.headers.get("dpop-nonce") ?? nonce;
     return answer;
   }
 
   async function requestOnce(form: GrantForm, signal: AbortSignal): Promise<TimedTokenSet> {
-    const proof = await credential.prove({ issuer, now: serverClock.now() });
+    const isForDayKey = dpop === "day-key";
+    const proof = await credential.prove({ issuer, now: serverClock.now(), isForDayKey });
+    if (isForDayKey && !proof.dpopKey) throw noDayKey();
+    if (dpop === true) ownKey ??= generateDpopKey();
+    const signer = await ownKey;
     const sentAt = platform.clock();
-    const answer = await post(form, proof, signal);
+    const answer = await post(form, proof, signer, signal);
     const sent = [form["refresh_token"], proof.authorization, ...Object.values(proof.form ?? {})];
     const secrets = sent.filter((text) => text !== undefined && text !== credential.clientId);
-    const tokens = readTokenAnswer(answer, serverClock.now(), secrets as string[]);
-    return { ...tokens, askedAt: serverClock.now() - (platform.clock() - sentAt) };
+    const tokens = readTokenAnswer(answer, serverClock.now(), {
+      sent: secrets as string[],
+      type: dpop === false ? "Bearer" : "DPoP",
+    });
+    const dpopKey = signer ?? proof.dpopKey;
+    return { ...tokens, dpopKey, askedAt: serverClock.now() - (platform.clock() - sentAt) };
+  }
+
+  /** A nonce that is missing or too old is refused once (RFC 9449 §8). */
+  async function requestWithNonce(form: GrantForm, signal: AbortSignal): Promise<TimedTokenSet> {
+    const sent = nonce;
+    try {
+      return await requestOnce(form, signal);
+    } catch (error) {
+      const isAsked = error instanceof DaykeyError && error.oauthError === "use_dpop_nonce";
+      if (!isAsked || nonce === sent) throw error;
+      return requestOnce(form, signal);
+    }
   }
 
   /** Calls whose proof was dated anew already. */
@@ -84,7 +126,7 @@ export function createTokenEndpoint({
     async request(form, signal) {
       const believed = serverClock.now() - platform.clock();
       try {
-        return await requestOnce(form, signal);
+        return await requestWithNonce(form, signal);
       } catch (error) {
         if (!credential.isDated || !isInvalidClient(error)) throw error;
         const told = serversTimeIn(error.description);
@@ -94,10 +136,14 @@ export function createTokenEndpoint({
         const learned = serverClock.now() - platform.clock();
         if (Math.abs(learned - believed) < SUSPICIOUS_SECONDS || corrected.has(signal)) throw error;
         corrected.add(signal);
-        return requestOnce(form, signal);
+        return requestWithNonce(form, signal);
       }
     },
   };
+}
+
+function noDayKey(): DaykeyError {
+  return new DaykeyError("credential", "Only the one-time form yields the key of the day");
 }
 
 /** The refusal, with what is to be mended. */

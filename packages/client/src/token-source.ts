@@ -13,7 +13,7 @@ import { type Platform, platformWith } from "./platform.ts";
 import { createRefresh } from "./refresh.ts";
 import { secureUrl } from "./secure-url.ts";
 import { createServerClock } from "./server-clock.ts";
-import { createTokenEndpoint, type TimedTokenSet } from "./token-endpoint.ts";
+import { createTokenEndpoint, type DpopWish, type TimedTokenSet } from "./token-endpoint.ts";
 import { createTries } from "./tries.ts";
 
 export interface TokenSource {
@@ -45,6 +45,12 @@ export interface TokenSourceOptions {
   resource?: string | undefined;
   /** Scope tokens. Without it, all that the client has there. */
   scope?: readonly string[] | undefined;
+  /**
+   * Asks for access tokens that are bound to a key (RFC 9449), so that they are worth nothing to a thief:
+   * `true` to a new key of this process, `"day-key"` to the one that the secret yields for the day, for a
+   * client that is registered so, with the one-time form.
+   */
+  dpop?: DpopWish | undefined;
   /** For one request with its answer; 10 by default, at most 30. */
   timeoutSeconds?: number | undefined;
   /** Lets secrets travel over plain http to other machines: for a network that is itself trusted. */
@@ -90,6 +96,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     serverClock,
     platform,
     timeoutSeconds,
+    dpop: options.dpop,
     async url(signal) {
       url ??= secureUrl(
         (await discovery(issuer, { ...insecure, timeoutSeconds, signal, platform })).tokenEndpoint,
@@ -116,9 +123,15 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
   }
 
   function hold(tokens: TimedTokenSet): AccessToken {
-    const { accessToken, askedAt, expiresInSeconds } = tokens;
+    const { accessToken, askedAt, expiresInSeconds, dpopKey } = tokens;
     const expiresAt = askedAt + expiresInSeconds;
-    const token = accessTokenOf(accessToken, { scope: tokens.scope ?? scope ?? [], expiresAt });
+    const token = accessTokenOf(accessToken, {
+      scope: tokens.scope ?? scope ?? [],
+      expiresAt,
+      ...(dpopKey && {
+        prove: (call) => dpopKey.prove({ ...call, accessToken, now: serverClock.now() }),
+      }),
+    });
     const part = RENEW_FROM + (RENEW_UNTIL - RENEW_FROM) * platform.random();
     held = {
       token,

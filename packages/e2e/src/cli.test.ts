@@ -142,6 +142,18 @@ test.each(["once", "day", "basic", "post"])("a token is got in the form %s", asy
   expect(await result(`token --form ${form}`)).toMatch(/^eyJ[\w.-]+\n$/);
 });
 
+test("B1: a client of the day-key proof calls with nothing but its secret, and without a proof is refused", async () => {
+  await create("day", "--form once --dpop day-key --save day.json");
+  const token = await result("token --credential day.json");
+  await writeFile(join(line.folder, "day-token"), token);
+  const stolen = await daykey("time --credential day.json --token-file day-token");
+  expect([stolen.code, stolen.stdout]).toEqual([1, ""]);
+  expect(await result("time --credential day.json --dpop day-key")).toContain("UTC");
+  const refused = await daykey("time --credential day.json --dpop");
+  expect(refused.stderr).toContain("invalid_dpop_proof");
+  expect(await result("time --dpop")).toContain("UTC");
+});
+
 test("a client is shown, changed, turned off and on, and deleted", async () => {
   await create("shop", "--refresh --save shop.json");
   const shown = JSON.parse(await result("clients show shop --json")) as object;
@@ -160,6 +172,7 @@ test("a client is shown, changed, turned off and on, and deleted", async () => {
     access_token_format: "jwt",
     jwks_uri: null,
     require_assertion_typ: false,
+    dpop: "optional",
     quotas: [],
     created_at: expect.any(String),
     updated_at: expect.any(String),

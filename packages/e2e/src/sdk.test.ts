@@ -79,6 +79,17 @@ test("without a token endpoint the issuer's metadata says it (RFC 8414)", async 
   expect(await time(source)).toBe(200);
 });
 
+test("B1: with dpop its token is bound to a key of this process, and each call proves it", async () => {
+  const source = await fromCredentialFile(demo, { dpop: true });
+  const token = await source.token();
+  expect([await time(source), await time(source)]).toEqual([200, 200]);
+  const alone = await fetch(`${demo.resource}/time`, {
+    headers: { authorization: `Bearer ${token.value}` },
+  });
+  expect(alone.status).toBe(401);
+  expect(JSON.stringify(token)).not.toContain("prove");
+});
+
 test("100 callers at once make one request", async () => {
   const source = await createSource();
   const all = await Promise.all(Array.from({ length: 100 }, () => source.token()));

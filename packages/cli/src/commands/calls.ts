@@ -2,7 +2,7 @@
  * Calls to the resource-server, with a token of the client, a given one, or signed with a key; the answer
  * verified where that is wanted. `daykey time` is the plainest.
  */
-import { Option } from "@commander-js/extra-typings";
+import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import { authorizedFetch } from "@daykey/client/authorized-fetch";
 import type { Fetch } from "@daykey/client/platform";
 import { secureUrl } from "@daykey/client/secure-url";
@@ -23,6 +23,7 @@ interface CallOptions {
   resource?: string | undefined;
   tokenFile?: string | undefined;
   keyFile?: string | undefined;
+  dpop?: boolean | "day-key" | undefined;
   signed?: true | undefined;
 }
 
@@ -33,6 +34,14 @@ export const RESOURCE = [
 export const TOKEN_FILE = ["--token-file <file>", "use this token; - for standard input"] as const;
 
 export const KEY_FILE = ["--key-file <file>", "sign the request with this key instead"] as const;
+export const dpopOption = () =>
+  new Option(
+    "--dpop [key]",
+    "get a token that is bound to a key: a new one, or day-key (RFC 9449)",
+  ).argParser((key: string): boolean | "day-key" => {
+    if (key === "day-key") return key;
+    throw new InvalidArgumentError("It is day-key, or left out.");
+  });
 export const SIGNED = ["--signed", "ask for a signed answer, and verify it here"] as const;
 
 const TIME_FORMATS = ["rfc3339", "datetime", "http-date", "unix", "unix-ms"] as const;
@@ -45,6 +54,7 @@ export function timeCommand(own: Group, cli: Cli): void {
     .option(...RESOURCE)
     .option(...TOKEN_FILE)
     .option(...KEY_FILE)
+    .addOption(dpopOption())
     .option(...SIGNED)
     .addHelpText(
       "after",
@@ -111,13 +121,16 @@ async function keyCaller(
 /** With the given token, or with the client's own. */
 async function tokenCaller(
   cli: Cli,
-  { resource: given, tokenFile }: CallOptions,
+  { resource: given, tokenFile, dpop }: CallOptions,
 ): Promise<{ resource: string; call: Fetch }> {
   const { credential } = await find(cli, "app");
   const resource = given ?? credential.resource;
   if (resource === undefined)
     throw usageError("The credential names no resource", "Give --resource.");
-  if (tokenFile === undefined) return { resource, call: ownTokenCaller(cli, credential, resource) };
+  if (tokenFile === undefined) {
+    return { resource, call: ownTokenCaller(cli, credential, resource, dpop) };
+  }
+  if (dpop !== undefined) throw usageError("--token-file and --dpop are both given");
   const authorization = `Bearer ${await readToken(cli, tokenFile)}`;
   const call: Fetch = (url, init) => {
     const headers = new Headers(init?.headers);
@@ -127,13 +140,19 @@ async function tokenCaller(
   return { resource, call };
 }
 
-function ownTokenCaller(cli: Cli, credential: Credential, resource: string): Fetch {
+function ownTokenCaller(
+  cli: Cli,
+  credential: Credential,
+  resource: string,
+  dpop: CallOptions["dpop"],
+): Fetch {
   const { issuer, token_endpoint: tokenEndpoint } = credential;
   const source = createTokenSource({
     issuer,
     tokenEndpoint,
     credential: proofBy("once", credential),
     resource,
+    dpop,
     ...insecure(cli),
   });
   return authorizedFetch(source, insecure(cli));

@@ -25,6 +25,12 @@ const DEFAULT_FORMS = ["once", "day"] as const;
 const formOption = () => new Option("--form <form...>", "how it may prove itself").choices(FORMS);
 const formatOption = () =>
   new Option("--format <format>", "of its access tokens").choices(["jwt", "opaque"] as const);
+const dpopOption = () =>
+  new Option("--dpop <mode>", "bind its access tokens to a key (RFC 9449)").choices([
+    "optional",
+    "required",
+    "day-key",
+  ] as const);
 const quotaOptionOfClient = () =>
   new Option(
     "--quota <quota>",
@@ -45,6 +51,7 @@ export function addClientCreation(clients: Group, cli: Cli): void {
     .addOption(formatOption())
     .option("--jwks-uri <url>", "where it publishes its own keys, for --form key")
     .option("--require-assertion-typ", "refuse its assertions without the typ of RFC 10070")
+    .addOption(dpopOption())
     .addOption(quotaOptionOfClient())
     .option("--life <days>", "of the secret, such as 90d (default: 366d)")
     .option("--local", "make the secret here: the server never sees it")
@@ -112,6 +119,7 @@ export function addClientCreation(clients: Group, cli: Cli): void {
     .option("--jwks-uri <url>", "where it publishes its own keys, for --form key")
     .option("--require-assertion-typ", "refuse its assertions without the typ of RFC 10070")
     .option("--no-require-assertion-typ", "take them without typ, or with JWT")
+    .addOption(dpopOption())
     .addOption(quotaOptionOfClient())
     .option("--no-quota", "none any more")
     .addHelpText("after", examples("daykey clients update billing --scope time:read --no-refresh"))
@@ -155,17 +163,19 @@ interface Extras {
   format?: string | undefined;
   jwksUri?: string | undefined;
   requireAssertionTyp?: boolean | undefined;
+  dpop?: string | undefined;
   /** False with --no-quota. */
   quota?: Quota[] | boolean | undefined;
 }
 
 function extras(options: Extras): object {
-  const { accessTokenSeconds, format, jwksUri, requireAssertionTyp, quota } = options;
+  const { accessTokenSeconds, format, jwksUri, requireAssertionTyp, dpop, quota } = options;
   return {
     ...(accessTokenSeconds !== undefined && { access_token_seconds: accessTokenSeconds }),
     ...(format !== undefined && { access_token_format: format }),
     ...(jwksUri !== undefined && { jwks_uri: jwksUri }),
     ...(requireAssertionTyp !== undefined && { require_assertion_typ: requireAssertionTyp }),
+    ...(dpop !== undefined && { dpop }),
     ...(Array.isArray(quota) && { quotas: quota }),
     ...(quota === false && { quotas: [] }),
   };

@@ -4,7 +4,7 @@ import { verifyPrimeAnswer, type PrimeEvidence } from "@daykey/common/prime-answ
 import { type Cli, show } from "../cli.ts";
 import { examples, type Group } from "../command.ts";
 import { CliError, EXIT, usageError } from "../exit.ts";
-import { callResource, KEY_FILE, RESOURCE, SIGNED, text, TOKEN_FILE } from "./calls.ts";
+import { callResource, dpopOption, KEY_FILE, RESOURCE, SIGNED, text, TOKEN_FILE } from "./calls.ts";
 
 type Said = Record<string, unknown>;
 type Direction = "next" | "previous";
@@ -21,6 +21,7 @@ export function primeCommand(own: Group, cli: Cli): void {
     .option(...RESOURCE)
     .option(...TOKEN_FILE)
     .option(...KEY_FILE)
+    .addOption(dpopOption())
     .option(...SIGNED)
     .addHelpText(
       "after",
