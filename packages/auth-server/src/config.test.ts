@@ -86,6 +86,18 @@ test("every fault is reported at once and by name, and no value is quoted", () =
   expect(faults).toContain("MASTER_KEY_PREVIOUS must have a passphrase of at least 16 characters");
 });
 
+const TLS_FILES = { TLS_CERTIFICATE_FILE: "/tls.pem", TLS_KEY_FILE: "/tls.key" };
+
+test.each([
+  [{ TLS_CERTIFICATE_FILE: "/a" }, /must be set together/],
+  [{ TLS_KEY_FILE: "/a" }, /must be set together/],
+  [{ CLIENT_CERTIFICATES: "tls" }, /^CLIENT_CERTIFICATES=tls needs TLS_CERTIFICATE_FILE/],
+  [{ ...TLS_FILES, CLIENT_CERTIFICATES: "proxy" }, /^CLIENT_CERTIFICATES=proxy needs TRUSTED_PROX/],
+  [{ ...TLS_FILES, CLIENT_CERTIFICATES: "yes" }, /^CLIENT_CERTIFICATES must be one of/],
+])("settings of TLS that do not fit each other are refused: %j", (settings, fault) => {
+  expect(faultsOf({ ...ENV, ...settings })).toEqual([expect.stringMatching(fault)]);
+});
+
 test("nothing set: what is required is named", () => {
   expect(faultsOf({}).map((fault) => fault.split(" ")[0])).toEqual([
     "ISSUER",

@@ -8,6 +8,7 @@ import { startChores } from "@daykey/common/chores";
 import type { Health } from "@daykey/service/process/health";
 import { type Listeners, startListeners } from "@daykey/service/process/lifecycle";
 import type { Surroundings } from "@daykey/service/process/run-server";
+import { openServerTls } from "@daykey/service/process/tls";
 import { PREFIX } from "./admin/app.ts";
 import type { Ground } from "./ground.ts";
 import { OAUTH_FORMAT, OAUTH_PROBLEM_FORMAT } from "./oauth-errors.ts";
@@ -16,6 +17,7 @@ import { OAUTH_FORMAT, OAUTH_PROBLEM_FORMAT } from "./oauth-errors.ts";
 export async function serve({
   settings,
   opened,
+  clock,
   log,
   tracing,
   peers,
@@ -24,7 +26,7 @@ export async function serve({
   privateRouters,
   publicRouters,
   chores,
-}: Pick<Ground, "settings" | "opened"> &
+}: Pick<Ground, "settings" | "opened" | "clock"> &
   Pick<Surroundings, "log" | "tracing" | "peers"> & {
     metrics: Metrics;
     health: Health;
@@ -39,6 +41,7 @@ export async function serve({
     public: {
       ...settings.public,
       setting: "PORT",
+      tls: openServerTls(settings.tls, { clock, log, metrics }),
       app: createApp({
         ...both,
         metrics,

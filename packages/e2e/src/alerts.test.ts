@@ -216,6 +216,22 @@ const CASES: Record<string, { fires: Series[]; silent: Series[] }> = {
     fires: [failed("0+30x300")],
     silent: [failed("0+1x300"), one('client_authentications_total{result="ok"}', "0+99x300")],
   },
+  DaykeyCertificateEnds: {
+    fires: [
+      one('tls_certificate_expires_at_seconds{service="auth-server",instance="i"}', "600000x200"),
+    ],
+    silent: [
+      one('tls_certificate_expires_at_seconds{service="auth-server",instance="i"}', "700000x200"),
+    ],
+  },
+  DaykeyCertificateUnusable: {
+    fires: [one('tls_files_current{service="auth-server",instance="i"}', "1x20 0x180")],
+    silent: [
+      one('tls_files_current{service="auth-server",instance="i"}', "1x200"),
+      // A renewal that writes one file after the other.
+      one('tls_files_current{service="auth-server",instance="i"}', "1x185 0 0 1x20"),
+    ],
+  },
   DaykeyGatewayRoutes: {
     fires: [one('routes_file_current{instance="i"}', "0x200")],
     silent: [one('routes_file_current{instance="i"}', "1x200")],

@@ -5,12 +5,15 @@ import { beforeAll, expect, test } from "vitest";
 import { scrapeAll } from "../test/scrape-all.ts";
 import { ROOT } from "../test/stack.ts";
 
+/** There with TLS_CERTIFICATE_FILE. */
+const OF_TLS = ["tls_certificate_expires_at_seconds", "tls_files_current"];
+
 let known: Set<string>;
 beforeAll(async () => {
   const { scraped, stop } = await scrapeAll();
   await stop();
   // Prometheus makes `up` itself; the others are there with REDIS_URL, and DATABASE_URL.
-  const apart = ["up", "redis_usable", "database_usable"];
+  const apart = ["up", "redis_usable", "database_usable", ...OF_TLS];
   known = new Set([...apart, ...scraped.flatMap(({ names }) => names)]);
 });
 

@@ -51,6 +51,7 @@ function listeners(ports: { public: number; private: number }) {
   const {
     WORKERS: _one,
     REQUESTS_PER_ADDRESS: _none,
+    CLIENT_CERTIFICATES: _off,
     ...shared
   } = listenerSettings({ ...ports, requestsPerAddress: 0 });
   return {
@@ -151,7 +152,12 @@ export function readConfig(env: Record<string, string | undefined>) {
   }
   const authServerUrl = settings.AUTH_SERVER_URL ?? issuer;
   return {
-    ...listenerConfig({ ...settings, WORKERS: 1, REQUESTS_PER_ADDRESS: 0 }),
+    ...listenerConfig({
+      ...settings,
+      CLIENT_CERTIFICATES: "off",
+      WORKERS: 1,
+      REQUESTS_PER_ADDRESS: 0,
+    }),
     routesFile: settings.ROUTES_FILE,
     /** Its content now. @throws {ConfigError} when it cannot be read */
     readRoutes: () => readFile("ROUTES_FILE", settings.ROUTES_FILE),
@@ -180,6 +186,8 @@ export function readConfig(env: Record<string, string | undefined>) {
 }
 
 const {
+  TLS_CERTIFICATE_FILE: _noCertificate,
+  TLS_KEY_FILE: _noKey,
   TRUSTED_PROXIES: _nobody,
   OTEL_EXPORTER_OTLP_ENDPOINT: _nowhere,
   OTEL_TRACES_SAMPLER_ARG: _nothing,
@@ -199,6 +207,9 @@ export function readEgressConfig(env: Record<string, string | undefined>) {
   return {
     ...listenerConfig({
       ...settings,
+      TLS_CERTIFICATE_FILE: undefined,
+      TLS_KEY_FILE: undefined,
+      CLIENT_CERTIFICATES: "off",
       TRUSTED_PROXIES: [],
       WORKERS: 1,
       REQUESTS_PER_ADDRESS: 0,

@@ -14,6 +14,7 @@ import { createPrivateApp } from "@daykey/service/process/private-app";
 import { createHealth } from "@daykey/service/process/health";
 import { ListenError, type Listeners, startListeners } from "@daykey/service/process/lifecycle";
 import type { Surroundings } from "@daykey/service/process/run-server";
+import { openServerTls } from "@daykey/service/process/tls";
 import { createCheckProxied } from "./check.ts";
 import type { GatewayConfig } from "./config.ts";
 import { createDoorsEndpoint, finishAnswer } from "./doors-endpoint.ts";
@@ -131,6 +132,7 @@ export async function createGateway(config: GatewayConfig, deps: Deps): Promise<
     public: {
       ...config.public,
       setting: "PORT",
+      tls: openServerTls(config.tls, { clock, log, metrics }),
       app: createApp({
         ...shared,
         metrics,

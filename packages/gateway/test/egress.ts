@@ -101,6 +101,8 @@ export async function startEgressBench(): Promise<EgressBench> {
           upstreams,
           public: { host: "127.0.0.1", port: 0 },
           private: { host: "127.0.0.1", port: 0 },
+          tls: undefined,
+          clientCertificates: "off",
           trustedProxies: [],
           requestsPerAddress: 0,
           keepAliveSeconds: 75,

@@ -11,6 +11,7 @@ import { type Listeners, startListeners } from "@daykey/service/process/lifecycl
 import { measureHealth, measurePool, watchStore } from "@daykey/service/observe/measure";
 import { createMetrics } from "@daykey/service/observe/metrics";
 import type { Surroundings } from "@daykey/service/process/run-server";
+import { openServerTls } from "@daykey/service/process/tls";
 import { watchCredentialFile } from "@daykey/guard/credential-file";
 import { createGuard } from "@daykey/guard/guard";
 import type { FeedLimits } from "@daykey/guard/revocation/revocations";
@@ -125,6 +126,7 @@ async function composeResourceServer(
     public: {
       ...config.public,
       setting: "PORT",
+      tls: openServerTls(config.tls, { clock, log, metrics }),
       app: createApp({
         ...shared,
         metrics,

@@ -103,6 +103,8 @@ export async function startResourceServer(options: Options = {}): Promise<TestRe
     answerKeys: undefined,
     public: { host: "127.0.0.1", port: 0 },
     private: { host: "127.0.0.1", port: 0 },
+    tls: undefined,
+    clientCertificates: "off",
     trustedProxies: [],
     requestsPerAddress: 0,
     keepAliveSeconds: 5,

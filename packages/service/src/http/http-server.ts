@@ -2,8 +2,9 @@
  * A node:http server that gives nobody its time for nothing. Every wait for a client ends (D3), the
  * connections of one address are limited (D3), and what is no HTTP is refused in a few bytes (H1, H9).
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { BlockList, Socket } from "node:net";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { BlockList, Server, Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { addressKey, isTrusted } from "./address.ts";
@@ -11,6 +12,7 @@ import type { App } from "./app.ts";
 import { awaitContinue } from "./body.ts";
 import { type Connection, createConnection, type ReadingLimits } from "./connection.ts";
 import type { Log } from "../observe/log.ts";
+import type { ServerTls } from "../process/tls.ts";
 
 export interface Limits extends ReadingLimits {
   /** From the connection, or the end of the last request's answer, to the end of the headers. */
@@ -57,9 +59,14 @@ const FAULTS: Readonly<Record<string, readonly [status: number, reason: string]>
 
 export function createHttpServer(
   app: App,
-  { limits, trustedProxies, log }: { limits: Limits; trustedProxies: BlockList; log: Log },
+  {
+    limits,
+    trustedProxies,
+    log,
+    tls,
+  }: { limits: Limits; trustedProxies: BlockList; log: Log; tls?: ServerTls | undefined },
 ): HttpServer {
-  const server = createServer({
+  const options = {
     maxHeaderSize: limits.headerBytes,
     headersTimeout: limits.headersSeconds * 1000,
     requestTimeout: limits.requestSeconds * 1000,
@@ -67,10 +74,22 @@ export function createHttpServer(
     connectionsCheckingInterval: limits.checkSeconds * 1000,
     // The application refuses a missing Host itself, in the listener's error format.
     requireHostHeader: false,
-  });
+  };
+  const server = tls
+    ? createTlsServer({
+        ...options,
+        ...tls.options,
+        handshakeTimeout: limits.headersSeconds * 1000,
+        // As node:http has it.
+        allowHalfOpen: true,
+      })
+    : createServer(options);
+  if (tls) tls.keep(server as ReturnType<typeof createTlsServer>);
   // Node's switch for clients that close their sending side and still read; it has no type.
   Object.assign(server, { httpAllowHalfOpen: true });
   const connections = new Map<Socket, Connection>();
+  /** What they stand on: the same, or of TLS what is below it, before the end of the handshake too. */
+  const sockets = new Set<Socket>();
   const sentAhead = { waiting: 0 };
   let isStopping = false;
 
@@ -95,9 +114,13 @@ export function createHttpServer(
     socket.on("error", () => {});
     connections.get(socket)?.refuse(501, "connect_method");
   });
-  server.on("connection", (socket) => {
+  server.on(tls ? "secureConnection" : "connection", (socket: Socket) => {
     connections.set(socket, createConnection(socket, { app, log, sentAhead }));
     socket.once("close", () => connections.delete(socket));
+  });
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
   });
   server.on("connection", limitConnections(limits.connectionsPerAddress, trustedProxies));
   server.on("listening", () => {
@@ -129,7 +152,7 @@ export function createHttpServer(
         Math.min(delaySeconds, 1) * 1000,
       );
       const late = setTimeout(() => {
-        for (const socket of connections.keys()) socket.destroy();
+        for (const socket of [...connections.keys(), ...sockets]) socket.destroy();
       }, limits.drainSeconds * 1000);
       await closed.promise;
       clearTimeout(silent);

@@ -9,6 +9,7 @@ import { createHttpServer, type HttpServer, type Limits, LIMITS } from "../http/
 import type { Log } from "../observe/log.ts";
 import { OWN_MESSAGE } from "@daykey/common/own-message";
 import type { Peers } from "./peers.ts";
+import type { ServerTls } from "./tls.ts";
 
 export interface Endpoint {
   readonly app: App;
@@ -17,6 +18,8 @@ export interface Endpoint {
   readonly port: number;
   /** The setting the port comes from, for the message when it cannot be had. */
   readonly setting?: string;
+  /** Undefined: plain HTTP. */
+  readonly tls?: ServerTls | undefined;
 }
 
 export interface Listeners {
@@ -77,8 +80,9 @@ export async function startListeners(options: {
 }): Promise<Listeners> {
   const { health, log, trustedProxies } = options;
   const limits = { ...LIMITS, ...options.limits };
-  const outer = createHttpServer(options.public.app, { limits, trustedProxies, log });
-  const inner = createHttpServer(options.private.app, { limits, trustedProxies, log });
+  const shared = { limits, trustedProxies, log };
+  const outer = createHttpServer(options.public.app, { ...shared, tls: options.public.tls });
+  const inner = createHttpServer(options.private.app, shared);
   if (options.peers) await untilReady(health, options.peers);
   const publicPort = await listen(outer, options.public);
   let privatePort;

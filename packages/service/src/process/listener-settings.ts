@@ -2,7 +2,8 @@
 import { availableParallelism } from "node:os";
 
 import { isNetwork } from "../http/address.ts";
-import { integer, list, seconds, type Settings, text, url } from "./config.ts";
+import { CERTIFICATE_SOURCES } from "../http/client-certificate.ts";
+import { choice, ConfigError, integer, list, seconds, type Settings, text, url } from "./config.ts";
 
 /** Each worker has a pool of database connections of its own; more than this is the operator's choice. */
 const MAX_DEFAULT_WORKERS = 4;
@@ -28,6 +29,20 @@ export function listenerSettings({
     PORT: port(ports.public, "public"),
     PRIVATE_HOST: text({ default: "127.0.0.1", description: "Address of the private listener" }),
     PRIVATE_PORT: port(ports.private, "private"),
+    TLS_CERTIFICATE_FILE: text({
+      optional: true,
+      description:
+        "PEM file with the certificate of the public listener, and those up to its root; plain HTTP if unset",
+    }),
+    TLS_KEY_FILE: text({
+      optional: true,
+      description: "PEM file with the private key of TLS_CERTIFICATE_FILE",
+    }),
+    CLIENT_CERTIFICATES: choice(CERTIFICATE_SOURCES, {
+      default: "off",
+      description:
+        "Where certificates of clients come from: this server's own TLS, or the header Client-Cert (RFC 9440) of TRUSTED_PROXIES",
+    }),
     TRUSTED_PROXIES: list({
       default: [],
       item: isNetwork,
@@ -77,11 +92,22 @@ export function listenerSettings({
 
 export type ListenerConfig = ReturnType<typeof listenerConfig>;
 
+/** @throws {ConfigError} for settings of TLS and of clients' certificates that do not fit each other */
 export function listenerConfig(settings: Settings<ReturnType<typeof listenerSettings>>) {
   const endpoint = settings.OTEL_EXPORTER_OTLP_ENDPOINT;
+  const faults = certificateFaults(settings);
+  if (faults.length > 0) throw new ConfigError(faults);
+  const { TLS_CERTIFICATE_FILE: certificateFile, TLS_KEY_FILE: keyFile } = settings;
+  const asksClients = settings.CLIENT_CERTIFICATES === "tls";
   return {
     public: { host: settings.HOST, port: settings.PORT },
     private: { host: settings.PRIVATE_HOST, port: settings.PRIVATE_PORT },
+    /** Undefined: the public listener speaks plain HTTP. */
+    tls:
+      certificateFile === undefined || keyFile === undefined
+        ? undefined
+        : { certificateFile, keyFile, asksClients },
+    clientCertificates: settings.CLIENT_CERTIFICATES,
     trustedProxies: settings.TRUSTED_PROXIES,
     requestsPerAddress: settings.REQUESTS_PER_ADDRESS,
     keepAliveSeconds: settings.KEEP_ALIVE_SECONDS,
@@ -93,4 +119,24 @@ export function listenerConfig(settings: Settings<ReturnType<typeof listenerSett
         ? undefined
         : { endpoint, ratio: Number(settings.OTEL_TRACES_SAMPLER_ARG) },
   };
+}
+
+function certificateFaults(
+  settings: Pick<
+    Settings<ReturnType<typeof listenerSettings>>,
+    "TLS_CERTIFICATE_FILE" | "TLS_KEY_FILE" | "CLIENT_CERTIFICATES" | "TRUSTED_PROXIES"
+  >,
+): string[] {
+  const { CLIENT_CERTIFICATES: source } = settings;
+  const files = [settings.TLS_CERTIFICATE_FILE, settings.TLS_KEY_FILE];
+  const set = files.filter((file) => file !== undefined).length;
+  const faults: string[] = [];
+  if (set === 1) faults.push("TLS_CERTIFICATE_FILE and TLS_KEY_FILE must be set together");
+  if (set === 0 && source === "tls") {
+    faults.push("CLIENT_CERTIFICATES=tls needs TLS_CERTIFICATE_FILE and TLS_KEY_FILE");
+  }
+  if (settings.TRUSTED_PROXIES.length === 0 && source === "proxy") {
+    faults.push("CLIENT_CERTIFICATES=proxy needs TRUSTED_PROXIES");
+  }
+  return faults;
 }
