@@ -159,6 +159,10 @@ const DEFINITIONS = {
     description:
       "Allow clients the method client_secret_hash_seed, the articles' HMAC-SHA-1 of the date and salt",
   }),
+  TOKEN_EXCHANGE: flag({
+    default: false,
+    description: "Let clients exchange tokens to act on behalf of others (RFC 8693)",
+  }),
   DPOP_NONCE: flag({
     default: false,
     description: "Ask for a nonce of this server in each DPoP proof (RFC 9449 §8)",
@@ -227,6 +231,7 @@ export function readConfig(env: Record<string, string | undefined>) {
     clientCacheSize: settings.CLIENT_CACHE,
     allowPrivateJwksUri: settings.ALLOW_PRIVATE_JWKS_URI,
     seedHash: settings.SEED_HASH,
+    tokenExchange: settings.TOKEN_EXCHANGE,
     dpopNonce: settings.DPOP_NONCE,
     console: settings.CONSOLE,
     corsOrigins: settings.CORS_ORIGINS,

@@ -9,6 +9,7 @@ import { endingSecrets } from "../migrations/0008-ending-secrets.ts";
 import { boundedLists } from "../migrations/0009-bounded-lists.ts";
 import { trust } from "../migrations/0011-trust.ts";
 import { dpop } from "../migrations/0012-dpop.ts";
+import { exchange } from "../migrations/0014-exchange.ts";
 
 export const MIGRATIONS = [
   initial,
@@ -21,6 +22,7 @@ export const MIGRATIONS = [
   boundedLists,
   trust,
   dpop,
+  exchange,
 ];
 
 export const { apply: migrateAuthServer, require: requireMigrated } = createMigrations({

@@ -19,6 +19,7 @@ import { createRevocationEndpoint } from "./revocation/endpoint.ts";
 import { createFeedEndpoint } from "./revocation/feed-endpoint.ts";
 import type { LiveSet } from "./revocation/live-set.ts";
 import type { Tokens } from "./token/compose.ts";
+import type { IsOpenGrantType } from "./token/endpoint.ts";
 import { createUsageEndpoint } from "./usage/endpoint.ts";
 import type { UsageStore } from "./usage/usage-store.ts";
 
@@ -29,6 +30,7 @@ export function createPublicEndpoints(
     Tokens & {
       readAuthenticated: ReadAuthenticated;
       workloads: Pick<Workloads, "isOpen" | "isOpenToSpiffe">;
+      isOpenGrantType: IsOpenGrantType;
       presentedKeys: PresentedKeys;
       directory: ResourceDirectory;
       keys: KeyRing;

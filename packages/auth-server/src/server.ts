@@ -1,4 +1,5 @@
 /** The composition root: from settings to two listeners. Tests call it with a clock of their own. */
+import { type GrantType, JWT_BEARER_GRANT, TOKEN_EXCHANGE_GRANT } from "@daykey/common/protocol";
 import { createMetrics } from "@daykey/service/observe/metrics";
 import { createHealth } from "@daykey/service/process/health";
 import type { Listeners } from "@daykey/service/process/lifecycle";
@@ -84,7 +85,10 @@ export async function createAuthServer(
   const usage = createUsageStore(ground.database, ground);
 
   const features = { ...known, ...trust, ...registration, ...authentication, ...access, ...grants };
-  const all = { ...features, ...accessKeys, audit, usage, watcher, health };
+  const isOpenGrantType = (grantType: GrantType): boolean =>
+    (grantType !== JWT_BEARER_GRANT || trust.workloads.isOpen()) &&
+    (grantType !== TOKEN_EXCHANGE_GRANT || settings.tokenExchange);
+  const all = { ...features, ...accessKeys, audit, usage, watcher, health, isOpenGrantType };
   measureAuthServer(all);
   const listeners = await serve({
     ...all,

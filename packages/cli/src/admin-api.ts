@@ -29,10 +29,19 @@ export interface ClientView {
   jwks_uri: string | null;
   require_assertion_typ: boolean;
   dpop: string;
+  exchange: ExchangeView | null;
   quotas: QuotaView[];
   created_at: string;
   updated_at: string;
   version: bigint;
+}
+
+/** Whose tokens a client may exchange. */
+export interface ExchangeView {
+  subjects: string[];
+  audiences: string[];
+  scopes: string[] | null;
+  impersonation: boolean;
 }
 
 export interface NewSecret {

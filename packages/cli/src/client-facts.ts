@@ -1,5 +1,5 @@
 /** A client, for people. */
-import type { ClientView } from "./admin-api.ts";
+import type { ClientView, ExchangeView } from "./admin-api.ts";
 import { facts } from "./output.ts";
 import { quotasText } from "./quota-option.ts";
 import { duration, localAndRelative } from "./times.ts";
@@ -21,10 +21,21 @@ export function clientFacts(client: ClientView, now: number): string {
     ["quotas", client.quotas.length === 0 ? "none" : quotasText(client.quotas)],
     ["jwks_uri", client.jwks_uri ?? undefined],
     ["dpop", client.dpop === "optional" ? undefined : client.dpop],
+    ["exchange", client.exchange ? exchangeText(client.exchange) : undefined],
     ["assertion typ", client.require_assertion_typ ? "required" : undefined],
     ["epoch", String(client.epoch)],
     ["created", localAndRelative(client.created_at, now)],
     ["updated", localAndRelative(client.updated_at, now)],
     ["version", String(client.version)],
   ]);
+}
+
+function exchangeText({ subjects, audiences, scopes, impersonation }: ExchangeView): string {
+  const all = (list: readonly string[]): string => (list.includes("*") ? "any" : list.join(" "));
+  return [
+    `tokens of ${all(subjects)}`,
+    `for ${all(audiences)}`,
+    ...(scopes ? [`into ${scopes.join(" ")}`] : []),
+    ...(impersonation ? ["impersonation"] : []),
+  ].join(", ");
 }

@@ -6,7 +6,7 @@ import { type Quota, readQuotas } from "./quota.ts";
 
 export interface AccessTokenClaims {
   iss: string;
-  /** The client: `sub` equals `client_id` for the client-credentials grant (RFC 9068 §2.2). */
+  /** The client itself (RFC 9068 §2.2), or the client on whose behalf it acts (RFC 8693 §4.1). */
   sub: string;
   client_id: string;
   /** One resource (RFC 8707); never an array here. */
@@ -32,6 +32,8 @@ export interface AccessTokenClaims {
   quota?: readonly Quota[];
   /** The grants above this token's own, root first; absent where there is none. */
   anc?: readonly Ancestor[];
+  /** Who acts for the subject: `client_id`, then whoever acted before it; absent where nobody does. */
+  act?: Actor;
   /** What its bearer must prove to hold; absent for a bearer token. */
   cnf?: Confirmation;
 }
@@ -58,7 +60,13 @@ export interface Ancestor {
 }
 
 /** A token has no more grants above its own. */
-const MAX_ANCESTORS = 5;
+export const MAX_ANCESTORS = 5;
+
+/** Who acts (RFC 8693 §4.1): a client, and inside it whoever acted before. */
+export interface Actor {
+  sub: string;
+  act?: Actor;
+}
 
 /** A workload as its own issuer names it. */
 export interface Workload {
@@ -84,6 +92,7 @@ export function readAccessTokenClaims(payload: unknown): AccessTokenClaims | und
   if ("quota" in claims && !readQuotas(claims["quota"])) return undefined;
   if ("workload" in claims && !isWorkload(claims["workload"])) return undefined;
   if ("anc" in claims && !areAncestors(claims["anc"])) return undefined;
+  if ("act" in claims && !isActor(claims["act"], MAX_ANCESTORS)) return undefined;
   if ("cnf" in claims && !isConfirmation(claims["cnf"])) return undefined;
   return claims as unknown as AccessTokenClaims;
 }
@@ -130,6 +139,13 @@ function areAncestors(value: unknown): boolean {
     const areTexts = [gid, client_id, cred].every((text) => typeof text === "string");
     return areTexts && isTime(ep) && (!("kid" in entry) || typeof kid === "string");
   });
+}
+
+/** @param depth how many may stand in one another */
+function isActor(value: unknown, depth: number): boolean {
+  if (depth === 0 || typeof value !== "object" || value === null) return false;
+  const { sub, act } = value as Record<string, unknown>;
+  return typeof sub === "string" && (!("act" in value) || isActor(act, depth - 1));
 }
 
 /** A SHA-256 in unpadded base64url, whose last character holds four bits. */

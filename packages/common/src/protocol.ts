@@ -3,7 +3,21 @@
 /** RFC 7523 §2.1: a JWT of a trusted issuer as the grant. */
 export const JWT_BEARER_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
-export const GRANT_TYPES = ["client_credentials", "refresh_token", JWT_BEARER_GRANT] as const;
+/** RFC 8693 §2.1: a token of somebody's as the grant, for who acts on their behalf. */
+export const TOKEN_EXCHANGE_GRANT = "urn:ietf:params:oauth:grant-type:token-exchange";
+
+/** RFC 8693 §3: what may be exchanged, and what comes of it. */
+export const TOKEN_TYPES = {
+  accessToken: "urn:ietf:params:oauth:token-type:access_token",
+  jwt: "urn:ietf:params:oauth:token-type:jwt",
+} as const;
+
+export const GRANT_TYPES = [
+  "client_credentials",
+  "refresh_token",
+  JWT_BEARER_GRANT,
+  TOKEN_EXCHANGE_GRANT,
+] as const;
 export type GrantType = (typeof GRANT_TYPES)[number];
 
 /**

@@ -156,8 +156,7 @@ test("B1: a client of the day-key proof calls with nothing but its secret, and w
 
 test("a client is shown, changed, turned off and on, and deleted", async () => {
   await create("shop", "--refresh --save shop.json");
-  const shown = JSON.parse(await result("clients show shop --json")) as object;
-  expect(shown).toEqual({
+  expect(JSON.parse(await result("clients show shop --json"))).toEqual({
     client_id: "shop",
     name: "shop",
     enabled: true,
@@ -173,6 +172,7 @@ test("a client is shown, changed, turned off and on, and deleted", async () => {
     jwks_uri: null,
     require_assertion_typ: false,
     dpop: "optional",
+    exchange: null,
     quotas: [],
     created_at: expect.any(String),
     updated_at: expect.any(String),

@@ -2,7 +2,12 @@
 import { z } from "zod";
 import { formatInstant } from "@daykey/common/clock";
 import { AUTH_METHODS, GRANT_TYPES } from "@daykey/common/protocol";
-import { ACCESS_TOKEN_FORMATS, type ClientRegistration, DPOP_MODES } from "../clients/client.ts";
+import {
+  ACCESS_TOKEN_FORMATS,
+  type ClientRegistration,
+  DPOP_MODES,
+  type ExchangeRights,
+} from "../clients/client.ts";
 import type { RegisteredClient } from "../registration/registrations-store.ts";
 import { PARAMETERS } from "./route.ts";
 import { quotaList, quotasViewOf } from "./quota-schema.ts";
@@ -12,6 +17,13 @@ import { instant, text } from "./schema-parts.ts";
 const words = z.array(text(2048)).min(1).max(200);
 /** Bounds of a PostgreSQL integer; the server's own limits are narrower. */
 const life = z.int().min(1).max(2_147_483_647).nullable();
+
+const exchangeRights = z.strictObject({
+  subjects: words,
+  audiences: words,
+  scopes: words.nullable().default(null),
+  impersonation: z.boolean().default(false),
+});
 
 /** What an operator decides. */
 const registration = {
@@ -27,6 +39,7 @@ const registration = {
   jwks_uri: z.string().max(2048).nullable(),
   require_assertion_typ: z.boolean(),
   dpop: z.enum(DPOP_MODES),
+  exchange: exchangeRights.nullable(),
   quotas: quotaList,
 };
 
@@ -66,6 +79,7 @@ export const newClient = z.strictObject({
       jwks_uri: true,
       require_assertion_typ: true,
       dpop: true,
+      exchange: true,
       quotas: true,
     })
     .partial().shape,
@@ -89,11 +103,25 @@ export function viewOf(client: RegisteredClient): ClientView {
     jwks_uri: client.jwksUri ?? null,
     require_assertion_typ: client.requireAssertionTyp,
     dpop: client.dpop,
+    exchange: client.exchange ? exchangeViewOf(client.exchange) : null,
     quotas: quotasViewOf(client.quotas),
     created_at: formatInstant(client.createdAt),
     updated_at: formatInstant(client.updatedAt),
     version: client.version,
   };
+}
+
+function exchangeViewOf({ subjects, audiences, scopes, impersonation }: ExchangeRights) {
+  return {
+    subjects: [...subjects],
+    audiences: [...audiences],
+    scopes: scopes ? [...scopes] : null,
+    impersonation,
+  };
+}
+
+function exchangeOf({ scopes, ...rights }: z.infer<typeof exchangeRights>): ExchangeRights {
+  return { ...rights, ...(scopes && { scopes }) };
 }
 
 /** The registration in a body; what is left out of it becomes the server's setting. */
@@ -115,6 +143,7 @@ export function registrationOf(
     jwksUri: body.jwks_uri ?? undefined,
     requireAssertionTyp: body.require_assertion_typ ?? false,
     dpop: body.dpop ?? "optional",
+    exchange: body.exchange ? exchangeOf(body.exchange) : undefined,
     quotas: body.quotas ?? [],
   };
 }

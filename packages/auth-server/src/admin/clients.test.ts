@@ -48,6 +48,7 @@ describe("registering", () => {
         jwks_uri: null,
         require_assertion_typ: false,
         dpop: "optional",
+        exchange: null,
         quotas: [],
         created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
         updated_at: made.body.client.created_at,

@@ -19,7 +19,7 @@ const QUOTA = { limit: 1, window: "minute" };
 const CLIENT_MEMBERS =
   "client_id, name, auth_methods, grant_types, scopes, resources, access_token_seconds, " +
   "refresh_idle_seconds, refresh_absolute_seconds, access_token_format, jwks_uri, " +
-  "require_assertion_typ, dpop, quotas, secret";
+  "require_assertion_typ, dpop, exchange, quotas, secret";
 
 test.each<[kind: string, path: string, body: unknown, detail: string]>([
   ["a missing text", "/clients", NAMELESS, "name: is missing, and must be text"],
@@ -87,7 +87,7 @@ test.each<[kind: string, path: string, body: unknown, detail: string]>([
     "none of the alternatives",
     "/clients",
     { ...CLIENT, grant_types: ["implicit"] },
-    'grant_types.0: must be one of "client_credentials", "refresh_token", "urn:ietf:params:oauth:grant-type:jwt-bearer"',
+    'grant_types.0: must be one of "client_credentials", "refresh_token", "urn:ietf:params:oauth:grant-type:jwt-bearer", "urn:ietf:params:oauth:grant-type:token-exchange"',
   ],
   [
     "none of the kinds",

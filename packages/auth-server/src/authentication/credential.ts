@@ -43,6 +43,8 @@ export const CREDENTIAL_PARAMETERS = [
   "client_assertion_type",
   "assertion",
   "refresh_token",
+  "subject_token",
+  "actor_token",
 ] as const;
 
 /**

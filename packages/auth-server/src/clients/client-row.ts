@@ -2,7 +2,7 @@
 import type { AuthMethod, GrantType } from "@daykey/common/protocol";
 import { readQuotas } from "@daykey/common/quota";
 import { fromRowUri, toRowUri } from "../resources/resources-store.ts";
-import type { AccessTokenFormat, ClientRegistration, DpopMode } from "./client.ts";
+import type { AccessTokenFormat, ClientRegistration, DpopMode, ExchangeRights } from "./client.ts";
 
 export interface RegistrationRow {
   client_id: string;
@@ -20,6 +20,8 @@ export interface RegistrationRow {
   jwks_uri: string | null;
   require_assertion_typ: boolean;
   dpop: DpopMode;
+  /** As it was written: jsonb. */
+  exchange: ExchangeRights | null;
   quotas: unknown;
 }
 
@@ -40,6 +42,7 @@ export function fromRegistrationRow(row: RegistrationRow, issuer: string) {
     jwksUri: row.jwks_uri ?? undefined,
     requireAssertionTyp: row.require_assertion_typ,
     dpop: row.dpop,
+    exchange: row.exchange ?? undefined,
     quotas: readQuotas(row.quotas) ?? [],
   };
 }
@@ -63,5 +66,6 @@ export function toRegistrationRow(
     quotas: JSON.stringify(registration.quotas ?? []),
     require_assertion_typ: registration.requireAssertionTyp ?? false,
     dpop: registration.dpop ?? "optional",
+    exchange: registration.exchange ? JSON.stringify(registration.exchange) : null,
   };
 }

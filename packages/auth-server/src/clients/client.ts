@@ -29,6 +29,18 @@ export type AccessTokenFormat = (typeof ACCESS_TOKEN_FORMATS)[number];
 export const DPOP_MODES = ["optional", "required", "day-key"] as const;
 export type DpopMode = (typeof DPOP_MODES)[number];
 
+/** Whose tokens a client may exchange for its own, to act on their behalf (RFC 8693). */
+export interface ExchangeRights {
+  /** Ids of the clients on whose behalf; `*` is any. */
+  subjects: readonly string[];
+  /** Resources whose tokens it may bring; `*` is any. */
+  audiences: readonly string[];
+  /** The most that it gets; all that it has itself when undefined. */
+  scopes?: readonly string[] | undefined;
+  /** Whether its tokens are the subject's own, without a word of who acts. */
+  impersonation: boolean;
+}
+
 /** What an operator decides about a client. */
 export interface ClientRegistration {
   clientId: string;
@@ -52,6 +64,8 @@ export interface ClientRegistration {
   requireAssertionTyp?: boolean | undefined;
   /** `optional` when undefined. */
   dpop?: DpopMode | undefined;
+  /** Nothing when undefined. */
+  exchange?: ExchangeRights | undefined;
   /** None when undefined. */
   quotas?: readonly Quota[] | undefined;
 }

@@ -59,6 +59,13 @@ function wrongClaims(): Record<string, string> {
   for (const anc of [null, 1, "x", {}, [], [{}], [{ gid: "x" }]]) {
     jwts[`anc ${JSON.stringify(anc)}`] = signed({ anc });
   }
+  const sixDeep = {
+    sub: "1",
+    act: { sub: "2", act: { sub: "3", act: { sub: "4", act: { sub: "5", act: { sub: "6" } } } } },
+  };
+  for (const act of [null, 1, "x", [], {}, { sub: 1 }, { sub: "x", act: null }, sixDeep]) {
+    jwts[`act ${JSON.stringify(act)}`] = signed({ act });
+  }
   for (const iss of [`${ISSUER}/`, ISSUER.toUpperCase(), "https://other.example", ""]) {
     jwts[`iss ${iss}`] = signed({ iss });
   }

@@ -8,7 +8,7 @@ import {
 import type { Clock } from "@daykey/common/clock";
 import { OAuthError } from "@daykey/common/oauth-error";
 import { formatScope, intersection } from "@daykey/common/scope";
-
+import type { Client } from "../clients/client.ts";
 import type { ClientCache } from "../clients/client-cache.ts";
 import { quotasFor } from "../clients/quotas.ts";
 import type { ResourceDirectory } from "../resources/resource-directory.ts";
@@ -52,12 +52,17 @@ export function createReadRights({
   /** A token that was issued for longer is dead: revocations are remembered only so long. */
   maxLifeSeconds: number;
 }): ReadRights {
-  /** Whether what opened a grant would still be let in: its client, with this epoch and credential. */
-  async function isOpenerLive({ client_id, ep, cred }: Ancestor): Promise<boolean> {
+  /** The client that opened a grant, if it would still be let in with this epoch and credential. */
+  async function openerOf({
+    client_id,
+    ep,
+    cred,
+  }: Pick<Ancestor, "client_id" | "ep" | "cred">): Promise<Client | undefined> {
     const { client } = await cache.find(client_id);
-    if (!client?.enabled || ep < client.epoch) return false;
+    if (!client?.enabled || ep < client.epoch) return undefined;
     // No kid looks like a rule of trust.
-    return client.credentials.has(cred) || rules.isLive(client_id, cred);
+    const isLive = client.credentials.has(cred) || rules.isLive(client_id, cred);
+    return isLive ? client : undefined;
   }
 
   return async ({ claims, kid }) => {
@@ -69,20 +74,13 @@ export function createReadRights({
     }
     const fault = timeFault(claims, { now: clock(), maxLifeSeconds });
     if (fault) return fault;
-    const { client } = await cache.find(claims.client_id);
-    const above = await Promise.all((claims.anc ?? []).map(isOpenerLive));
+    const client = await openerOf(claims);
+    const above = await Promise.all((claims.anc ?? []).map(openerOf));
     // After the clients were waited for: what was revoked meanwhile is known.
     if (liveSet.current().isRevoked(claims, kid)) return "revoked";
     const resource = directory.find(claims.aud);
     const isAlive =
-      client !== undefined &&
-      client.enabled &&
-      claims.ep >= client.epoch &&
-      (claims.workload
-        ? rules.isLive(claims.client_id, claims.cred)
-        : client.credentials.has(claims.cred)) &&
-      client.resources.includes(claims.aud) &&
-      above.every(Boolean);
+      client !== undefined && client.resources.includes(claims.aud) && above.every(Boolean);
     if (!isAlive || !resource) return "no_rights";
     const held = intersection(claims.scope.split(" "), client.scopes);
     const scope = intersection(held, resource.scopes);

@@ -5,12 +5,7 @@
  * `authorization_endpoint` for the MCP SDKs.
  */
 import { DPOP_ALGORITHMS } from "@daykey/common/dpop";
-import {
-  ASSERTION_ALGORITHMS,
-  GRANT_TYPES,
-  JWT_BEARER_GRANT,
-  PATHS,
-} from "@daykey/common/protocol";
+import { ASSERTION_ALGORITHMS, GRANT_TYPES, type GrantType, PATHS } from "@daykey/common/protocol";
 import { type AppRouter, createRouter } from "@daykey/service/http/router";
 import type { KeyRing } from "../keys/key-ring.ts";
 import type { ResourceDirectory } from "../resources/resource-directory.ts";
@@ -22,12 +17,14 @@ export function createMetadataEndpoint({
   keys,
   directory,
   workloads,
+  isOpenGrantType,
 }: {
   issuer: string;
   keys: KeyRing;
   directory: ResourceDirectory;
   /** What exists only while an issuer is trusted. */
-  workloads: { isOpen(): boolean; isOpenToSpiffe(): boolean };
+  workloads: { isOpenToSpiffe(): boolean };
+  isOpenGrantType: (grantType: GrantType) => boolean;
 }): AppRouter {
   const router = createRouter();
   for (const path of [PATHS.authorizationServerMetadata, PATHS.openidConfiguration]) {
@@ -39,9 +36,7 @@ export function createMetadataEndpoint({
         token_endpoint: `${issuer}${PATHS.token}`,
         jwks_uri: `${issuer}${PATHS.jwks}`,
         scopes_supported: [...new Set(directory.all().flatMap((resource) => resource.scopes))],
-        grant_types_supported: GRANT_TYPES.filter(
-          (name) => name !== JWT_BEARER_GRANT || workloads.isOpen(),
-        ),
+        grant_types_supported: GRANT_TYPES.filter(isOpenGrantType),
         ...authenticationAt("token_endpoint", workloads.isOpenToSpiffe() ? ["spiffe_jwt"] : []),
         introspection_endpoint: `${issuer}${PATHS.introspect}`,
         ...authenticationAt("introspection_endpoint"),

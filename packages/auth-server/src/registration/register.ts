@@ -12,6 +12,7 @@ import type { Resource, ResourcesStore } from "../resources/resources-store.ts";
 import { CHOSEN_SECRET_METHODS, type ClientRegistration } from "../clients/client.ts";
 import type { AddedSecret, ClientsStore, Transaction } from "../clients/clients-store.ts";
 import { isJwksUri } from "../authentication/jwks-fetch.ts";
+import { exchangeFault } from "../clients/exchange-rights.ts";
 import { quotaFault } from "../clients/quotas.ts";
 import {
   type BroughtVerifiers,
@@ -114,6 +115,7 @@ export function createClientRegistrar({
     refreshAbsoluteMaxSeconds: number;
     allowPrivateJwksUri?: boolean;
     seedHash?: boolean;
+    tokenExchange?: boolean;
   };
 }): ClientRegistrar {
   const checkRegistration: ClientRegistrar["check"] = async (asked, { before, tx } = {}) => {
@@ -154,6 +156,10 @@ export function createClientRegistrar({
       !isNew("grantTypes") || isSubset(grantTypes, GRANT_TYPES),
       "grant_types holds one or more known grant types.",
     );
+    if (isNew("exchange") || isNew("grantTypes") || isNew("scopes")) {
+      const isOpen = limits.tokenExchange === true || !isNew("grantTypes");
+      refuse(exchangeFault(wanted, { isOpen, known: new Set(known.map(({ uri }) => uri)) }));
+    }
     if (isNew("scopes") || isNew("resources")) {
       checkScopes(wanted, before, known);
     }
@@ -164,8 +170,7 @@ export function createClientRegistrar({
       "jwks_uri is an https URL without credentials and fragment; the server may refuse private addresses.",
     );
     // A quota for a scope that the client loses would limit nothing.
-    const fault = isNew("quotas") || isNew("scopes") ? quotaFault(quotas, scopes) : undefined;
-    check(fault === undefined, fault ?? "");
+    if (isNew("quotas") || isNew("scopes")) refuse(quotaFault(quotas, scopes));
     const lives = [
       ["accessTokenSeconds", "access_token", limits.accessTokenMaxSeconds],
       ["refreshIdleSeconds", "refresh_idle", limits.refreshAbsoluteMaxSeconds],
@@ -329,6 +334,9 @@ function requireLife(seconds: number | undefined, max: number, name: string): vo
 }
 
 function check(holds: boolean, detail: string): void {
-  if (holds) return;
-  throw problem("invalid-registration", { detail });
+  if (!holds) refuse(detail);
+}
+
+function refuse(fault: string | undefined): void {
+  if (fault !== undefined) throw problem("invalid-registration", { detail: fault });
 }

@@ -9,7 +9,12 @@ import type { Database, Queryable } from "@daykey/service/database/database";
 import { namedValues } from "@daykey/service/database/named-values";
 import { changeAlone } from "../changes/changes-store.ts";
 import { toRowUri } from "../resources/resources-store.ts";
-import type { AccessTokenFormat, ClientRegistration, DpopMode } from "../clients/client.ts";
+import type {
+  AccessTokenFormat,
+  ClientRegistration,
+  DpopMode,
+  ExchangeRights,
+} from "../clients/client.ts";
 import {
   fromRegistrationRow,
   type RegistrationRow,
@@ -27,6 +32,7 @@ export interface RegisteredClient extends ClientRegistration {
   quotas: readonly Quota[];
   requireAssertionTyp: boolean;
   dpop: DpopMode;
+  exchange: ExchangeRights | undefined;
   /** Epoch seconds, as the next. */
   createdAt: number;
   updatedAt: number;
@@ -110,7 +116,7 @@ interface Row extends RegistrationRow {
 const COLUMNS = `client_id, name, enabled,
   greatest(epoch, (select epoch_floor from daykey.change_counter)) as epoch, version, auth_methods, grant_types, scopes, resources,
   access_token_seconds, refresh_idle_seconds, refresh_absolute_seconds, access_token_format, jwks_uri,
-  quotas, require_assertion_typ, dpop,
+  quotas, require_assertion_typ, dpop, exchange,
   extract(epoch from created_at)::float8 as created_at,
   extract(epoch from updated_at)::float8 as updated_at`;
 

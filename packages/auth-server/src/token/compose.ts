@@ -1,13 +1,15 @@
 /** The token endpoints, and what revocation and introspection share with the refresh grant. */
 import { createHmac } from "node:crypto";
 import { createDpopNonces } from "@daykey/common/dpop-proof";
-import { JWT_BEARER_GRANT, PATHS } from "@daykey/common/protocol";
+import { JWT_BEARER_GRANT, PATHS, TOKEN_EXCHANGE_GRANT } from "@daykey/common/protocol";
 import { createCors } from "@daykey/service/http/cors";
+import { parseAssertion } from "../authentication/client-assertion.ts";
 import { createDpopPrimitives } from "../authentication/dpop-keys.ts";
 import type { ReplayStore } from "../authentication/replay-store.ts";
 import type { ReadAuthenticated } from "../authentication/client-endpoint.ts";
 import type { Workloads } from "../authentication/workload.ts";
 import type { ChangeWatcher } from "../changes/watcher.ts";
+import type { ClientCache } from "../clients/client-cache.ts";
 import { createWriteLimit, type WriteLimit } from "../clients/write-limits.ts";
 import type { GrantsStore } from "../grants/grants-store.ts";
 import type { AfterOwnEnd } from "../grants/own-ends.ts";
@@ -18,8 +20,9 @@ import type { MasterKey } from "../keys/master-key.ts";
 import { createDpopAtIssue } from "./dpop.ts";
 import { createAuthorizationEndpoint } from "./authorization-endpoint.ts";
 import { createClientCredentials } from "./client-credentials.ts";
-import { createIssueTokens, createTokenEndpoint } from "./endpoint.ts";
+import { createIssueTokens, createTokenEndpoint, type IsOpenGrantType } from "./endpoint.ts";
 import { createTokenIssuer } from "./issuer.ts";
+import { createTokenExchange, type TokenExchange } from "./exchange.ts";
 import { createJwtBearer } from "./jwt-bearer.ts";
 import { createRefreshFault, createRefreshTokenGrant, type RefreshFault } from "./refresh-token.ts";
 import { createRefreshTokenReader, type RefreshTokenReader } from "./refresh-token-reader.ts";
@@ -51,6 +54,10 @@ export function composeTokens({
   limitNonces,
   masterKey,
   workloads,
+  isOpenGrantType,
+  readAccessToken,
+  readRights,
+  cache,
 }: Pick<Ground, "settings" | "issuer" | "clock" | "log"> & {
   keys: KeyRing;
   directory: ResourceDirectory;
@@ -61,7 +68,11 @@ export function composeTokens({
   replays: Pick<ReplayStore, "use">;
   limitNonces: WriteLimit;
   masterKey: Pick<MasterKey, "dpopNonceKey">;
-  workloads: Pick<Workloads, "isOpen">;
+  workloads: Pick<Workloads, "admit">;
+  isOpenGrantType: IsOpenGrantType;
+  readAccessToken: TokenExchange["readAccessToken"];
+  readRights: TokenExchange["readRights"];
+  cache: ClientCache;
 }): Tokens {
   const { corsOrigins: origins } = settings;
   const readRefreshToken = createRefreshTokenReader({ keys, issuer });
@@ -85,10 +96,20 @@ export function composeTokens({
     readAuthenticated,
     dpop,
     issuer,
-    isAssertionTaken: workloads.isOpen,
+    isOpen: isOpenGrantType,
     grantTypes: {
       client_credentials: clientCredentials,
       [JWT_BEARER_GRANT]: createJwtBearer(clientCredentials),
+      [TOKEN_EXCHANGE_GRANT]: createTokenExchange({
+        readAccessToken,
+        readRights,
+        parseAssertion,
+        workloads,
+        replays,
+        cache,
+        directory,
+        clock,
+      }),
       refresh_token: createRefreshTokenGrant({
         grants,
         afterOwnEnd,

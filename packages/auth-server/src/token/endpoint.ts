@@ -15,6 +15,9 @@ import type { DpopAtIssue } from "./dpop.ts";
 import type { Authorize } from "./grant-type.ts";
 import type { Issued, TokenIssuer } from "./issuer.ts";
 
+/** Some exist only by a setting, or while an issuer is trusted. */
+export type IsOpenGrantType = (grantType: GrantType) => boolean;
+
 /**
  * All phases of a token request; the answer is the caller's to write.
  * @param read where the parameters are, if not in a form
@@ -25,7 +28,7 @@ export type IssueTokens = (ctx: AppContext, read?: ReadParameters) => Promise<Is
 export function createIssueTokens({
   readAuthenticated,
   grantTypes,
-  isAssertionTaken,
+  isOpen,
   dpop,
   issuer,
   issue,
@@ -33,8 +36,8 @@ export function createIssueTokens({
   readAuthenticated: ReadAuthenticated;
   dpop: DpopAtIssue;
   issuer: string;
-  /** Whether the JWT bearer grant exists: while any issuer is trusted. */
-  isAssertionTaken: () => boolean;
+  /** Whether a grant type exists here now. */
+  isOpen: IsOpenGrantType;
   grantTypes: Readonly<Record<GrantType, Authorize>>;
   issue: TokenIssuer;
 }): IssueTokens {
@@ -44,19 +47,24 @@ export function createIssueTokens({
       ...(read && { read }),
       isForTokens: true,
       judge(asked) {
-        grantTypeOf(asked, isAssertionTaken());
+        grantTypeOf(asked, isOpen);
         const lines = ctx.req.headersDistinct["dpop"];
         if (lines) ctx.set(dpop.headers());
         proof = dpop.read({ lines, method: ctx.method, path: ctx.path });
       },
     });
 
-    const grantType = grantTypeOf(form, true);
+    const grantType = grantTypeOf(form, () => true);
     requireGrantType(client, grantType);
     note({ grantType });
     const confirmation = await dpop.confirm(client, proof);
 
-    const authorization = await grantTypes[grantType]({ client, form, note });
+    const authorization = await grantTypes[grantType]({
+      client,
+      form,
+      isBound: confirmation !== undefined,
+      note,
+    });
     note({ grant: authorization.grant.id, resource: authorization.resource });
     if (confirmation) requireBindingAt(authorization.resource, issuer);
 
@@ -80,17 +88,16 @@ export function createTokenEndpoint(issueTokens: IssueTokens): AppRouter {
  * that does not exist here should not look for the fault in the credentials.
  * @throws {OAuthError} invalid_request or unsupported_grant_type
  */
-function grantTypeOf(form: ReadonlyMap<string, string>, isAssertionTaken: boolean): GrantType {
+function grantTypeOf(form: ReadonlyMap<string, string>, isOpen: IsOpenGrantType): GrantType {
   const asked = form.get("grant_type");
   if (asked === undefined) {
     throw new OAuthError("invalid_request", "The parameter grant_type is missing.");
   }
   const known = GRANT_TYPES.find((name) => name === asked);
-  const isAssertion = known === JWT_BEARER_GRANT;
-  if (!known || (isAssertion && !isAssertionTaken)) {
+  if (!known || !isOpen(known)) {
     throw new OAuthError("unsupported_grant_type", "The grant type is not supported.");
   }
-  if (isAssertion && !form.has("assertion")) {
+  if (known === JWT_BEARER_GRANT && !form.has("assertion")) {
     throw new OAuthError("invalid_request", "The parameter assertion is missing.");
   }
   return known;

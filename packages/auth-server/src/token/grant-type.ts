@@ -1,4 +1,5 @@
 /** What a grant type has to answer; the endpoint owns every phase around it. */
+import type { AccessTokenClaims } from "@daykey/common/access-token";
 import type { Grant } from "../grants/grant.ts";
 import type { VerifiedClient } from "../clients/client.ts";
 
@@ -6,8 +7,16 @@ import type { VerifiedClient } from "../clients/client.ts";
 export interface AuthenticatedRequest {
   client: VerifiedClient;
   form: ReadonlyMap<string, string>;
+  /** Whether the access token will be bound to a key. */
+  isBound: boolean;
   /** Told what a log line may say, as soon as it is known. */
-  note(fields: { grant?: string; resource?: string; refresh?: string }): void;
+  note(fields: {
+    grant?: string;
+    resource?: string;
+    refresh?: string;
+    subjectGrant?: string;
+    subject?: string;
+  }): void;
 }
 
 /** What may be issued: tokens of this grant, for this resource, with this scope. */
@@ -18,6 +27,14 @@ export interface Authorization {
   scope: readonly string[];
   /** The refresh token to issue, if any. */
   refresh: { seq: number; issuedAt: number } | undefined;
+  /** On whose behalf, where the token is not the client's own (RFC 8693). */
+  onBehalf?: OnBehalf;
+}
+
+/** What the token says of its subject, of who acts, and of the grants above it. */
+export interface OnBehalf extends Pick<AccessTokenClaims, "sub" | "workload" | "act" | "anc"> {
+  /** The access token ends then at the latest; epoch seconds. */
+  notAfter: number;
 }
 
 /** @throws {OAuthError} invalid_request, invalid_grant, invalid_scope or invalid_target */

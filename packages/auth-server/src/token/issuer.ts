@@ -1,6 +1,7 @@
 /** Issuing: from what was authorized to the tokens themselves. Writes nothing. */
 import type { AccessTokenClaims, Confirmation } from "@daykey/common/access-token";
 import type { Clock } from "@daykey/common/clock";
+import { TOKEN_TYPES } from "@daykey/common/protocol";
 import { formatScope } from "@daykey/common/scope";
 import { quotasFor } from "../clients/quotas.ts";
 import type { KeysInUse } from "../keys/keys-in-use.ts";
@@ -17,6 +18,8 @@ export interface TokenSet {
   expires_in: number;
   scope: string;
   refresh_token?: string;
+  /** Only an exchange has it (RFC 8693 §2.2.1). */
+  issued_token_type?: string;
 }
 
 /** What was issued. */
@@ -44,13 +47,14 @@ export function createTokenIssuer({
   /** No client's own life goes above it: resource servers refuse what does. */
   accessTokenMaxSeconds: number;
 }): TokenIssuer {
-  return ({ client, grant, resource, scope, refresh }, confirmation) => {
+  return ({ client, grant, resource, scope, refresh, onBehalf }, confirmation) => {
+    const iat = Math.floor(clock());
     const life = Math.min(
       client.accessTokenSeconds ?? accessTokenSeconds,
       accessTokenMaxSeconds,
       client.accessTokenLimitSeconds ?? Infinity,
+      (onBehalf?.notAfter ?? Infinity) - iat,
     );
-    const iat = Math.floor(clock());
     const claims: AccessTokenClaims = {
       iss: issuer,
       sub: grant.clientId,
@@ -66,8 +70,14 @@ export function createTokenIssuer({
     };
     const quota = quotasFor(scope, client.quotas ?? []);
     if (quota.length > 0) claims.quota = quota;
-    if (client.workload) claims.workload = client.workload;
     if (confirmation) claims.cnf = confirmation;
+    // What a token says of its subject is said of whom it acts for.
+    const { workload } = onBehalf ?? client;
+    if (workload) claims.workload = workload;
+    if (onBehalf) {
+      const { sub, act, anc } = onBehalf;
+      Object.assign(claims, { sub, anc, ...(act && { act }) });
+    }
     const tokens: TokenSet = {
       access_token:
         client.accessTokenFormat === "opaque"
@@ -76,6 +86,7 @@ export function createTokenIssuer({
       token_type: confirmation?.jkt === undefined ? "Bearer" : "DPoP",
       expires_in: life,
       scope: claims.scope,
+      ...(onBehalf && { issued_token_type: TOKEN_TYPES.accessToken }),
     };
     if (refresh) {
       const { seq, issuedAt } = refresh;

@@ -1,6 +1,6 @@
 /** `daykey clients create` and `update`: what an operator decides about a client. */
 import { Option } from "@commander-js/extra-typings";
-import { JWT_BEARER_GRANT } from "@daykey/common/protocol";
+import { JWT_BEARER_GRANT, TOKEN_EXCHANGE_GRANT } from "@daykey/common/protocol";
 import type { Quota } from "@daykey/common/quota";
 import {
   type AdminApi,
@@ -31,6 +31,15 @@ const dpopOption = () =>
     "required",
     "day-key",
   ] as const);
+const exchangeOptions = {
+  subject: () =>
+    new Option("--exchange-subject <client...>", "whose tokens it may exchange; * for anybody's"),
+  audience: () => new Option("--exchange-audience <uri...>", "for which resources; * for any"),
+  scope: () =>
+    new Option("--exchange-scope <scope...>", "what may come of it (default: all of its scopes)"),
+  impersonation: () =>
+    new Option("--impersonation", "the token says nothing of who acts for its subject"),
+};
 const quotaOptionOfClient = () =>
   new Option(
     "--quota <quota>",
@@ -53,6 +62,10 @@ export function addClientCreation(clients: Group, cli: Cli): void {
     .option("--require-assertion-typ", "refuse its assertions without the typ of RFC 10070")
     .addOption(dpopOption())
     .addOption(quotaOptionOfClient())
+    .addOption(exchangeOptions.subject())
+    .addOption(exchangeOptions.audience())
+    .addOption(exchangeOptions.scope())
+    .addOption(exchangeOptions.impersonation())
     .option("--life <days>", "of the secret, such as 90d (default: 366d)")
     .option("--local", "make the secret here: the server never sees it")
     .option("--chosen", "read a secret of your own from standard input")
@@ -75,7 +88,7 @@ export function addClientCreation(clients: Group, cli: Cli): void {
         ...(id !== undefined && { client_id: id }),
         name: options.name,
         auth_methods: options.form.map((form) => METHODS[form]),
-        grant_types: grantTypes(options.refresh, options.form),
+        grant_types: grantTypes(["client_credentials"], options),
         scopes: options.scope,
         resources: options.resource,
         ...extras(options),
@@ -122,40 +135,71 @@ export function addClientCreation(clients: Group, cli: Cli): void {
     .addOption(dpopOption())
     .addOption(quotaOptionOfClient())
     .option("--no-quota", "none any more")
+    .addOption(exchangeOptions.subject())
+    .addOption(exchangeOptions.audience())
+    .addOption(exchangeOptions.scope())
+    .addOption(exchangeOptions.impersonation())
+    .option("--no-exchange", "it may exchange nothing any more")
     .addHelpText("after", examples("daykey clients update billing --scope time:read --no-refresh"))
     .action(async (id, options) => {
-      const change = {
+      const change = (client: ClientView) => ({
         ...(options.name !== undefined && { name: options.name }),
         ...(options.resource && { resources: options.resource }),
         ...(options.scope && { scopes: options.scope }),
         ...(options.form && { auth_methods: options.form.map((form) => METHODS[form]) }),
-        ...((options.refresh !== undefined || options.form?.includes("workload")) && {
-          grant_types: grantTypes(options.refresh, options.form),
-        }),
+        grant_types: grantTypes(client.grant_types, options),
         ...extras(options),
-      };
-      if (Object.keys(change).length === 0) throw usageError("Nothing to change is given");
+      });
+      const { exchange, ...given } = options;
+      if (exchange && Object.keys(given).length === 0) {
+        throw usageError("Nothing to change is given");
+      }
       const client = await changeClient(await openAdminApi(cli), id, change);
       show(cli, client, () => clientFacts(client, cli.clock()));
     });
 }
 
 /** Changes the client as it was read, or not at all (RFC 9110 §13.1.1). */
-async function changeClient(api: AdminApi, id: string, change: object): Promise<ClientView> {
+async function changeClient(
+  api: AdminApi,
+  id: string,
+  change: (client: ClientView) => object,
+): Promise<ClientView> {
   const path = `/clients/${segment(id)}`;
-  const { headers } = await api.answer("GET", path);
-  const ifMatch = headers.get("etag") ?? undefined;
-  const changed = await api.answer("PATCH", path, { body: change, ifMatch });
+  const answer = await api.answer("GET", path);
+  const ifMatch = answer.headers.get("etag") ?? undefined;
+  const body = change(objectIn<ClientView>(`GET ${path}`, answer));
+  const changed = await api.answer("PATCH", path, { body, ifMatch });
   return objectIn<ClientView>(`PATCH ${path}`, changed);
 }
 
-/** A workload may show its assertion as its authentication, or as the grant. */
-function grantTypes(refresh: boolean | undefined, forms: readonly string[] = []): string[] {
-  return [
-    "client_credentials",
-    ...(refresh ? ["refresh_token"] : []),
-    ...(forms.includes("workload") ? [JWT_BEARER_GRANT] : []),
+interface Grants {
+  refresh?: boolean | undefined;
+  form?: readonly string[] | undefined;
+  exchangeSubject?: string[] | undefined;
+  /** False with --no-exchange. */
+  exchange?: boolean | undefined;
+}
+
+/**
+ * The grant types that go with the options, and else those that there were.
+ * A workload may show its assertion as its authentication, or as the grant.
+ */
+function grantTypes(
+  before: readonly string[],
+  { refresh, form, exchangeSubject, exchange }: Grants,
+): string[] {
+  const wanted: [string, boolean | undefined][] = [
+    ["refresh_token", refresh],
+    [JWT_BEARER_GRANT, form?.includes("workload")],
+    [TOKEN_EXCHANGE_GRANT, exchange === false ? false : exchangeSubject && true],
   ];
+  const after = new Set(before);
+  for (const [name, is] of wanted) {
+    if (is) after.add(name);
+    if (is === false) after.delete(name);
+  }
+  return [...after];
 }
 
 interface Extras {
@@ -164,6 +208,12 @@ interface Extras {
   jwksUri?: string | undefined;
   requireAssertionTyp?: boolean | undefined;
   dpop?: string | undefined;
+  exchangeSubject?: string[] | undefined;
+  exchangeAudience?: string[] | undefined;
+  exchangeScope?: string[] | undefined;
+  impersonation?: boolean | undefined;
+  /** False with --no-exchange. */
+  exchange?: boolean | undefined;
   /** False with --no-quota. */
   quota?: Quota[] | boolean | undefined;
 }
@@ -178,5 +228,21 @@ function extras(options: Extras): object {
     ...(dpop !== undefined && { dpop }),
     ...(Array.isArray(quota) && { quotas: quota }),
     ...(quota === false && { quotas: [] }),
+    ...exchangeOf(options),
+  };
+}
+
+/** The rights are given whole: what is left out of them becomes the server's default. */
+function exchangeOf(options: Extras): { exchange?: object | null } {
+  const { exchangeSubject, exchangeAudience, exchangeScope, impersonation, exchange } = options;
+  if (exchange === false) return { exchange: null };
+  if (!(exchangeSubject ?? exchangeAudience ?? exchangeScope ?? impersonation)) return {};
+  return {
+    exchange: {
+      ...(exchangeSubject && { subjects: exchangeSubject }),
+      ...(exchangeAudience && { audiences: exchangeAudience }),
+      ...(exchangeScope && { scopes: exchangeScope }),
+      ...(impersonation && { impersonation }),
+    },
   };
 }
