@@ -10,6 +10,7 @@ import { boundedLists } from "../migrations/0009-bounded-lists.ts";
 import { trust } from "../migrations/0011-trust.ts";
 import { dpop } from "../migrations/0012-dpop.ts";
 import { exchange } from "../migrations/0014-exchange.ts";
+import { claimsAndTokenQuotas } from "../migrations/0015-claims-and-token-quotas.ts";
 
 export const MIGRATIONS = [
   initial,
@@ -23,6 +24,7 @@ export const MIGRATIONS = [
   trust,
   dpop,
   exchange,
+  claimsAndTokenQuotas,
 ];
 
 export const { apply: migrateAuthServer, require: requireMigrated } = createMigrations({

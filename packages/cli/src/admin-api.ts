@@ -31,6 +31,8 @@ export interface ClientView {
   dpop: string;
   exchange: ExchangeView | null;
   quotas: QuotaView[];
+  token_quotas: QuotaView[];
+  ext: object;
   created_at: string;
   updated_at: string;
   version: bigint;

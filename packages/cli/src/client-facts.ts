@@ -1,6 +1,7 @@
 /** A client, for people. */
 import type { ClientView, ExchangeView } from "./admin-api.ts";
 import { facts } from "./output.ts";
+import { extText } from "./ext-option.ts";
 import { quotasText } from "./quota-option.ts";
 import { duration, localAndRelative } from "./times.ts";
 
@@ -19,6 +20,8 @@ export function clientFacts(client: ClientView, now: number): string {
     ["refresh idle", life(client.refresh_idle_seconds)],
     ["refresh absolute", life(client.refresh_absolute_seconds)],
     ["quotas", client.quotas.length === 0 ? "none" : quotasText(client.quotas)],
+    ["token quotas", client.token_quotas.length === 0 ? "none" : quotasText(client.token_quotas)],
+    ["ext", Object.keys(client.ext).length === 0 ? "none" : extText(client.ext)],
     ["jwks_uri", client.jwks_uri ?? undefined],
     ["dpop", client.dpop === "optional" ? undefined : client.dpop],
     ["exchange", client.exchange ? exchangeText(client.exchange) : undefined],

@@ -28,6 +28,8 @@ export interface AccessTokenClaims {
   cred: string;
   /** Who stands behind the client, as a trusted issuer says; absent where the client has a credential of its own. */
   workload?: Workload;
+  /** What the operator has services know of the client, by name; absent where there is nothing. */
+  ext?: Ext;
   /** The client's quotas, those for other scopes left out; absent when there is none. */
   quota?: readonly Quota[];
   /** The grants above this token's own, root first; absent where there is none. */
@@ -48,6 +50,12 @@ export interface Confirmation {
   /** RFC 8705 §3.1: the SHA-256 of the client's certificate in DER, base64url. */
   "x5t#S256"?: string;
 }
+
+/** A JSON object that means what an operator and a service agree on. As read here it is frozen. */
+export interface Ext {
+  readonly [name: string]: ExtValue;
+}
+export type ExtValue = null | boolean | number | string | readonly ExtValue[] | Ext;
 
 /** A grant above another: what it was opened with, so that whatever ends it ends all below too. */
 export interface Ancestor {
@@ -94,6 +102,7 @@ export function readAccessTokenClaims(payload: unknown): AccessTokenClaims | und
   if ("anc" in claims && !areAncestors(claims["anc"])) return undefined;
   if ("act" in claims && !isActor(claims["act"], MAX_ANCESTORS)) return undefined;
   if ("cnf" in claims && !isConfirmation(claims["cnf"])) return undefined;
+  if ("ext" in claims && !isExt(claims["ext"])) return undefined;
   return claims as unknown as AccessTokenClaims;
 }
 
@@ -123,6 +132,20 @@ export function timeFault(
 }
 
 export type TimeFault = "expired" | "wrong_nbf" | "lives_too_long" | "issued_in_the_future";
+
+/** Freezes it, for what is read once is shown to many requests. The depth is the reader's to bound. */
+function isExt(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  freeze(value);
+  return true;
+}
+
+function freeze(value: object): void {
+  Object.freeze(value);
+  for (const member of Object.values(value) as unknown[]) {
+    if (typeof member === "object" && member !== null) freeze(member);
+  }
+}
 
 function isWorkload(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;

@@ -17,6 +17,8 @@ const IDENTITY_HEADERS = [
   "X-Daykey-Scope",
   "X-Daykey-Grant",
   "X-Daykey-Subject",
+  "X-Daykey-Workload",
+  "X-Daykey-Ext",
 ] as const;
 type Identity = Readonly<Record<(typeof IDENTITY_HEADERS)[number], string>>;
 
@@ -82,6 +84,8 @@ const NOBODY: Identity = {
   "X-Daykey-Scope": "",
   "X-Daykey-Grant": "",
   "X-Daykey-Subject": "",
+  "X-Daykey-Workload": "",
+  "X-Daykey-Ext": "",
 };
 
 /** @param table asked for each request: it may have been replaced */
@@ -110,15 +114,25 @@ export function createCheckProxied(table: () => RouteTable): CheckProxied {
     );
     const log = { ...result.log, rule: name };
     if (!result.allowed) return { ...result, log };
-    const { clientId, scope, grant = "", subject } = result.access;
+    const { clientId, scope, grant = "", subject, workload, ext } = result.access;
     const identity = {
       "X-Daykey-Client": clientId,
       "X-Daykey-Scope": scope.join(" "),
       "X-Daykey-Grant": grant,
       "X-Daykey-Subject": subject,
+      "X-Daykey-Workload": inHeader(workload),
+      "X-Daykey-Ext": inHeader(ext),
     };
     return { allowed: true, identity, headers: result.headers, log };
   };
+}
+
+/**
+ * A JSON object as base64url of its UTF-8: whatever stands in it, a header has it whole, and no proxy splits
+ * it at a comma or reads another character in it.
+ */
+function inHeader(value: object | undefined): string {
+  return value ? Buffer.from(JSON.stringify(value)).toString("base64url") : "";
 }
 
 const MISLEADING = {

@@ -5,6 +5,7 @@
 import { ISSUER } from "@daykey/auth-server/test/auth-server";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
+  EXT_HEADER,
   HOST,
   type Service,
   startGateway,
@@ -108,7 +109,9 @@ for (const name of PROXIES) {
       service.seen.length = 0;
       const { status } = await ask("GET /time?x=%2F..&y=1", [
         bearer(),
-        ...["Client", "Scope", "Grant", "Subject"].map((part) => `X-Daykey-${part}: root`),
+        ...["Client", "Scope", "Grant", "Subject", "Workload", "Ext"].map(
+          (part) => `X-Daykey-${part}: root`,
+        ),
       ]);
       expect(status).toBe(200);
       const [seen] = service.seen;
@@ -121,8 +124,10 @@ for (const name of PROXIES) {
           "x-daykey-scope": "time:read primes:check",
           "x-daykey-grant": expect.stringMatching(/^[\da-f-]{36}$/),
           "x-daykey-subject": gateway.client.clientId,
+          "x-daykey-ext": EXT_HEADER,
         },
       });
+      expect(seen?.headers["x-daykey-workload"] ?? "").toBe("");
       expect(seen?.headers).not.toHaveProperty("authorization");
     });
 
@@ -134,7 +139,7 @@ for (const name of PROXIES) {
 
     test("an open path needs nothing, and a caller's X-Daykey headers are no one's", async () => {
       service.seen.length = 0;
-      const spoofed = ["Client", "Scope", "Grant", "Subject"].map(
+      const spoofed = ["Client", "Scope", "Grant", "Subject", "Workload", "Ext"].map(
         (part) => `X-Daykey-${part}: root`,
       );
       const twice = [...spoofed, ...spoofed.map((header) => header.toUpperCase())];

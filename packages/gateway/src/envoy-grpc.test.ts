@@ -1,7 +1,7 @@
 /** Envoy's door over gRPC, by a client of its own protocol. */
 import { credentials } from "@grpc/grpc-js";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { HOST, startGateway, type TestGateway } from "../test/gateway.ts";
+import { EXT_HEADER, HOST, startGateway, type TestGateway } from "../test/gateway.ts";
 import { authorizationService } from "./envoy-grpc.ts";
 
 let gateway: TestGateway;
@@ -60,14 +60,17 @@ test("tells whose the credential is, and what to take away", async () => {
     ["X-Daykey-Scope", "time:read primes:check", overwrite],
     ["X-Daykey-Grant", expect.any(String), overwrite],
     ["X-Daykey-Subject", gateway.client.clientId, overwrite],
+    ["X-Daykey-Ext", EXT_HEADER, overwrite],
   ]);
-  expect(ok?.headers_to_remove).toEqual([]);
+  expect(ok?.headers_to_remove).toEqual(["x-daykey-workload"]);
   const open = await check(asked({ path: "/open" }));
   expect(open.ok_response?.headers_to_remove).toEqual([
     "x-daykey-client",
     "x-daykey-scope",
     "x-daykey-grant",
     "x-daykey-subject",
+    "x-daykey-workload",
+    "x-daykey-ext",
   ]);
 });
 

@@ -1,7 +1,7 @@
 /** The gateway as a proxy's program sees it: questions at each door, and its life. */
 import { scrape } from "@daykey/service/test/metrics";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { HOST, ROUTES, startGateway, type TestGateway } from "../test/gateway.ts";
+import { EXT_HEADER, HOST, ROUTES, startGateway, type TestGateway } from "../test/gateway.ts";
 import { BY_HEADERS, FORWARDED, question, request, send, TOLD } from "../test/wire.ts";
 import { HTTP_DOORS } from "./doors.ts";
 
@@ -28,10 +28,11 @@ describe.each(HTTP_DOORS)("the door of %s", (door) => {
     expect(told("client")).toEqual([gateway.client.clientId]);
     expect(told("scope")).toEqual(["time:read primes:check"]);
     expect(told("subject")).toEqual([gateway.client.clientId]);
+    expect(told("ext")).toEqual([EXT_HEADER]);
     expect(told("grant")).toEqual([expect.stringMatching(/^[\da-f-]{36}$/)]);
     const open = await send(gateway.publicPort, question(door, { target: "/open" }, [bearer()]));
     expect(open.status).toBe(200);
-    for (const name of ["client", "scope", "grant", "subject"]) {
+    for (const name of ["client", "scope", "grant", "subject", "workload", "ext"]) {
       expect([name, open.headers.get(`x-daykey-${name}`)?.map((value) => value.trim())]).toEqual([
         name,
         [""],

@@ -31,6 +31,10 @@ hosts:
       - { path: /files/secret/**, access: denied }
 `;
 
+/** Claims of the tests' client, with what a header could not hold as it is. */
+const EXT = { note: 'a, b; "ü"', level: 3 };
+export const EXT_HEADER = Buffer.from(JSON.stringify(EXT)).toString("base64url");
+
 /** A request as the service got it. */
 export interface Seen {
   method: string;
@@ -103,7 +107,7 @@ export async function startGateway(
 ): Promise<TestGateway> {
   const auth = options.auth ?? (await startAuthServer());
   const own = owners.get(auth) ?? (await makeOwner(auth));
-  const client = await auth.createClient();
+  const client = await auth.createClient({ ext: EXT });
   await auth.look();
   const { log, lines } = createTestLog();
   let routes = options.routes ?? ROUTES;

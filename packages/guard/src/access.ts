@@ -1,7 +1,7 @@
 /**
  * What a request may do, whichever credential it brought: the guard and the quotas know this alone.
  */
-import type { AccessTokenClaims, Confirmation } from "@daykey/common/access-token";
+import type { AccessTokenClaims, Confirmation, Ext, Workload } from "@daykey/common/access-token";
 import type { Quota } from "@daykey/common/quota";
 import type { GuardedRequest } from "./request.ts";
 
@@ -22,6 +22,10 @@ export interface Access {
   /** Only for an access token. */
   grant?: string;
   scope: readonly string[];
+  /** Who stands behind the client, as an issuer says that the auth-server trusts; only for an access token. */
+  workload?: Readonly<Workload>;
+  /** What the operator has services know of the client, frozen; only for an access token. */
+  ext?: Ext;
   /** Epoch seconds at which the credential ends; undefined where it has no end. */
   expiresAt?: number | undefined;
   /** The key that an access token is bound to, and that its bearer has proved to hold. */
@@ -100,6 +104,8 @@ export function accessOfToken(
     credential,
     grant,
     scope: claims.scope.split(" "),
+    ...(claims.workload && { workload: { ...claims.workload } }),
+    ...(claims.ext && { ext: claims.ext }),
     expiresAt,
     ...(claims.cnf && { confirmation: claims.cnf }),
     revocation,

@@ -5,7 +5,7 @@ import { signUrl } from "@daykey/client/internal/sign-url";
 import { createTestLog } from "@daykey/service/test/log";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FRAMEWORKS, type Service } from "../test/frameworks.ts";
-import { API, ISSUER, type RealIssuer, startRealIssuer } from "../test/real-issuer.ts";
+import { API, EXT, ISSUER, type RealIssuer, startRealIssuer } from "../test/real-issuer.ts";
 import { createGuard, type Guard, type GuardOptions } from "./guard.ts";
 
 let issuer: RealIssuer;
@@ -92,9 +92,11 @@ describe.each(Object.entries(FRAMEWORKS))("%s", (_name, serve) => {
     for (const [via, headers] of Object.entries(cases)) {
       const answer = await ask("/orders", headers);
       expect(answer, via).toMatchObject({ status: 200, body: { ...common, via, body: "" } });
+      const { ext } = answer.body as { ext?: unknown };
+      expect(ext, via).toEqual(via === "access_token" ? EXT : undefined);
     }
     const opaque = await ask("/orders", { authorization: `Bearer ${await issuer.opaqueToken()}` });
-    expect(opaque).toMatchObject({ status: 200, body: { via: "access_token" } });
+    expect(opaque).toMatchObject({ status: 200, body: { via: "access_token", ext: EXT } });
     const { pathname, search } = new URL(await signUrl(issuer.signatureKey, "/orders"));
     const byUrl = await ask(pathname + search, {});
     expect(byUrl).toMatchObject({ status: 200, body: { via: "signed_url" } });

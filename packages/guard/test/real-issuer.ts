@@ -12,6 +12,9 @@ import type { OwnCredential } from "../src/tokens/own-client.ts";
 
 export { API, ISSUER };
 
+/** Claims of both clients. */
+export const EXT = { tenant: "acme", plan: { level: 3 } };
+
 export interface RealIssuer {
   server: TestAuthServer;
   /** The resource's own. */
@@ -36,16 +39,17 @@ export async function startRealIssuer(): Promise<RealIssuer> {
   const path = `/resources/${encodeURIComponent(API)}`;
   const resource = (await admin.get(path)).body;
   await admin.call("PUT", path, { ...resource, owner_client_id: owner.clientId });
-  const client = await server.createClient({ resources: [API], scopes: ["time:read"] });
+  const about = { resource: API, scopes: ["time:read"] };
+  const client = await server.createClient({ resources: [API], scopes: ["time:read"], ext: EXT });
   const veiled = await server.createClient({
     resources: [API],
     scopes: ["time:read"],
     accessTokenFormat: "opaque",
+    ext: EXT,
   });
   await server.look();
   const make = async (kind: string, body: object) =>
     (await admin.post(`/clients/${client.clientId}/${kind}`, { name: "key", ...body })).body;
-  const about = { resource: API, scopes: ["time:read"] };
   const apiKey = await make("api-keys", about);
   const signing = await make("signature-keys", { ...about, algorithm: "hmac-sha256" });
   const tokenOf = async (by: TestClient, form?: Record<string, string>): Promise<string> => {

@@ -10,9 +10,9 @@ import {
 } from "../clients/client.ts";
 import type { RegisteredClient } from "../registration/registrations-store.ts";
 import { PARAMETERS } from "./route.ts";
-import { quotaList, quotasViewOf } from "./quota-schema.ts";
+import { quotaList, quotasViewOf, tokenQuotaList, tokenQuotasViewOf } from "./quota-schema.ts";
 import { secretBody } from "./secret-schema.ts";
-import { instant, text } from "./schema-parts.ts";
+import { ext, instant, text } from "./schema-parts.ts";
 
 const words = z.array(text(2048)).min(1).max(200);
 /** Bounds of a PostgreSQL integer; the server's own limits are narrower. */
@@ -41,6 +41,8 @@ const registration = {
   dpop: z.enum(DPOP_MODES),
   exchange: exchangeRights.nullable(),
   quotas: quotaList,
+  token_quotas: tokenQuotaList,
+  ext,
 };
 
 /** What only the server decides; it may be sent back as it was read. */
@@ -81,6 +83,8 @@ export const newClient = z.strictObject({
       dpop: true,
       exchange: true,
       quotas: true,
+      token_quotas: true,
+      ext: true,
     })
     .partial().shape,
   secret: secretBody.nullable().optional(),
@@ -105,6 +109,8 @@ export function viewOf(client: RegisteredClient): ClientView {
     dpop: client.dpop,
     exchange: client.exchange ? exchangeViewOf(client.exchange) : null,
     quotas: quotasViewOf(client.quotas),
+    token_quotas: tokenQuotasViewOf(client.tokenQuotas),
+    ext: client.ext,
     created_at: formatInstant(client.createdAt),
     updated_at: formatInstant(client.updatedAt),
     version: client.version,
@@ -145,6 +151,8 @@ export function registrationOf(
     dpop: body.dpop ?? "optional",
     exchange: body.exchange ? exchangeOf(body.exchange) : undefined,
     quotas: body.quotas ?? [],
+    tokenQuotas: body.token_quotas ?? [],
+    ext: body.ext ?? {},
   };
 }
 

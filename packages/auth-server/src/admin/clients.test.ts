@@ -50,6 +50,8 @@ describe("registering", () => {
         dpop: "optional",
         exchange: null,
         quotas: [],
+        token_quotas: [],
+        ext: {},
         created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
         updated_at: made.body.client.created_at,
         version: 1,
@@ -108,6 +110,11 @@ describe("registering", () => {
         { limit: 5, window: "day" },
         { limit: 0, window: "second", scope: "other:write" },
       ],
+      token_quotas: [
+        { limit: 60, window: "minute" },
+        { limit: 0, window: "day" },
+      ],
+      ext: { tenant: "acme", plan: { level: 3, of: ["a", true, null] } },
       resources: [OTHER_API, ISSUER],
       scopes: ["other:write", "revocations:read"],
     };
@@ -145,6 +152,8 @@ describe("registering", () => {
     { jwks_uri: "keys.json" },
     { quotas: [{ limit: 1, window: "day", scope: "other:write" }] },
     { quotas: [1, 2].map((limit) => ({ limit, window: "day" })) },
+    { token_quotas: [1, 2].map((limit) => ({ limit, window: "day" })) },
+    { ext: { repository: "${repository}" } },
   ])("with %o is 400, and nothing is written", async (part) => {
     const before = (await admin.audit()).length;
     const answer = await admin.post("/clients", { ...NEW_CLIENT, client_id: "never", ...part });

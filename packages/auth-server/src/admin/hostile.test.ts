@@ -43,6 +43,8 @@ const BODIES: [method: string, path: string, body: Record<string, unknown>][] = 
       jwks_uri: null,
       require_assertion_typ: true,
       quotas: [],
+      token_quotas: [],
+      ext: {},
     },
   ],
   ["POST", "/clients/victim/secrets", { kind: "generated" }],

@@ -1,6 +1,8 @@
 /** What the schemas of the admin API share. */
+import type { Ext } from "@daykey/common/access-token";
 import { z } from "zod";
 import { parseInstant } from "@daykey/common/clock";
+import { extFault } from "../clients/ext.ts";
 
 /** `\P{Cc}` spelled out: Python's tools, which read this in the OpenAPI document, do not know that. */
 // oxlint-disable-next-line no-control-regex -- it is what they are
@@ -14,6 +16,21 @@ export function text(maxLength: number): z.ZodString {
     .max(maxLength)
     .regex(NO_CONTROLS, "must have no control characters, such as a line break");
 }
+
+/**
+ * Claims for services. As no schema of members, it keeps names that those drop, such as `__proto__`, so that
+ * they are refused.
+ */
+export const ext = z
+  .unknown()
+  .superRefine((value, context) => {
+    const missing = value === undefined ? "is missing, and must be an object" : undefined;
+    const message = missing ?? extFault(value);
+    if (message !== undefined) context.addIssue({ code: "custom", message, continue: false });
+  })
+  // Equal to what is stored, in the eyes of whoever compares objects with their prototypes.
+  .overwrite((value) => structuredClone(value))
+  .meta({ type: "object", additionalProperties: true }) as unknown as z.ZodType<Ext>;
 
 /** `2026-11-21T12:00:00Z`, perhaps with a fraction. */
 export const instant = z.iso.datetime();

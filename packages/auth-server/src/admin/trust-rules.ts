@@ -10,7 +10,7 @@ import { MAX_RULES, type TrustStore } from "../trust/trust-store.ts";
 import { requireMatch } from "./conditions.ts";
 import type { Recorder } from "./recorder.ts";
 import { type Answer, PARAMETERS, route, type Route } from "./route.ts";
-import { DEFAULT_PAGE } from "./schema-parts.ts";
+import { DEFAULT_PAGE, ext } from "./schema-parts.ts";
 import { nameAfter, pageFrom, requireSameState, versionTag } from "./trust-page.ts";
 import {
   newRule,
@@ -55,6 +55,7 @@ export const explanationView = z.strictObject({
       scopes: z.array(z.string()),
       resources: z.array(z.string()),
       access_token_seconds: z.int(),
+      ext,
     })
     .nullable(),
 });
@@ -235,6 +236,7 @@ export function createTrustRuleRoutes({
                   scopes: [...result.scopes],
                   resources: [...result.resources],
                   access_token_seconds: result.accessTokenSeconds,
+                  ext: result.ext,
                 }
               : null,
           },

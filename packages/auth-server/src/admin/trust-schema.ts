@@ -18,7 +18,7 @@ import {
   type TrustedIssuer,
 } from "../trust/trusted-issuer.ts";
 import { PARAMETERS } from "./route.ts";
-import { instant, pageOf, pageQuery, text } from "./schema-parts.ts";
+import { ext, instant, pageOf, pageQuery, text } from "./schema-parts.ts";
 
 const MAX_KEYS = 20;
 const DEFAULT_AGE_SECONDS = 3600;
@@ -78,6 +78,8 @@ const ruleMembers = {
   scopes: z.array(text(2048)).min(1).max(200).nullable(),
   resources: z.array(text(2048)).min(1).max(200).nullable(),
   access_token_seconds: z.int().min(1).max(2_147_483_647).nullable(),
+  /** Claims for services; `${name}` in a text stands for a claim of the assertion. Null: the client's. */
+  ext: ext.nullable(),
 };
 
 /** What its tokens name as their credential (`cred`); another one once they were ended. */
@@ -103,7 +105,7 @@ export const newRule = z.strictObject({
   conditions: ruleMembers.conditions,
   ...z
     .object(ruleMembers)
-    .pick({ state: true, scopes: true, resources: true, access_token_seconds: true })
+    .pick({ state: true, scopes: true, resources: true, access_token_seconds: true, ext: true })
     .partial().shape,
 });
 
@@ -140,6 +142,7 @@ export function ruleViewOf(rule: Rule): z.infer<typeof ruleView> {
     scopes: rule.scopes ? [...rule.scopes] : null,
     resources: rule.resources ? [...rule.resources] : null,
     access_token_seconds: rule.accessTokenSeconds ?? null,
+    ext: rule.ext ?? null,
     cred: rule.cred,
     ...stateOf(rule),
   };
@@ -189,5 +192,6 @@ export function ruleOf(name: string, body: RuleBody): RuleRegistration {
     scopes: body.scopes ?? undefined,
     resources: body.resources ?? undefined,
     accessTokenSeconds: body.access_token_seconds ?? undefined,
+    ext: body.ext ?? undefined,
   };
 }

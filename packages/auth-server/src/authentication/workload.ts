@@ -2,7 +2,7 @@
  * What authentication asks of trust (docs/protocol.md §8): whether an assertion is one of a trusted issuer,
  * and which client it makes. Authentication knows no rule, and trust knows no request.
  */
-import type { Workload } from "@daykey/common/access-token";
+import type { Ext, Workload } from "@daykey/common/access-token";
 import type { Client } from "../clients/client.ts";
 import type { JwtAssertion } from "./client-assertion.ts";
 import type { Nonce } from "./replay-store.ts";
@@ -30,6 +30,8 @@ export interface Admitted {
   /** The longest life of an access token, where the rule says one. */
   accessTokenSeconds: number | undefined;
   workload: Workload;
+  /** Claims for services. */
+  ext: Ext;
   /** To be used up; undefined where assertions are good more than once. */
   nonce: Nonce | undefined;
 }

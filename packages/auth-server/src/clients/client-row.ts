@@ -1,4 +1,5 @@
 /** A client's registration as a row of `clients`: what the stores that read and write it share. */
+import type { Ext } from "@daykey/common/access-token";
 import type { AuthMethod, GrantType } from "@daykey/common/protocol";
 import { readQuotas } from "@daykey/common/quota";
 import { fromRowUri, toRowUri } from "../resources/resources-store.ts";
@@ -23,6 +24,8 @@ export interface RegistrationRow {
   /** As it was written: jsonb. */
   exchange: ExchangeRights | null;
   quotas: unknown;
+  token_quotas: unknown;
+  ext: Ext;
 }
 
 export function fromRegistrationRow(row: RegistrationRow, issuer: string) {
@@ -44,6 +47,8 @@ export function fromRegistrationRow(row: RegistrationRow, issuer: string) {
     dpop: row.dpop,
     exchange: row.exchange ?? undefined,
     quotas: readQuotas(row.quotas) ?? [],
+    tokenQuotas: readQuotas(row.token_quotas) ?? [],
+    ext: row.ext,
   };
 }
 
@@ -64,6 +69,8 @@ export function toRegistrationRow(
     access_token_format: registration.accessTokenFormat ?? "jwt",
     jwks_uri: registration.jwksUri ?? null,
     quotas: JSON.stringify(registration.quotas ?? []),
+    token_quotas: JSON.stringify(registration.tokenQuotas ?? []),
+    ext: JSON.stringify(registration.ext ?? {}),
     require_assertion_typ: registration.requireAssertionTyp ?? false,
     dpop: registration.dpop ?? "optional",
     exchange: registration.exchange ? JSON.stringify(registration.exchange) : null,

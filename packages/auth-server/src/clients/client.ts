@@ -2,7 +2,7 @@
  * What a client is once its rows have been read: its registration, its epoch, its public keys, and the
  * verifiers that its secrets left for the days around today. No secret, root or day key is ever here.
  */
-import type { Workload } from "@daykey/common/access-token";
+import type { Ext, Workload } from "@daykey/common/access-token";
 import type { AuthMethod, GrantType } from "@daykey/common/protocol";
 import type { Quota } from "@daykey/common/quota";
 
@@ -68,6 +68,10 @@ export interface ClientRegistration {
   exchange?: ExchangeRights | undefined;
   /** None when undefined. */
   quotas?: readonly Quota[] | undefined;
+  /** How many tokens it may be issued; none of these is for a scope. No limit when undefined. */
+  tokenQuotas?: readonly Quota[] | undefined;
+  /** Claims for services; none when undefined. */
+  ext?: Ext | undefined;
 }
 
 export interface Client extends ClientRegistration {

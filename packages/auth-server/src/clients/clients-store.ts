@@ -134,7 +134,7 @@ export function createClientsStore(
         text: `select c.client_id, c.name, c.enabled, c.epoch, c.auth_methods, c.grant_types, c.scopes,
                       c.resources, c.access_token_seconds, c.refresh_idle_seconds,
                       c.refresh_absolute_seconds, c.access_token_format, c.jwks_uri, c.quotas,
-                      c.require_assertion_typ, c.dpop, c.exchange,
+                      c.require_assertion_typ, c.dpop, c.exchange, c.token_quotas, c.ext,
                       s.kid, s.salt, extract(epoch from s.expires_at)::float8 as expires_at,
                       greatest(s.first_day - date '1970-01-01', $2::int) as verifiers_day,
                       substring(s.verifiers

@@ -17,6 +17,18 @@ export function quotaFault(
     : "quotas are for scopes of the same client or key.";
 }
 
+/** A second's quota would tell a client's instances apart by their luck. */
+export const TOKEN_WINDOWS = ["minute", "hour", "day"] as const;
+
+/** Why a client cannot have these quotas on what it is issued, or undefined. */
+export function tokenQuotaFault(quotas: readonly Quota[]): string | undefined {
+  const isKind = ({ window, scope }: Quota): boolean =>
+    scope === undefined && TOKEN_WINDOWS.some((known) => known === window);
+  return readQuotas(quotas)?.every(isKind)
+    ? undefined
+    : "token_quotas are one for each window: a minute, an hour, a day.";
+}
+
 /** Those that can count a request with this scope. */
 export function quotasFor(scope: readonly string[], quotas: readonly Quota[]): readonly Quota[] {
   return quotas.filter((quota) => quota.scope === undefined || scope.includes(quota.scope));

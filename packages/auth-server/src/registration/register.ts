@@ -13,7 +13,8 @@ import { CHOSEN_SECRET_METHODS, type ClientRegistration } from "../clients/clien
 import type { AddedSecret, ClientsStore, Transaction } from "../clients/clients-store.ts";
 import { isJwksUri } from "../authentication/jwks-fetch.ts";
 import { exchangeFault } from "../clients/exchange-rights.ts";
-import { quotaFault } from "../clients/quotas.ts";
+import { clientExtFault } from "../clients/ext.ts";
+import { quotaFault, tokenQuotaFault } from "../clients/quotas.ts";
 import {
   type BroughtVerifiers,
   type SecretMaker,
@@ -171,6 +172,9 @@ export function createClientRegistrar({
     );
     // A quota for a scope that the client loses would limit nothing.
     if (isNew("quotas") || isNew("scopes")) refuse(quotaFault(quotas, scopes));
+    if (isNew("tokenQuotas")) refuse(tokenQuotaFault(wanted.tokenQuotas ?? []));
+    const extFault = isNew("ext") ? clientExtFault(wanted.ext ?? {}) : undefined;
+    check(extFault === undefined, `ext ${extFault ?? ""}.`);
     const lives = [
       ["accessTokenSeconds", "access_token", limits.accessTokenMaxSeconds],
       ["refreshIdleSeconds", "refresh_idle", limits.refreshAbsoluteMaxSeconds],

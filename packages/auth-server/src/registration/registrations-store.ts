@@ -4,6 +4,7 @@
  * news for local validators (docs/protocol.md §3).
  */
 import { tellClientEnded } from "../clients/client-ended-store.ts";
+import type { Ext } from "@daykey/common/access-token";
 import type { Quota } from "@daykey/common/quota";
 import type { Database, Queryable } from "@daykey/service/database/database";
 import { namedValues } from "@daykey/service/database/named-values";
@@ -30,6 +31,8 @@ export interface RegisteredClient extends ClientRegistration {
   version: number;
   accessTokenFormat: AccessTokenFormat;
   quotas: readonly Quota[];
+  tokenQuotas: readonly Quota[];
+  ext: Ext;
   requireAssertionTyp: boolean;
   dpop: DpopMode;
   exchange: ExchangeRights | undefined;
@@ -116,7 +119,7 @@ interface Row extends RegistrationRow {
 const COLUMNS = `client_id, name, enabled,
   greatest(epoch, (select epoch_floor from daykey.change_counter)) as epoch, version, auth_methods, grant_types, scopes, resources,
   access_token_seconds, refresh_idle_seconds, refresh_absolute_seconds, access_token_format, jwks_uri,
-  quotas, require_assertion_typ, dpop, exchange,
+  quotas, require_assertion_typ, dpop, exchange, token_quotas, ext,
   extract(epoch from created_at)::float8 as created_at,
   extract(epoch from updated_at)::float8 as updated_at`;
 

@@ -144,6 +144,17 @@ describe("E2: never more than the subject had", () => {
     expect(given.refusal(answer)).toEqual([400, "invalid_target", undefined]);
   });
 
+  test("claims for services are the subject's: an actor brings none of its own, and takes none away", async () => {
+    const ext = { tenant: "acme" };
+    const root = await given.tokenOf(await given.server.createClient({ ext }));
+    const by = await given.actor({ ext: { tenant: "*", level: 9 } });
+    const token = await given.exchanged(by, root);
+    expect(claimsOf(token)["ext"]).toEqual(ext);
+    expect(claimsOf(await given.exchanged(subAgent, token))["ext"]).toEqual(ext);
+    const plain = await given.tokenOf(person);
+    expect(claimsOf(await given.exchanged(by, plain))).not.toHaveProperty("ext");
+  });
+
   test("what the subject's client loses, the tokens below lose too", async () => {
     const subject = await given.server.createClient();
     const root = await given.tokenOf(subject);

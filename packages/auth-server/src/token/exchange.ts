@@ -35,6 +35,8 @@ interface Subject {
   expiresAt: number;
   act: AccessTokenClaims["act"];
   workload: AccessTokenClaims["workload"];
+  /** Claims for services, which say something of the subject and nothing of who acts. */
+  ext: AccessTokenClaims["ext"];
   /** Root first, its own grant last. */
   above: readonly Ancestor[];
   /** For the log. */
@@ -90,6 +92,7 @@ export function createTokenExchange({
       expiresAt: rights.exp,
       act: rights.act,
       workload: rights.workload,
+      ext: rights.ext,
       above: [...anc, own],
       grant: gid,
       cnf: rights.cnf,
@@ -108,7 +111,7 @@ export function createTokenExchange({
     if ("reason" in admitted) throw badSubject(admitted.reason);
     const mayAct = assertion?.claims["may_act"];
     if (mayAct !== undefined && !names(mayAct, actor.clientId)) throw badSubject("may_act");
-    const { client, cred, scopes, resources, workload, nonce } = admitted;
+    const { client, cred, scopes, resources, workload, ext, nonce } = admitted;
     const { accessTokenSeconds = Infinity } = admitted;
     if (nonce && !(await replays.use(nonce))) throw badSubject("replayed");
     const now = clock();
@@ -121,6 +124,7 @@ export function createTokenExchange({
       expiresAt: Math.floor(Math.min(assertion?.expiresAt ?? now, now + accessTokenSeconds)),
       act: undefined,
       workload,
+      ext,
       above: [{ gid, client_id: client.clientId, cred, ep: client.epoch }],
       grant: gid,
       cnf: undefined,
@@ -173,6 +177,7 @@ export function createTokenExchange({
       onBehalf: {
         sub: subject.sub,
         ...(subject.workload && { workload: subject.workload }),
+        ...(subject.ext && { ext: subject.ext }),
         notAfter: subject.expiresAt,
         anc: subject.above,
         ...(!exchange.impersonation && {

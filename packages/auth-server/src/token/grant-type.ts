@@ -32,7 +32,10 @@ export interface Authorization {
 }
 
 /** What the token says of its subject, of who acts, and of the grants above it. */
-export interface OnBehalf extends Pick<AccessTokenClaims, "sub" | "workload" | "act" | "anc"> {
+export interface OnBehalf extends Pick<
+  AccessTokenClaims,
+  "sub" | "workload" | "ext" | "act" | "anc"
+> {
   /** The access token ends then at the latest; epoch seconds. */
   notAfter: number;
 }

@@ -1,7 +1,8 @@
 /** Issuing: from what was authorized to the tokens themselves. Writes nothing. */
 import type { AccessTokenClaims, Confirmation } from "@daykey/common/access-token";
 import type { Clock } from "@daykey/common/clock";
-import { TOKEN_TYPES } from "@daykey/common/protocol";
+import { OAuthError } from "@daykey/common/oauth-error";
+import { MAX_ACCESS_TOKEN_LENGTH, TOKEN_TYPES } from "@daykey/common/protocol";
 import { formatScope } from "@daykey/common/scope";
 import { quotasFor } from "../clients/quotas.ts";
 import type { KeysInUse } from "../keys/keys-in-use.ts";
@@ -72,17 +73,20 @@ export function createTokenIssuer({
     if (quota.length > 0) claims.quota = quota;
     if (confirmation) claims.cnf = confirmation;
     // What a token says of its subject is said of whom it acts for.
-    const { workload } = onBehalf ?? client;
+    const { workload, ext } = onBehalf ?? client;
     if (workload) claims.workload = workload;
+    if (ext && Object.keys(ext).length > 0) claims.ext = ext;
     if (onBehalf) {
       const { sub, act, anc } = onBehalf;
       Object.assign(claims, { sub, anc, ...(act && { act }) });
     }
+    const accessToken =
+      client.accessTokenFormat === "opaque"
+        ? formatOpaqueToken(claims, keys.opaqueKey(), issuer)
+        : keys.signingKey().sign(claims);
+    if (accessToken.length > MAX_ACCESS_TOKEN_LENGTH) throw tooLong();
     const tokens: TokenSet = {
-      access_token:
-        client.accessTokenFormat === "opaque"
-          ? formatOpaqueToken(claims, keys.opaqueKey(), issuer)
-          : keys.signingKey().sign(claims),
+      access_token: accessToken,
       token_type: confirmation?.jkt === undefined ? "Bearer" : "DPoP",
       expires_in: life,
       scope: claims.scope,
@@ -96,4 +100,13 @@ export function createTokenIssuer({
     }
     return { tokens, expiresAt: claims.exp };
   };
+}
+
+/** Nobody would take it: what all its claims may have together is more than a header holds. */
+function tooLong(): OAuthError {
+  return new OAuthError(
+    "invalid_scope",
+    "The access token would be too long for a header. Ask for less scope, or give the client fewer quotas or claims.",
+    { detail: "token_too_long" },
+  );
 }

@@ -83,6 +83,10 @@ const ENDS: [what: string, end: () => Promise<{ status: number }>][] = [
         conditions: [...CONDITIONS, { claim: "environment", one_of: ["prod"] }],
       }),
   ],
+  [
+    "the rule carries other claims",
+    async () => change(admin, RULE_PATH, { ext: { repository: "${repository}" } }),
+  ],
   ["the rule gives less", async () => change(admin, RULE_PATH, { access_token_seconds: 60 })],
   ["the issuer is deleted", async () => admin.call("DELETE", ISSUER_PATH)],
   ["the issuer is disabled", async () => change(admin, ISSUER_PATH, { enabled: false })],

@@ -18,6 +18,7 @@ import type {
 } from "../authentication/workload.ts";
 import type { ClientCache } from "../clients/client-cache.ts";
 import { type DirectoryEntry, isOfSpiffe, type TrustDirectory } from "./directory.ts";
+import { fillTemplates } from "./ext.ts";
 import type { IssuerKeys } from "./issuer-keys.ts";
 import { type CompiledRule, type Unmet, unmetOf } from "./rule.ts";
 import { trustDomainOf, type TrustedIssuer } from "./trusted-issuer.ts";
@@ -45,10 +46,17 @@ export interface TrustEngine extends Workloads {
   /** Among rules that fit. @param clientId the client that is asked for, if one is */
   decide(fitting: readonly CompiledRule[], clientId: string | undefined): Decision;
   /** What a rule makes of its client, or why it makes nothing of it, as a reason for the log. */
-  take(rule: CompiledRule): Promise<Taken | string>;
+  take(rule: CompiledRule, claims: JsonObject): Promise<Taken | NotTaken>;
 }
 
-type Taken = Pick<Admitted, "client" | "scopes" | "resources" | "accessTokenSeconds">;
+type Taken = Pick<Admitted, "client" | "scopes" | "resources" | "accessTokenSeconds" | "ext">;
+
+interface NotTaken {
+  /** For the log. */
+  reason: string;
+  /** The path of a claim that `ext` of the rule needs, and the token lacks. */
+  claim?: string;
+}
 
 /** How far clocks may be apart. */
 const TOLERANCE_SECONDS = 30;
@@ -118,16 +126,19 @@ export function createTrustEngine({
     return { rule, reason: "" };
   };
 
-  const take: TrustEngine["take"] = async (rule) => {
+  const take: TrustEngine["take"] = async (rule, claims) => {
     const { client } = await cache.find(rule.clientId);
-    if (!client) return "unknown_client";
-    if (!client.enabled) return "disabled_client";
-    if (!client.authMethods.includes("workload")) return "method_not_registered";
+    if (!client) return { reason: "unknown_client" };
+    if (!client.enabled) return { reason: "disabled_client" };
+    if (!client.authMethods.includes("workload")) return { reason: "method_not_registered" };
+    const filled = rule.ext ? fillTemplates(rule.ext, claims) : { ext: client.ext ?? {} };
+    if ("reason" in filled) return filled;
     return {
       client,
       scopes: rule.scopes ? intersection(rule.scopes, client.scopes) : client.scopes,
       resources: rule.resources ? intersection(rule.resources, client.resources) : client.resources,
       accessTokenSeconds: rule.accessTokenSeconds,
+      ext: filled.ext,
     };
   };
 
@@ -176,8 +187,11 @@ export function createTrustEngine({
       return proven(reason);
     }
     note({ rule: rule.name, subject });
-    const taken = await take(rule);
-    if (typeof taken === "string") return proven(taken);
+    const taken = await take(rule, claims);
+    if ("reason" in taken) {
+      if (taken.claim !== undefined) note({ extClaim: taken.claim });
+      return proven(taken.reason);
+    }
     const workload = { iss: issuer.iss, sub: subject };
     return { ...taken, cred: rule.cred, workload, nonce: nonceOf(assertion, issuer) };
   };

@@ -73,6 +73,7 @@ test("X10: a token that is let in: by which rule, as whom, with what; and it is 
       scopes: ["time:read"],
       resources: [API, OTHER_API],
       access_token_seconds: 60,
+      ext: {},
     },
   });
   expect((await enter(server, token)).status).toBe(200);

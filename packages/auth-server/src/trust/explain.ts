@@ -2,6 +2,7 @@
  * What would become of an assertion, for an operator who has it in hand: rule by rule, the first condition
  * that it does not meet and what it has there. Nothing is issued, used up or logged.
  */
+import type { Ext } from "@daykey/common/access-token";
 import { stringifyJson } from "@daykey/common/json-numbers";
 import { type JwtAssertion, parseAssertion } from "../authentication/client-assertion.ts";
 import { claimAt } from "./claims.ts";
@@ -31,6 +32,7 @@ export interface Explanation {
         scopes: readonly string[];
         resources: readonly string[];
         accessTokenSeconds: number;
+        ext: Ext;
       }
     | undefined;
 }
@@ -71,14 +73,14 @@ export function createExplain({
       (rule) => rule.state === "enabled" && unmetOf(rule, assertion.claims).length === 0,
     );
     const { rule, reason } = engine.decide(fitting, clientId);
-    const taken = rule && (await engine.take(rule));
+    const taken = rule && (await engine.take(rule, assertion.claims));
     const refused =
       (issuer.enabled ? undefined : "issuer_disabled") ??
       engine.formFault(assertion, issuer) ??
       engine.timeFault(assertion, issuer) ??
       (rule ? undefined : reason) ??
-      (typeof taken === "string" ? taken : undefined);
-    const isLetIn = refused === undefined && rule && typeof taken === "object";
+      (taken && "reason" in taken ? taken.reason : undefined);
+    const isLetIn = refused === undefined && rule && taken && !("reason" in taken);
     return {
       issuer: issuer.name,
       refused,
@@ -94,6 +96,7 @@ export function createExplain({
               accessTokenMaxSeconds,
               taken.accessTokenSeconds ?? Infinity,
             ),
+            ext: taken.ext,
           }
         : undefined,
     };

@@ -1,6 +1,7 @@
 /** What an operator may decide about trusted issuers and rules, whoever brings it. */
 import { isJwksUri } from "../authentication/jwks-fetch.ts";
 import { parseClaimPath } from "./claims.ts";
+import { templateFault } from "./ext.ts";
 import type { Condition, RuleRegistration } from "./rule.ts";
 import { type IssuerRegistration, SPIFFE_SCHEME, trustDomainOf } from "./trusted-issuer.ts";
 
@@ -66,7 +67,7 @@ export function ruleFault(
     accessTokenMaxSeconds: number;
   },
 ): string | undefined {
-  const { conditions, scopes, resources, accessTokenSeconds: life } = rule;
+  const { conditions, scopes, resources, accessTokenSeconds: life, ext } = rule;
   const fault = conditions.map(conditionFault).find((each) => each !== undefined);
   if (fault !== undefined) return fault;
   if (scopes?.some((scope) => !client.scopes.includes(scope))) {
@@ -75,6 +76,8 @@ export function ruleFault(
   if (resources?.some((uri) => !client.resources.includes(uri))) {
     return "resources are some of the client's.";
   }
+  const extFault = ext && templateFault(ext);
+  if (extFault !== undefined) return `ext ${extFault}.`;
   const isLife = life === undefined || (life >= MIN_LIFE_SECONDS && life <= accessTokenMaxSeconds);
   return isLife
     ? undefined

@@ -1,4 +1,6 @@
 /** A rule of trust: which workloads of an issuer become which client, and with how much of it. */
+import { isDeepStrictEqual } from "node:util";
+import type { Ext } from "@daykey/common/access-token";
 import type { JsonObject } from "@daykey/common/json-numbers";
 import { type ClaimPath, claimAt, globMatches, parseClaimPath, textsOf } from "./claims.ts";
 
@@ -29,6 +31,8 @@ export interface RuleRegistration {
   resources: readonly string[] | undefined;
   /** The longest life of an access token; undefined: the client's. */
   accessTokenSeconds: number | undefined;
+  /** Claims for services, with templates; undefined: the client's. */
+  ext: Ext | undefined;
 }
 
 export interface Rule extends RuleRegistration {
@@ -119,6 +123,7 @@ export function isNoNarrower(after: RuleRegistration, before: RuleRegistration):
     after.state === before.state &&
     holdsAll(after.scopes, before.scopes) &&
     holdsAll(after.resources, before.resources) &&
+    isDeepStrictEqual(after.ext, before.ext) &&
     (after.accessTokenSeconds ?? Infinity) >= (before.accessTokenSeconds ?? Infinity) &&
     after.conditions.every((condition) =>
       before.conditions.some((earlier) => follows(condition, earlier)),

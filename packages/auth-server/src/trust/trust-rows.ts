@@ -1,5 +1,6 @@
 /** Trusted issuers and rules as rows. */
 import type { JWK } from "jose";
+import type { Ext } from "@daykey/common/access-token";
 import type { AssertionAlgorithm } from "@daykey/common/protocol";
 import { fromRowUri } from "../resources/resources-store.ts";
 import type { Condition, Rule, RuleState } from "./rule.ts";
@@ -30,6 +31,7 @@ export interface RuleRow {
   scopes: string[] | null;
   resources: string[] | null;
   access_token_seconds: number | null;
+  ext: Ext | null;
   cred: string;
   version: number;
   created_at: number;
@@ -40,7 +42,7 @@ const TIMES = `version, extract(epoch from created_at)::float8 as created_at,
   extract(epoch from updated_at)::float8 as updated_at`;
 export const ISSUER = `name, iss, enabled, key_source, keys_uri, jwks, algorithms, max_age_seconds, audiences,
   reusable, ${TIMES}`;
-export const RULE = `name, issuer, client_id, state, conditions, scopes, resources, access_token_seconds, cred,
+export const RULE = `name, issuer, client_id, state, conditions, scopes, resources, access_token_seconds, ext, cred,
   ${TIMES}`;
 
 export function issuerValues(issuer: IssuerRegistration): unknown[] {
@@ -86,6 +88,7 @@ export function ruleOf(row: RuleRow, ownIssuer: string): Rule {
     scopes: row.scopes ?? undefined,
     resources: row.resources?.map((uri) => fromRowUri(uri, ownIssuer)),
     accessTokenSeconds: row.access_token_seconds ?? undefined,
+    ext: row.ext ?? undefined,
     cred: row.cred,
     version: row.version,
     createdAt: row.created_at,

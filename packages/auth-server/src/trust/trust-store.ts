@@ -135,6 +135,7 @@ export function createTrustStore(
     rule.resources?.map((uri) => toRowUri(uri, ownIssuer)) ?? null,
     rule.accessTokenSeconds ?? null,
     cred,
+    rule.ext ? JSON.stringify(rule.ext) : null,
   ];
 
   return {
@@ -258,8 +259,8 @@ export function createTrustStore(
         if ((await rulesOf(tx, rule.issuer)).length >= MAX_RULES) return "full";
         const { rows } = await tx.query<RuleRow>({
           text: `insert into daykey.trust_rules (name, issuer, client_id, state, conditions, scopes,
-                   resources, access_token_seconds, cred)
-                 values ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9)
+                   resources, access_token_seconds, cred, ext)
+                 values ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9, $10::json)
                  on conflict do nothing returning ${RULE}`,
           values: ruleValues(rule, credOf(rule.name, randomKid())),
         });
@@ -282,7 +283,7 @@ export function createTrustStore(
         const { rows } = await tx.query<RuleRow>({
           text: `update daykey.trust_rules set issuer = $2, client_id = $3, state = $4,
                    conditions = $5::jsonb, scopes = $6, resources = $7, access_token_seconds = $8,
-                   cred = $9, version = version + 1, updated_at = now()
+                   cred = $9, ext = $10::json, version = version + 1, updated_at = now()
                  where name = $1 returning ${RULE}`,
           values: ruleValues({ ...wanted, name }, isKept ? before.cred : credOf(name, randomKid())),
         });

@@ -16,6 +16,7 @@ import { CliError, EXIT, usageError } from "../exit.ts";
 import { checkSave, handingOver, handOver } from "../hand-over.ts";
 import { objectIn } from "../http.ts";
 import { completed, orderSecret } from "../new-secret.ts";
+import { extOption } from "../ext-option.ts";
 import { quotaOption } from "../quota-option.ts";
 import { clientFacts } from "../client-facts.ts";
 
@@ -46,6 +47,16 @@ const quotaOptionOfClient = () =>
     'all its quotas, such as 5/day or "100/minute primes:check"; may be repeated',
   ).argParser(quotaOption);
 
+const tokenQuotaOption = () =>
+  new Option(
+    "--token-quota <quota>",
+    "how many tokens it may get, such as 60/minute; may be repeated",
+  ).argParser(quotaOption);
+const extOptionOfClient = () =>
+  new Option("--ext <json>", `claims for services, such as '{"tenant":"acme"}'`).argParser(
+    extOption,
+  );
+
 export function addClientCreation(clients: Group, cli: Cli): void {
   clients
     .command("create")
@@ -66,6 +77,8 @@ export function addClientCreation(clients: Group, cli: Cli): void {
     .addOption(exchangeOptions.audience())
     .addOption(exchangeOptions.scope())
     .addOption(exchangeOptions.impersonation())
+    .addOption(tokenQuotaOption())
+    .addOption(extOptionOfClient())
     .option("--life <days>", "of the secret, such as 90d (default: 366d)")
     .option("--local", "make the secret here: the server never sees it")
     .option("--chosen", "read a secret of your own from standard input")
@@ -140,6 +153,10 @@ export function addClientCreation(clients: Group, cli: Cli): void {
     .addOption(exchangeOptions.scope())
     .addOption(exchangeOptions.impersonation())
     .option("--no-exchange", "it may exchange nothing any more")
+    .addOption(tokenQuotaOption())
+    .option("--no-token-quota", "as many tokens as it asks for")
+    .addOption(extOptionOfClient())
+    .option("--no-ext", "no claims for services any more")
     .addHelpText("after", examples("daykey clients update billing --scope time:read --no-refresh"))
     .action(async (id, options) => {
       const change = (client: ClientView) => ({
@@ -216,10 +233,13 @@ interface Extras {
   exchange?: boolean | undefined;
   /** False with --no-quota. */
   quota?: Quota[] | boolean | undefined;
+  tokenQuota?: Quota[] | boolean | undefined;
+  ext?: object | boolean | undefined;
 }
 
 function extras(options: Extras): object {
-  const { accessTokenSeconds, format, jwksUri, requireAssertionTyp, dpop, quota } = options;
+  const { accessTokenSeconds, format, jwksUri, requireAssertionTyp, dpop, quota, tokenQuota, ext } =
+    options;
   return {
     ...(accessTokenSeconds !== undefined && { access_token_seconds: accessTokenSeconds }),
     ...(format !== undefined && { access_token_format: format }),
@@ -229,6 +249,10 @@ function extras(options: Extras): object {
     ...(Array.isArray(quota) && { quotas: quota }),
     ...(quota === false && { quotas: [] }),
     ...exchangeOf(options),
+    ...(Array.isArray(tokenQuota) && { token_quotas: tokenQuota }),
+    ...(tokenQuota === false && { token_quotas: [] }),
+    ...(typeof ext === "object" && { ext }),
+    ...(ext === false && { ext: {} }),
   };
 }
 

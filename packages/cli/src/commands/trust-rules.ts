@@ -4,6 +4,7 @@ import { openAdminApi, type Page, pages, segment } from "../admin-api.ts";
 import { type Cli, confirm, show } from "../cli.ts";
 import { examples, type Group, wholeNumber } from "../command.ts";
 import { usageError } from "../exit.ts";
+import { extOption, extText } from "../ext-option.ts";
 import { facts } from "../output.ts";
 import { table } from "../table.ts";
 import { ALL, replace } from "./trust-issuers.ts";
@@ -23,6 +24,7 @@ interface RuleView {
   scopes: string[] | null;
   resources: string[] | null;
   access_token_seconds: bigint | null;
+  ext: object | null;
   cred: string;
 }
 
@@ -31,6 +33,8 @@ interface RuleOptions {
   scope?: string[] | undefined;
   resource?: string[] | undefined;
   accessTokenSeconds?: number | undefined;
+  /** False with --no-ext. */
+  ext?: object | boolean | undefined;
 }
 
 const whenOption = () =>
@@ -47,6 +51,12 @@ const globOption = () =>
   ).argParser((text: string, before: readonly ConditionView[] | undefined) =>
     addGlob(text, before ?? []),
   );
+
+const extOptionOfRule = () =>
+  new Option(
+    "--ext <json>",
+    `claims for services instead of the client's, such as '{"repository":"\${repository}"}'`,
+  ).argParser(extOption);
 
 export function addRuleCommands(rules: Group, cli: Cli): void {
   rules
@@ -81,6 +91,7 @@ export function addRuleCommands(rules: Group, cli: Cli): void {
     .option("--scope <scope...>", "what of the client's scopes it gives (default: all)")
     .option("--resource <uri...>", "what of its resources (default: all)")
     .option("--access-token-seconds <seconds>", "the longest life of its tokens", wholeNumber)
+    .addOption(extOptionOfRule())
     .option("--dry-run", "let nobody in, and log whom it would")
     .addHelpText(
       "after",
@@ -117,6 +128,8 @@ export function addRuleCommands(rules: Group, cli: Cli): void {
     .option("--scope <scope...>", "what of the client's scopes it gives")
     .option("--resource <uri...>", "what of its resources")
     .option("--access-token-seconds <seconds>", "the longest life of its tokens", wholeNumber)
+    .addOption(extOptionOfRule())
+    .option("--no-ext", "the client's claims for services again")
     .action(async (name, { client, glob, ...options }) => {
       const conditions = [...(options.when ?? []), ...(glob ?? [])];
       const change = {
@@ -160,11 +173,13 @@ function pathOf(name: string): string {
   return `/trust/rules/${segment(name)}`;
 }
 
-function membersOf({ scope, resource, accessTokenSeconds }: RuleOptions): object {
+function membersOf({ scope, resource, accessTokenSeconds, ext }: RuleOptions): object {
   return {
     ...(scope && { scopes: scope }),
     ...(resource && { resources: resource }),
     ...(accessTokenSeconds !== undefined && { access_token_seconds: accessTokenSeconds }),
+    ...(typeof ext === "object" && { ext }),
+    ...(ext === false && { ext: null }),
   };
 }
 
@@ -215,6 +230,7 @@ function ruleFacts(rule: RuleView): string {
     ["scopes", rule.scopes?.join(" ") ?? "all of the client's"],
     ["resources", rule.resources?.join(" ") ?? "all of the client's"],
     ["token life", seconds === null ? "the client's" : `${seconds} s`],
+    ["ext", rule.ext ? extText(rule.ext) : "the client's"],
     ["cred", rule.cred],
   ]);
 }

@@ -4,6 +4,7 @@ import { type Cli, hint, show } from "../cli.ts";
 import { command, examples, type Group } from "../command.ts";
 import { CliError, EXIT } from "../exit.ts";
 import { readSecretInput } from "../input.ts";
+import { extText } from "../ext-option.ts";
 import { facts, printable } from "../output.ts";
 import { table } from "../table.ts";
 import { addIssuerCommands } from "./trust-issuers.ts";
@@ -24,6 +25,7 @@ interface Explanation {
     scopes: string[];
     resources: string[];
     access_token_seconds: bigint;
+    ext: object;
   } | null;
 }
 
@@ -73,6 +75,7 @@ function explanationText(cli: Cli, { issuer, rules, result }: Explanation): stri
         ["scopes", result.scopes.join(" ")],
         ["resources", result.resources.join(" ")],
         ["seconds", String(result.access_token_seconds)],
+        ["ext", printable(extText(result.ext))],
       ])
     : "";
   return `${facts([["issuer", issuer ?? "none that is trusted"]])}${rules.length > 0 ? judged : ""}${got}`;
