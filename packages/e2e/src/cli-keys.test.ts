@@ -42,13 +42,12 @@ test("a client's quotas are shown, changed and taken away", async () => {
 });
 
 test("a client's quotas on issuing and claims for services are set, shown and taken away", async () => {
-  const set = `--token-quota 60/minute --token-quota 5000/day --ext '{"tenant":"acme","level":3}'`;
+  const set = `--token-quota 60/minute --token-quota 5000/day --ext {"tenant":"acme","level":3}`;
   const shown = await result(`clients update billing ${set}`);
   expect(shown).toMatch(/^token quotas +60\/minute, 5000\/day$/m);
   expect(shown).toMatch(/^ext +\{"tenant":"acme","level":3\}$/m);
   const none = await result("clients update billing --no-token-quota --no-ext");
-  expect(none).toMatch(/^token quotas +none$/m);
-  expect(none).toMatch(/^ext +none$/m);
+  expect(none).not.toMatch(/^(token quotas|ext) /m);
   const wrong = await daykey("clients update billing --token-quota 5/second");
   expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining("token_quotas.0.window")]);
   expect((await daykey("clients update billing --ext tenant=acme")).code).toBe(2);

@@ -194,8 +194,6 @@ test("a client is shown, changed, turned off and on, and deleted", async () => {
       "refresh idle      the server's setting",
       "refresh absolute  the server's setting",
       "quotas            none",
-      "token quotas      none",
-      "ext               none",
       "epoch             0",
       "created           <time> (<ago>)",
       "updated           <time> (<ago>)",
@@ -339,14 +337,13 @@ test("A1: audit verify finds a row that a superuser altered, with exit code 4", 
       "daykey: The audit log is not whole: change 2 is the first that is wrong (changed)\nKeep the database as it is, and compare it with a backup.\n",
   });
   const told = await daykey("audit verify --json");
-  const wrong = { valid: false, first_bad_seq: 2, reason: "changed" };
-  expect([told.code, JSON.parse(told.stdout)]).toEqual([4, wrong]);
+  expect(told.code).toBe(4);
+  expect(JSON.parse(told.stdout)).toEqual({ valid: false, first_bad_seq: 2, reason: "changed" });
 });
 
 test("no secret, hash or token was ever written to standard error, nor a colour to a pipe", async () => {
   const notes = line.notes();
-  const files = ["billing.json", "shop.json"];
-  const secrets = await Promise.all(files.map(secretIn));
+  const secrets = await Promise.all(["billing.json", "shop.json"].map(secretIn));
   for (const secret of secrets) expect(notes).not.toContain(secret);
   expect(notes).not.toMatch(/dks_|eyJ|dkr1\.|[0-9a-f]{64}|correct horse/);
   expect(notes).not.toContain("\u001B");
