@@ -149,8 +149,7 @@ test("B1: a client of the day-key proof calls with nothing but its secret, and w
   const stolen = await daykey("time --credential day.json --token-file day-token");
   expect([stolen.code, stolen.stdout]).toEqual([1, ""]);
   expect(await result("time --credential day.json --dpop day-key")).toContain("UTC");
-  const refused = await daykey("time --credential day.json --dpop");
-  expect(refused.stderr).toContain("invalid_dpop_proof");
+  expect((await daykey("time --credential day.json --dpop")).stderr).toMatch(/invalid_dpop_proof/);
   expect(await result("time --dpop")).toContain("UTC");
 });
 
@@ -337,8 +336,8 @@ test("A1: audit verify finds a row that a superuser altered, with exit code 4", 
       "daykey: The audit log is not whole: change 2 is the first that is wrong (changed)\nKeep the database as it is, and compare it with a backup.\n",
   });
   const told = await daykey("audit verify --json");
-  expect(told.code).toBe(4);
-  expect(JSON.parse(told.stdout)).toEqual({ valid: false, first_bad_seq: 2, reason: "changed" });
+  const wrong = { valid: false, first_bad_seq: 2, reason: "changed" };
+  expect([told.code, JSON.parse(told.stdout)]).toEqual([4, wrong]);
 });
 
 test("no secret, hash or token was ever written to standard error, nor a colour to a pipe", async () => {
