@@ -97,6 +97,32 @@ export async function startExchangeServer(): Promise<ExchangeServer> {
   };
 }
 
+/**
+ * A token on behalf of another's, by an actor that is made for it.
+ * @param form names the resource that both have, and the actor is registered for
+ */
+export async function exchangeFor(
+  server: TestAuthServer,
+  subject: string,
+  form: { resource: string },
+): Promise<{ actor: TestClient; token: string }> {
+  const actor = await server.createClient({
+    grantTypes: [TOKEN_EXCHANGE_GRANT],
+    resources: [form.resource],
+    scopes: ["time:read"],
+    exchange: ANY_TOKEN,
+  });
+  const answer = await server.token({
+    grant_type: TOKEN_EXCHANGE_GRANT,
+    client_id: actor.clientId,
+    client_secret_hash: await server.dayForm(actor),
+    subject_token: subject,
+    subject_token_type: TOKEN_TYPES.accessToken,
+    ...form,
+  });
+  return { actor, token: tokenIn(answer) };
+}
+
 export function tokenIn({ body, text }: Answer): string {
   expect(body["access_token"], text).toBeTypeOf("string");
   return body["access_token"] as string;

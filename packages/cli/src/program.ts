@@ -34,6 +34,11 @@ const GROUPS: readonly (readonly [heading: string, entries: readonly Entry[]])[]
         load: async () => (await import("./commands/token.ts")).tokenCommand,
       },
       {
+        name: "exchange",
+        about: "get a token on behalf of another's token (RFC 8693)",
+        load: async () => (await import("./commands/token.ts")).exchangeCommand,
+      },
+      {
         name: "hash",
         about: "print today's client_secret_hash; asks no server",
         load: async () => (await import("./commands/token.ts")).hashCommand,
@@ -107,6 +112,11 @@ const GROUPS: readonly (readonly [heading: string, entries: readonly Entry[]])[]
         name: "keys",
         about: "the server's own keys",
         load: async () => (await import("./commands/keys.ts")).keysCommand,
+      },
+      {
+        name: "tree",
+        about: "the grants that a token stands on, and which has ended",
+        load: async () => (await import("./commands/tree.ts")).treeCommand,
       },
       {
         name: "usage",

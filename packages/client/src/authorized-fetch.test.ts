@@ -10,7 +10,7 @@ let api: TestServer;
 let other: TestServer;
 let refusedTokens: string[];
 let handedOut: number;
-let source: TokenSource;
+let source: Omit<TokenSource, "exchange">;
 let get: Fetch;
 beforeEach(async () => {
   api = await startTestServer();
@@ -24,7 +24,7 @@ beforeEach(async () => {
 afterEach(() => Promise.all([api.stop(), other.stop()]));
 
 /** Hands out t0, and after each refusal the next. */
-function createSource(resource: string | undefined): TokenSource {
+function createSource(resource: string | undefined): Omit<TokenSource, "exchange"> {
   let token = tokenOf(0);
   return {
     resource,

@@ -35,7 +35,10 @@ const REDIRECTS = [301, 302, 303, 307, 308];
  * @throws {DaykeyError} `insecure_url`
  * @throws {TypeError} when neither the source nor the options say where the token may go
  */
-export function authorizedFetch(source: TokenSource, options: AuthorizedFetchOptions = {}): Fetch {
+export function authorizedFetch(
+  source: Pick<TokenSource, "resource" | "token" | "refused">,
+  options: AuthorizedFetchOptions = {},
+): Fetch {
   const place = options.origin ?? source.resource;
   if (place === undefined)
     throw new TypeError("authorizedFetch: where may the token go? Name an origin");

@@ -31,6 +31,11 @@ export {
   type PrimeVerification,
   verifyPrimeAnswer,
 } from "@daykey/common/prime-answer";
-export { createTokenSource, type TokenSource, type TokenSourceOptions } from "./token-source.ts";
+export {
+  createTokenSource,
+  type ExchangeOptions,
+  type TokenSource,
+  type TokenSourceOptions,
+} from "./token-source.ts";
 export { fetchWithTrace, type TraceContext } from "./trace-context.ts";
 export { verifiedFetch, type VerifiedFetchOptions } from "./verified-fetch.ts";

@@ -97,7 +97,13 @@ export function createTokenEndpoint({
     const signer = await ownKey;
     const sentAt = platform.clock();
     const answer = await post(form, proof, signer, signal);
-    const sent = [form["refresh_token"], proof.authorization, ...Object.values(proof.form ?? {})];
+    const { refresh_token: refreshToken, subject_token: subjectToken } = form;
+    const sent = [
+      refreshToken,
+      subjectToken,
+      proof.authorization,
+      ...Object.values(proof.form ?? {}),
+    ];
     const secrets = sent.filter((text) => text !== undefined && text !== credential.clientId);
     const tokens = readTokenAnswer(answer, serverClock.now(), {
       sent: secrets as string[],

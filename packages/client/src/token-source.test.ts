@@ -262,3 +262,49 @@ test.each([0, -1, NaN, 31])(
     await expect(createSource({ timeoutSeconds })).rejects.toThrow(TypeError);
   },
 );
+
+test("E1: tokens on behalf of another's are exchanged for when they are needed, and not ahead", async () => {
+  const source = await createSource();
+  const onBehalf = source.exchange("eyJ.subject.token", { scope: ["time:read"] });
+  expect(server.requests).toHaveLength(0);
+  const token = await onBehalf.token();
+  expect(server.requests[0]?.form).toMatchObject({
+    grant_type: "urn:ietf:params:oauth:grant-type:token-exchange",
+    subject_token: "eyJ.subject.token",
+    subject_token_type: "urn:ietf:params:oauth:token-type:access_token",
+    resource: "https://api.example.com",
+    scope: "time:read",
+  });
+  time.now = token.expiresAt - 20;
+  expect(await onBehalf.token()).toBe(token);
+  expect(server.requests).toHaveLength(1);
+  time.now = token.expiresAt;
+  expect(await onBehalf.token()).not.toBe(token);
+  expect(grantTypes()).toHaveLength(2);
+});
+
+test("a subject's token that is refused holds up no other exchange, stands in no error, and ends with its source", async () => {
+  const source = await createSource();
+  const subject = "eyJ.spent.token";
+  server.answer(({ form }, count) =>
+    form["subject_token"] === subject
+      ? { status: 400, body: { error: "invalid_request", error_description: `no: ${subject}` } }
+      : tokens(count),
+  );
+  const spent = source.exchange(subject, { type: "jwt", resource: "https://other.example.com" });
+  const error = await spent.token().catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: "token_endpoint", oauthError: "invalid_request" });
+  expect(inspect(error)).not.toContain(subject);
+  expect(server.requests[0]?.form).toMatchObject({
+    subject_token_type: "urn:ietf:params:oauth:token-type:jwt",
+    resource: "https://other.example.com",
+  });
+  const other = source.exchange("eyJ.other.token");
+  await other.token();
+  await source.token();
+  other.close();
+  await expect(other.token()).rejects.toMatchObject({ code: "closed" });
+  await source.token();
+  source.close();
+  await expect(spent.token()).rejects.toMatchObject({ code: "closed" });
+});

@@ -5,14 +5,15 @@
  * while there is a token that works, and a fault of the auth-server is not seen until it has ended.
  */
 import { type AccessToken, accessTokenOf } from "./access-token.ts";
-import { requestByClientCredentials } from "./client-credentials.ts";
+import { TOKEN_EXCHANGE_GRANT, TOKEN_TYPES } from "@daykey/common/protocol";
+import { formOf, requestByClientCredentials, type Wanted } from "./client-credentials.ts";
 import type { ClientCredential } from "./credential.ts";
 import { discovery } from "./discovery.ts";
 import { DaykeyError } from "./errors.ts";
 import { type Platform, platformWith } from "./platform.ts";
 import { createRefresh } from "./refresh.ts";
 import { secureUrl } from "./secure-url.ts";
-import { createServerClock } from "./server-clock.ts";
+import { createServerClock, type ServerClock } from "./server-clock.ts";
 import { createTokenEndpoint, type DpopWish, type TimedTokenSet } from "./token-endpoint.ts";
 import { createTries } from "./tries.ts";
 
@@ -31,8 +32,25 @@ export interface TokenSource {
    * does not make the source hammer the auth-server.
    */
   refused(token: AccessToken): void;
-  /** Forgets the tokens and ends what is in flight; every later call throws `closed`. */
+  /**
+   * Where tokens come from that act on behalf of another token's subject (RFC 8693): each is exchanged for
+   * when it is needed, by this source's client, and ends with the subject's token. Nothing is asked yet.
+   * @param subjectToken an access token of this issuer, or with `type` `"jwt"` a trusted issuer's assertion
+   */
+  exchange(subjectToken: string, options?: ExchangeOptions): TokenSource;
+  /**
+   * Forgets the tokens and ends what is in flight; every later call throws `closed`, of its exchanges too.
+   */
   close(): void;
+}
+
+export interface ExchangeOptions {
+  /** `"access_token"` by default. */
+  type?: "access_token" | "jwt" | undefined;
+  /** As in `TokenSourceOptions`, and the same if left out. */
+  resource?: string | undefined;
+  /** Without it, all that the subject and this client may both do there. */
+  scope?: readonly string[] | undefined;
 }
 
 export interface TokenSourceOptions {
@@ -89,6 +107,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     options.tokenEndpoint === undefined ? undefined : secureUrl(options.tokenEndpoint, insecure);
 
   const serverClock = createServerClock(platform.clock);
+  const life = new AbortController();
   const wanted = { resource, scope };
   const endpoint = createTokenEndpoint({
     issuer,
@@ -106,12 +125,6 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     },
   });
   const refresh = createRefresh({ endpoint, wanted, clock: platform.clock, timeoutSeconds });
-  const tries = createTries({ platform, timeoutSeconds });
-
-  const life = new AbortController();
-  let held: Held | undefined;
-  let inFlight: { work: Promise<AccessToken>; begunAt: number } | undefined;
-  let refusedAt = -Infinity;
 
   /** Refresh first; the secret when there is nothing to refresh with. */
   async function obtain(signal: AbortSignal): Promise<TimedTokenSet> {
@@ -121,6 +134,59 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     refresh.keep(opened);
     return opened;
   }
+
+  const parts = { platform, serverClock, timeoutSeconds, parent: life.signal };
+  function exchange(subjectToken: string, wish: ExchangeOptions = {}): TokenSource {
+    const target = { resource: wish.resource ?? resource, scope: wish.scope };
+    const form = {
+      grant_type: TOKEN_EXCHANGE_GRANT,
+      subject_token: subjectToken,
+      subject_token_type: wish.type === "jwt" ? TOKEN_TYPES.jwt : TOKEN_TYPES.accessToken,
+      ...formOf(target),
+    } as const;
+    const obtainByExchange = async (signal: AbortSignal): Promise<TimedTokenSet> =>
+      endpoint.request(form, signal);
+    const holder = createHolder({ ...parts, wanted: target, obtain: obtainByExchange });
+    return { ...holder, exchange };
+  }
+
+  const holder = createHolder({ ...parts, life, wanted, obtain, isRenewedAhead: true });
+  return {
+    ...holder,
+    exchange,
+    close() {
+      holder.close();
+      refresh.forget();
+    },
+  };
+}
+
+/** Holds one token, and gets the next when it is due. */
+function createHolder({
+  wanted: { resource, scope },
+  obtain,
+  isRenewedAhead = false,
+  platform,
+  serverClock,
+  timeoutSeconds,
+  parent,
+  life = new AbortController(),
+}: {
+  wanted: Wanted;
+  obtain: (signal: AbortSignal) => Promise<TimedTokenSet>;
+  /** Beside the calls of its last part. An exchange gives no longer life before its own token has ended. */
+  isRenewedAhead?: boolean;
+  platform: Platform;
+  serverClock: ServerClock;
+  timeoutSeconds: number;
+  /** Aborted once the source is closed that this one exchanges for. */
+  parent: AbortSignal;
+  life?: AbortController;
+}): Omit<TokenSource, "exchange"> {
+  const tries = createTries({ platform, timeoutSeconds });
+  let held: Held | undefined;
+  let inFlight: { work: Promise<AccessToken>; begunAt: number } | undefined;
+  let refusedAt = -Infinity;
 
   function hold(tokens: TimedTokenSet): AccessToken {
     const { accessToken, askedAt, expiresInSeconds, dpopKey } = tokens;
@@ -133,12 +199,9 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
       }),
     });
     const part = RENEW_FROM + (RENEW_UNTIL - RENEW_FROM) * platform.random();
-    held = {
-      token,
-      obtainedAt: askedAt,
-      renewAt: askedAt + expiresInSeconds * part,
-      endsAt: expiresAt - Math.min(MARGIN_SECONDS, expiresInSeconds * MARGIN_PART),
-    };
+    const endsAt = expiresAt - Math.min(MARGIN_SECONDS, expiresInSeconds * MARGIN_PART);
+    const renewAt = isRenewedAhead ? askedAt + expiresInSeconds * part : endsAt;
+    held = { token, obtainedAt: askedAt, renewAt, endsAt };
     return token;
   }
 
@@ -167,6 +230,7 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     async token({ signal } = {}) {
       signal?.throwIfAborted();
       life.signal.throwIfAborted();
+      parent.throwIfAborted();
       const now = serverClock.now();
       // A clock that was set back says nothing of a token's age.
       if (held && (now >= held.endsAt || now < held.obtainedAt - MARGIN_SECONDS)) held = undefined;
@@ -184,7 +248,6 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     },
     close() {
       held = undefined;
-      refresh.forget();
       life.abort(new DaykeyError("closed", "The token source is closed"));
     },
   };

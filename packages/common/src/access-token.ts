@@ -76,6 +76,10 @@ export interface Actor {
   act?: Actor;
 }
 
+/** Their ids, the one that acts now first. */
+export const actorsOf = (act: Actor | undefined): string[] =>
+  act ? [act.sub, ...actorsOf(act.act)] : [];
+
 /** A workload as its own issuer names it. */
 export interface Workload {
   iss: string;

@@ -45,6 +45,11 @@ export interface RevocationSet {
   add(revocation: Revocation): boolean;
   find(kind: RevocationKind, subject: string): Revocation | undefined;
   /**
+   * What ended it, apart from the grants above it.
+   * @param kid as of `isRevoked`
+   */
+  endOf(claims: Revocable, kid: string | undefined): RevocationKind | undefined;
+  /**
    * Whether it, or a grant above it, was ended.
    * @param kid the signing key of a JWT, undefined for anything else
    */
@@ -102,20 +107,25 @@ export function createRevocationSet(entries: Iterable<Revocation> = []): Revocat
   const isBelow = (epoch: number, known: Revocation | undefined): boolean =>
     known?.epoch !== undefined && epoch < known.epoch;
 
-  const isHit = ({ client_id, cred, ep, gid }: Revocable, kid: string | undefined): boolean =>
-    (gid !== undefined && byKey.has(keyOf("grant", gid))) ||
-    byKey.has(keyOf("credential", `${client_id} ${cred}`)) ||
-    isBelow(ep, byKey.get(keyOf("client", client_id))) ||
-    isBelow(ep, byKey.get(keyOf("issuer", ISSUER_SUBJECT))) ||
-    (kid !== undefined && byKey.has(keyOf("signing_key", kid)));
+  function endOf(
+    { client_id, cred, ep, gid }: Revocable,
+    kid: string | undefined,
+  ): RevocationKind | undefined {
+    if (gid !== undefined && byKey.has(keyOf("grant", gid))) return "grant";
+    if (byKey.has(keyOf("credential", `${client_id} ${cred}`))) return "credential";
+    if (isBelow(ep, byKey.get(keyOf("client", client_id)))) return "client";
+    if (isBelow(ep, byKey.get(keyOf("issuer", ISSUER_SUBJECT)))) return "issuer";
+    return kid !== undefined && byKey.has(keyOf("signing_key", kid)) ? "signing_key" : undefined;
+  }
 
   return {
     add,
     find: (kind, subject) => byKey.get(keyOf(kind, subject)),
+    endOf,
     isRevoked(claims, kid) {
       if (byKey.size === 0) return false;
-      if (isHit(claims, kid)) return true;
-      return claims.anc?.some((ancestor) => isHit(ancestor, ancestor.kid)) ?? false;
+      if (endOf(claims, kid)) return true;
+      return claims.anc?.some((ancestor) => endOf(ancestor, ancestor.kid)) ?? false;
     },
     prune(now) {
       prunedAt = Math.max(prunedAt, now);

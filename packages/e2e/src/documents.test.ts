@@ -29,7 +29,8 @@ beforeAll(async () => {
   const { home: DAYKEY_HOME, env: ports } = stack.place;
   const DAYKEY_ADMIN_URL = `http://127.0.0.1:${ports["AUTH_PRIVATE_PORT"]}`;
   const [port] = await freePorts(1);
-  env = { ...process.env, DAYKEY_HOME, DAYKEY_ADMIN_URL, PORT: String(port) };
+  const RESOURCE = `http://localhost:${ports["RESOURCE_PORT"]}`;
+  env = { ...process.env, DAYKEY_HOME, DAYKEY_ADMIN_URL, RESOURCE, PORT: String(port) };
   stop = stack.stop;
 });
 afterAll(() => stop());
@@ -59,18 +60,42 @@ for (const { title, kind, line, source } of programs) {
   });
 }
 
+/** The commands of a page, run in a folder with `daykey` at hand; each answers its standard output. */
+function shellIn(folder: string): (commands: string) => string {
+  const PATH = [dirname(process.execPath), join(ROOT, "node_modules/.bin"), env["PATH"]].join(":");
+  return (commands) =>
+    execFileSync("sh", ["-ec", commands], { cwd: folder, env: { ...env, PATH }, encoding: "utf8" });
+}
+
+test("docs/how-to/on-behalf-of.md: a token is exchanged twice, and dies with the one in the middle", () => {
+  const page = "docs/how-to/on-behalf-of.md";
+  const folder = mkdtempSync(join(tmpdir(), "daykey-on-behalf-"));
+  const daykey = shellIn(folder);
+  const there = (commands: string): string =>
+    daykey(commands.replaceAll("http://localhost:5000", env["RESOURCE"] ?? ""));
+  try {
+    there(commandsOf(page, "register"));
+    const live = there(commandsOf(page, "exchange"));
+    expect(live).toMatch(/UTC\n/);
+    expect(live).toMatch(/^app .* live\n└ agent .* live\n {2}└ helper .* live\n/m);
+    expect(live).toMatch(/^subject +app\nacts +helper for agent\n/m);
+    const ended = there(`${commandsOf(page, "end")} || test $? = 4`);
+    expect(ended).toMatch(
+      /^app .* live\n└ agent .* ended: it was revoked\n {2}└ helper .* live\n/m,
+    );
+    expect(there("daykey tree < app.token")).toMatch(/^app .* live\n/m);
+  } finally {
+    daykey("for each in app agent helper; do daykey clients delete $each --yes; done");
+    rmSync(folder, { recursive: true });
+  }
+}, 240_000);
+
 test("docs/how-to/migrate.md registers a resource, a client with a secret and one with its own key", () => {
   const page = "docs/how-to/migrate.md";
   const folder = mkdtempSync(join(tmpdir(), "daykey-migrate-"));
   const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   writeFileSync(join(folder, "public.jwk"), JSON.stringify(publicKey.export({ format: "jwk" })));
-  const PATH = [dirname(process.execPath), join(ROOT, "node_modules/.bin"), env["PATH"]].join(":");
-  const daykey = (commands: string): string =>
-    execFileSync("sh", ["-ec", commands], {
-      cwd: folder,
-      env: { ...env, PATH },
-      encoding: "utf8",
-    });
+  const daykey = shellIn(folder);
   try {
     // The tutorials have a client of that name too.
     daykey(commandsOf(page, "register").replace("billing --name", "moved --name"));

@@ -17,6 +17,7 @@ const IDENTITY_HEADERS = [
   "X-Daykey-Scope",
   "X-Daykey-Grant",
   "X-Daykey-Subject",
+  "X-Daykey-Actor",
   "X-Daykey-Workload",
   "X-Daykey-Ext",
 ] as const;
@@ -84,6 +85,7 @@ const NOBODY: Identity = {
   "X-Daykey-Scope": "",
   "X-Daykey-Grant": "",
   "X-Daykey-Subject": "",
+  "X-Daykey-Actor": "",
   "X-Daykey-Workload": "",
   "X-Daykey-Ext": "",
 };
@@ -114,12 +116,13 @@ export function createCheckProxied(table: () => RouteTable): CheckProxied {
     );
     const log = { ...result.log, rule: name };
     if (!result.allowed) return { ...result, log };
-    const { clientId, scope, grant = "", subject, workload, ext } = result.access;
+    const { clientId, scope, grant = "", subject, actors, workload, ext } = result.access;
     const identity = {
       "X-Daykey-Client": clientId,
       "X-Daykey-Scope": scope.join(" "),
       "X-Daykey-Grant": grant,
       "X-Daykey-Subject": subject,
+      "X-Daykey-Actor": actors.join(" "),
       "X-Daykey-Workload": inHeader(workload),
       "X-Daykey-Ext": inHeader(ext),
     };

@@ -109,7 +109,7 @@ for (const name of PROXIES) {
       service.seen.length = 0;
       const { status } = await ask("GET /time?x=%2F..&y=1", [
         bearer(),
-        ...["Client", "Scope", "Grant", "Subject", "Workload", "Ext"].map(
+        ...["Client", "Scope", "Grant", "Subject", "Actor", "Workload", "Ext"].map(
           (part) => `X-Daykey-${part}: root`,
         ),
       ]);
@@ -128,6 +128,7 @@ for (const name of PROXIES) {
         },
       });
       expect(seen?.headers["x-daykey-workload"] ?? "").toBe("");
+      expect(seen?.headers["x-daykey-actor"] ?? "").toBe("");
       expect(seen?.headers).not.toHaveProperty("authorization");
     });
 
@@ -139,7 +140,7 @@ for (const name of PROXIES) {
 
     test("an open path needs nothing, and a caller's X-Daykey headers are no one's", async () => {
       service.seen.length = 0;
-      const spoofed = ["Client", "Scope", "Grant", "Subject", "Workload", "Ext"].map(
+      const spoofed = ["Client", "Scope", "Grant", "Subject", "Actor", "Workload", "Ext"].map(
         (part) => `X-Daykey-${part}: root`,
       );
       const twice = [...spoofed, ...spoofed.map((header) => header.toUpperCase())];

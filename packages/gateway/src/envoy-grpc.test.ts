@@ -62,13 +62,14 @@ test("tells whose the credential is, and what to take away", async () => {
     ["X-Daykey-Subject", gateway.client.clientId, overwrite],
     ["X-Daykey-Ext", EXT_HEADER, overwrite],
   ]);
-  expect(ok?.headers_to_remove).toEqual(["x-daykey-workload"]);
+  expect(ok?.headers_to_remove).toEqual(["x-daykey-actor", "x-daykey-workload"]);
   const open = await check(asked({ path: "/open" }));
   expect(open.ok_response?.headers_to_remove).toEqual([
     "x-daykey-client",
     "x-daykey-scope",
     "x-daykey-grant",
     "x-daykey-subject",
+    "x-daykey-actor",
     "x-daykey-workload",
     "x-daykey-ext",
   ]);

@@ -1,4 +1,6 @@
 /** The gateway as a proxy's program sees it: questions at each door, and its life. */
+import { API } from "@daykey/auth-server/test/auth-server";
+import { exchangeFor } from "@daykey/auth-server/test/exchange";
 import { scrape } from "@daykey/service/test/metrics";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { EXT_HEADER, HOST, ROUTES, startGateway, type TestGateway } from "../test/gateway.ts";
@@ -32,12 +34,23 @@ describe.each(HTTP_DOORS)("the door of %s", (door) => {
     expect(told("grant")).toEqual([expect.stringMatching(/^[\da-f-]{36}$/)]);
     const open = await send(gateway.publicPort, question(door, { target: "/open" }, [bearer()]));
     expect(open.status).toBe(200);
-    for (const name of ["client", "scope", "grant", "subject", "workload", "ext"]) {
+    for (const name of ["client", "scope", "grant", "subject", "actor", "workload", "ext"]) {
       expect([name, open.headers.get(`x-daykey-${name}`)?.map((value) => value.trim())]).toEqual([
         name,
         [""],
       ]);
     }
+  });
+
+  test("E1: tells who acts, and for whom", async () => {
+    const { actor, token: onBehalf } = await exchangeFor(gateway.auth, token, { resource: API });
+    const headers = [`Authorization: Bearer ${onBehalf}`];
+    const answer = await send(gateway.publicPort, question(door, {}, headers));
+    const told = ["client", "subject", "actor"].map((name) =>
+      answer.headers.get(`x-daykey-${name}`),
+    );
+    const { clientId } = gateway.client;
+    expect(told).toEqual([[actor.clientId], [clientId], [actor.clientId]]);
   });
 
   test("is asked about / as about every other path", async () => {

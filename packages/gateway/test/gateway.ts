@@ -105,7 +105,7 @@ async function makeOwner(auth: TestAuthServer): Promise<TestClient> {
 export async function startGateway(
   options: { config?: Partial<GatewayConfig>; routes?: string; auth?: TestAuthServer } = {},
 ): Promise<TestGateway> {
-  const auth = options.auth ?? (await startAuthServer());
+  const auth = options.auth ?? (await startAuthServer({ config: { tokenExchange: true } }));
   const own = owners.get(auth) ?? (await makeOwner(auth));
   const client = await auth.createClient({ ext: EXT });
   await auth.look();

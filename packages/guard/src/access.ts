@@ -1,7 +1,13 @@
 /**
  * What a request may do, whichever credential it brought: the guard and the quotas know this alone.
  */
-import type { AccessTokenClaims, Confirmation, Ext, Workload } from "@daykey/common/access-token";
+import {
+  type AccessTokenClaims,
+  actorsOf,
+  type Confirmation,
+  type Ext,
+  type Workload,
+} from "@daykey/common/access-token";
 import type { Quota } from "@daykey/common/quota";
 import type { GuardedRequest } from "./request.ts";
 
@@ -15,8 +21,10 @@ export type CredentialKind =
 export interface Access {
   via: CredentialKind;
   clientId: string;
-  /** For whom the client acts: the client itself, until it acts for another. */
+  /** For whom the client acts: the client itself, or another (RFC 8693). */
   subject: string;
+  /** Who acts for the subject, the one that acts now first; empty where nobody is named. */
+  actors: readonly string[];
   /** The kid of the secret or key that stands behind it. */
   credential: string;
   /** Only for an access token. */
@@ -101,6 +109,7 @@ export function accessOfToken(
     via: "access_token",
     clientId,
     subject,
+    actors: actorsOf(claims.act),
     credential,
     grant,
     scope: claims.scope.split(" "),

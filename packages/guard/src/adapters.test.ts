@@ -1,6 +1,7 @@
 /** The guard in each framework, over HTTP, before a real auth-server: the same answers from all. */
 import { connect } from "node:net";
 import { signRequest } from "@daykey/client/internal/signed-fetch";
+import { exchangeFor } from "@daykey/auth-server/test/exchange";
 import { signUrl } from "@daykey/client/internal/sign-url";
 import { createTestLog } from "@daykey/service/test/log";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -83,7 +84,13 @@ describe.each(Object.entries(FRAMEWORKS))("%s", (_name, serve) => {
 
   test("who may is let through, and the route knows who it is", async () => {
     const { clientId } = issuer.client;
-    const common = { clientId, subject: clientId, scope: ["time:read"], revocation: "feed" };
+    const common = {
+      clientId,
+      subject: clientId,
+      actors: [],
+      scope: ["time:read"],
+      revocation: "feed",
+    };
     const cases = {
       access_token: { authorization: `Bearer ${token}` },
       api_key: { "x-api-key": issuer.apiKey },
@@ -97,6 +104,10 @@ describe.each(Object.entries(FRAMEWORKS))("%s", (_name, serve) => {
     }
     const opaque = await ask("/orders", { authorization: `Bearer ${await issuer.opaqueToken()}` });
     expect(opaque).toMatchObject({ status: 200, body: { via: "access_token", ext: EXT } });
+    const { actor, token: onBehalf } = await exchangeFor(issuer.server, token, { resource: API });
+    expect(await ask("/orders", { authorization: `Bearer ${onBehalf}` })).toMatchObject({
+      body: { clientId: actor.clientId, subject: clientId, actors: [actor.clientId], ext: EXT },
+    });
     const { pathname, search } = new URL(await signUrl(issuer.signatureKey, "/orders"));
     const byUrl = await ask(pathname + search, {});
     expect(byUrl).toMatchObject({ status: 200, body: { via: "signed_url" } });

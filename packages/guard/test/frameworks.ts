@@ -35,8 +35,8 @@ const ROUTES: Record<string, CheckOptions> = {
 type Serve = (guard: Guard) => Promise<Service>;
 
 function answerOf(access: Access, body: string): object {
-  const { via, clientId, subject, scope, revocation, ext } = access;
-  return { via, clientId, subject, scope, revocation, body, ...(ext && { ext }) };
+  const { via, clientId, subject, actors, scope, revocation, ext } = access;
+  return { via, clientId, subject, actors, scope, revocation, body, ...(ext && { ext }) };
 }
 
 async function listen(listener: RequestListener): Promise<Service> {

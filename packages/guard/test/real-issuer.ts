@@ -30,7 +30,7 @@ export interface RealIssuer {
 }
 
 export async function startRealIssuer(): Promise<RealIssuer> {
-  const server = await startAuthServer();
+  const server = await startAuthServer({ config: { tokenExchange: true } });
   const admin = await createTestAdmin(server);
   const owner = await server.createClient({
     scopes: ["introspect", "revocations:read"],

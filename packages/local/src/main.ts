@@ -94,6 +94,7 @@ async function start(config: LocalConfig, home: Home): Promise<string> {
     ADMIN_CREDENTIAL_FILE: home.adminFile,
     // Here one tries every way in; a client has it only where it is registered for it.
     SEED_HASH: "true",
+    TOKEN_EXCHANGE: "true",
     CORS_ORIGINS: `${resource},http://127.0.0.1:${ports.RESOURCE_PORT}`,
     HOST: host,
     PORT: String(ports.AUTH_PORT),

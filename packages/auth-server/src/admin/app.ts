@@ -25,6 +25,7 @@ import type { GrantsStore } from "../grants/grants-store.ts";
 import type { KeyChanges } from "../keys/key-changes.ts";
 import type { ResourcesStore } from "../resources/resources-store.ts";
 import type { BearerAuthorizer } from "../issuer-access/bearer.ts";
+import type { ExplainToken } from "../issuer-access/explain-token.ts";
 import type { RestoreStore } from "../revocation/restore-store.ts";
 import type { RevocationsStore } from "../revocation/revocations-store.ts";
 import type { Explain } from "../trust/explain.ts";
@@ -47,6 +48,7 @@ import { createRevocationRoutes } from "./revocations.ts";
 import { type Answer, PARAMETERS, type ParameterName, type Route } from "./route.ts";
 import { createUsageRoutes } from "./usage.ts";
 import { createSigningKeyRoutes } from "./signing-keys.ts";
+import { createTokenRoutes } from "./tokens.ts";
 import { createTrustIssuerRoutes } from "./trust-issuers.ts";
 import { createTrustRuleRoutes } from "./trust-rules.ts";
 
@@ -71,6 +73,7 @@ export interface AdminDependencies {
   restorations: RestoreStore;
   trust: TrustStore;
   explain: Explain;
+  explainToken: ExplainToken;
   usage: UsageStore;
   audit: AuditStore;
   watcher: Pick<ChangeWatcher, "look">;
@@ -107,6 +110,7 @@ export function createAdminRoutes(dependencies: AdminDependencies, own: readonly
       longestGrantSeconds: dependencies.refreshAbsoluteMaxSeconds,
       recorder,
     }),
+    ...createTokenRoutes(dependencies),
     ...createRestoreRoutes({ ...dependencies, recorder }),
     ...createUsageRoutes({ ...dependencies, registeredUri }),
     ...createAuditRoutes(audit),

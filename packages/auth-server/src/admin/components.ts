@@ -33,6 +33,7 @@ import {
   secretBody,
   secretView,
 } from "./secret-schema.ts";
+import { tokenExplanation, tokenToExplain } from "./tokens.ts";
 import { explainRequest, explanationView } from "./trust-rules.ts";
 import {
   conditionView,
@@ -108,6 +109,8 @@ export const COMPONENTS = {
   KeyRotation: rotation,
   Revocation: revocationView,
   RevocationList: revocationList,
+  TokenToExplain: tokenToExplain,
+  TokenExplanation: tokenExplanation,
   GrantRevocation: grantRevocation,
   GrantEnd: grantEnd,
   Restoration: restorationView,

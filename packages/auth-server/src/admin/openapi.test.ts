@@ -131,6 +131,8 @@ test("each operation succeeds, and its answer is as described", async () => {
   const grant = "0199aaaa-bbbb-7ccc-8ddd-eeeeffff0000";
   expect((await admin.post("/revocations", { grant })).status).toBe(200);
   expect((await admin.get("/revocations")).status).toBe(200);
+  const explained = await admin.post("/tokens/explain", { token: admin.token });
+  expect(explained.body).toMatchObject({ active: true });
   expect((await admin.get("/usage?from=2026-01-01")).body).toEqual({
     items: [],
     next_cursor: null,

@@ -6,6 +6,7 @@ import type { ResourceDirectory } from "../resources/resource-directory.ts";
 import type { LiveSet } from "../revocation/live-set.ts";
 import { type AccessTokenReader, createAccessTokenReader } from "./access-token-reader.ts";
 import { type BearerAuthorizer, createBearerAuthorizer } from "./bearer.ts";
+import { createExplainToken, type ExplainToken } from "./explain-token.ts";
 import { createReadRights, type ReadRights, type RuleCredentials } from "./liveness.ts";
 
 export interface IssuerAccess {
@@ -14,6 +15,7 @@ export interface IssuerAccess {
   /** The same for what is no token and lives for longer: its revocation is the client's or credential's. */
   readLongRights: (maxLifeSeconds: number) => ReadRights;
   bearer: BearerAuthorizer;
+  explainToken: ExplainToken;
 }
 
 export function composeIssuerAccess({
@@ -34,7 +36,14 @@ export function composeIssuerAccess({
   const readLongRights = (maxLifeSeconds: number): ReadRights =>
     createReadRights({ ...known, rules: trustDirectory, clock, maxLifeSeconds });
   const readRights = readLongRights(settings.accessTokenMaxSeconds);
+  const explainToken = createExplainToken({
+    readAccessToken,
+    readRights,
+    ...known,
+    rules: trustDirectory,
+  });
   return {
+    explainToken,
     readAccessToken,
     readRights,
     readLongRights,

@@ -36,6 +36,23 @@ export interface RuleCredentials {
 /** What is known of revocations is no answer when it is older than this. */
 const FRESH_SECONDS = 5;
 
+/** What is asked about who opened a grant. */
+interface Openers {
+  cache: ClientCache;
+  rules: RuleCredentials;
+}
+
+/** The client that opened a grant, if it would still be let in, or what it lacks. */
+export async function openerOf(
+  { client_id, ep, cred }: Pick<Ancestor, "client_id" | "ep" | "cred">,
+  { cache, rules }: Openers,
+): Promise<Client | "client" | "credential"> {
+  const { client } = await cache.find(client_id);
+  if (!client?.enabled || ep < client.epoch) return "client";
+  // No kid looks like a rule of trust.
+  return client.credentials.has(cred) || rules.isLive(client_id, cred) ? client : "credential";
+}
+
 export function createReadRights({
   cache,
   liveSet,
@@ -52,19 +69,6 @@ export function createReadRights({
   /** A token that was issued for longer is dead: revocations are remembered only so long. */
   maxLifeSeconds: number;
 }): ReadRights {
-  /** The client that opened a grant, if it would still be let in with this epoch and credential. */
-  async function openerOf({
-    client_id,
-    ep,
-    cred,
-  }: Pick<Ancestor, "client_id" | "ep" | "cred">): Promise<Client | undefined> {
-    const { client } = await cache.find(client_id);
-    if (!client?.enabled || ep < client.epoch) return undefined;
-    // No kid looks like a rule of trust.
-    const isLive = client.credentials.has(cred) || rules.isLive(client_id, cred);
-    return isLive ? client : undefined;
-  }
-
   return async ({ claims, kid }) => {
     if (liveSet.ageSeconds() > FRESH_SECONDS) {
       throw new OAuthError("temporarily_unavailable", "The server cannot answer now. Try again.", {
@@ -74,13 +78,16 @@ export function createReadRights({
     }
     const fault = timeFault(claims, { now: clock(), maxLifeSeconds });
     if (fault) return fault;
-    const client = await openerOf(claims);
-    const above = await Promise.all((claims.anc ?? []).map(openerOf));
+    const [client, ...above] = await Promise.all(
+      [claims, ...(claims.anc ?? [])].map(async (grant) => openerOf(grant, { cache, rules })),
+    );
     // After the clients were waited for: what was revoked meanwhile is known.
     if (liveSet.current().isRevoked(claims, kid)) return "revoked";
     const resource = directory.find(claims.aud);
     const isAlive =
-      client !== undefined && client.resources.includes(claims.aud) && above.every(Boolean);
+      typeof client === "object" &&
+      client.resources.includes(claims.aud) &&
+      above.every((opener) => typeof opener === "object");
     if (!isAlive || !resource) return "no_rights";
     const held = intersection(claims.scope.split(" "), client.scopes);
     const scope = intersection(held, resource.scopes);

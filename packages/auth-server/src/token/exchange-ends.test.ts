@@ -81,6 +81,41 @@ describe("E5: whatever ends what is above ends what is below, and no sibling", (
     ]);
   });
 
+  test("an admin is told what ended which grant of a tree, and nothing of what is no token", async () => {
+    const owner = await given.server.createClient();
+    const root = await given.tokenOf(owner);
+    const middle = await given.exchanged(agent, root);
+    const leaf = await given.exchanged(subAgent, middle, { scope: "time:read" });
+    const explain = async (token: string): Promise<Record<string, unknown>> =>
+      (await given.admin.post("/tokens/explain", { token })).body;
+    const ends = async (): Promise<unknown> =>
+      ((await explain(leaf))["grants"] as { ended: string | null }[]).map(({ ended }) => ended);
+    expect(await explain(leaf)).toMatchObject({
+      active: true,
+      refused: null,
+      token: {
+        client_id: subAgent.clientId,
+        subject: owner.clientId,
+        actors: [subAgent.clientId, agent.clientId],
+        scope: "time:read",
+      },
+      grants: [
+        { client_id: owner.clientId, credential: owner.kid, ended: null },
+        { client_id: agent.clientId, ended: null },
+        { grant: claimsOf(leaf)["gid"], client_id: subAgent.clientId, ended: null },
+      ],
+    });
+    await given.server.postAs(agent, "/oauth2/revoke", { token: middle });
+    expect(await ends()).toEqual([null, "grant", null]);
+    await given.admin.post(`/clients/${owner.clientId}/secrets/${owner.kid}/revoke`);
+    expect(await ends()).toEqual(["credential", "grant", null]);
+    await given.admin.post(`/clients/${owner.clientId}/disable`);
+    expect(await explain(leaf)).toMatchObject({ active: false, refused: "revoked" });
+    const none = { active: false, refused: "not_our_token", token: null, grants: [] };
+    for (const text of ["x", leaf.slice(0, -4), "dka1.a.b"])
+      expect(await explain(text)).toEqual(none);
+  });
+
   test("an exchange at an instance that has not heard gives a token that is dead all the same", async () => {
     const proxy = await startDatabaseProxy(given.server.database.appUrl);
     const deaf = await startAuthServer({

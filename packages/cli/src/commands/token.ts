@@ -1,5 +1,7 @@
-/** `daykey token` and `hash`: what an app's library does, by hand. */
+/** `daykey token`, `exchange` and `hash`: what an app's library does, by hand. */
 import { Option } from "@commander-js/extra-typings";
+import { DAY_SECONDS, formatDate } from "@daykey/common/clock";
+import { TOKEN_EXCHANGE_GRANT, TOKEN_TYPES } from "@daykey/common/protocol";
 import { aside, type Cli, find, show } from "../cli.ts";
 import { metadataOf, postAuthenticated } from "../client-endpoint.ts";
 import { examples, type Group } from "../command.ts";
@@ -8,7 +10,6 @@ import { CliError, EXIT } from "../exit.ts";
 import { requireOutput } from "../hand-over.ts";
 import { objectIn } from "../http.ts";
 import { readToken } from "../input.ts";
-import { DAY_SECONDS, formatDate } from "@daykey/common/clock";
 import { duration } from "../times.ts";
 
 interface TokenAnswer {
@@ -18,14 +19,16 @@ interface TokenAnswer {
   refresh_token?: unknown;
 }
 
+const formOption = () =>
+  new Option("--form <form>", "how the client proves itself")
+    .choices(FORMS)
+    .default("once" as const);
+const SCOPE = ["--scope <scope...>", "ask for these only"] as const;
+
 export function tokenCommand(own: Group, cli: Cli): void {
   own
-    .addOption(
-      new Option("--form <form>", "how the client proves itself")
-        .choices(FORMS)
-        .default("once" as const),
-    )
-    .option("--scope <scope...>", "ask for these only")
+    .addOption(formOption())
+    .option(...SCOPE)
     .option("--resource <uri>", "what it is for (default: the credential's)")
     .option("--refresh", "with the refresh token on standard input")
     .addHelpText(
@@ -36,9 +39,7 @@ export function tokenCommand(own: Group, cli: Cli): void {
         "daykey token --scope time:read --form day",
       ),
     )
-    .action(async ({ form, scope, resource, refresh }) => {
-      const { credential } = await find(cli, "app");
-      const target = resource ?? credential.resource;
+    .action(async ({ refresh, ...wish }) => {
       // The one that is presented is used up by it.
       if (refresh) requireOutput(cli, "Let standard output go to someone who keeps the new pair.");
       const grant = refresh
@@ -47,24 +48,62 @@ export function tokenCommand(own: Group, cli: Cli): void {
             refresh_token: await readToken(cli, undefined, "refresh_token"),
           }
         : { grant_type: "client_credentials" };
-      const answer = await postAuthenticated(cli, {
-        issuer: credential.issuer,
-        url: credential.token_endpoint ?? (await metadataOf(cli, credential.issuer)).tokenEndpoint,
-        proof: proofBy(form, credential),
-        form: {
-          ...grant,
-          ...(target !== undefined && { resource: target }),
-          ...(scope && { scope: scope.join(" ") }),
-        },
-      });
-      const tokens = objectIn<TokenAnswer>("The token endpoint", answer);
-      const token = tokens.access_token;
-      if (typeof token !== "string") {
-        throw new CliError(EXIT.refused, "The token endpoint answered without an access token");
-      }
-      show(cli, tokens, () => `${token}\n`);
-      aside(cli, describe(tokens, target));
+      await ask(cli, wish, grant);
     });
+}
+
+export function exchangeCommand(own: Group, cli: Cli): void {
+  own
+    .addOption(formOption())
+    .option(...SCOPE)
+    .option("--resource <uri>", "what the new token is for (default: the credential's)")
+    .addOption(
+      new Option("--type <type>", "of the token: an access token, or a trusted issuer's JWT")
+        .choices(["access_token", "jwt"] as const)
+        .default("access_token" as const),
+    )
+    .option("--token-file <file>", "where the token is (default: standard input)")
+    .addHelpText("after", examples("daykey exchange --resource http://localhost:5000 < token"))
+    .action(async ({ type, tokenFile, ...wish }) => {
+      await ask(cli, wish, {
+        grant_type: TOKEN_EXCHANGE_GRANT,
+        subject_token: await readToken(cli, tokenFile),
+        subject_token_type: type === "jwt" ? TOKEN_TYPES.jwt : TOKEN_TYPES.accessToken,
+      });
+    });
+}
+
+interface Wish {
+  form: (typeof FORMS)[number];
+  scope?: string[] | undefined;
+  resource?: string | undefined;
+}
+
+/** Asks the token endpoint, and shows what it issued. @throws {CliError} */
+async function ask(
+  cli: Cli,
+  { form, scope, resource }: Wish,
+  grant: Record<string, string>,
+): Promise<void> {
+  const { credential } = await find(cli, "app");
+  const target = resource ?? credential.resource;
+  const answer = await postAuthenticated(cli, {
+    issuer: credential.issuer,
+    url: credential.token_endpoint ?? (await metadataOf(cli, credential.issuer)).tokenEndpoint,
+    proof: proofBy(form, credential),
+    form: {
+      ...grant,
+      ...(target !== undefined && { resource: target }),
+      ...(scope && { scope: scope.join(" ") }),
+    },
+  });
+  const tokens = objectIn<TokenAnswer>("The token endpoint", answer);
+  const token = tokens.access_token;
+  if (typeof token !== "string") {
+    throw new CliError(EXIT.refused, "The token endpoint answered without an access token");
+  }
+  show(cli, tokens, () => `${token}\n`);
+  aside(cli, describe(tokens, target));
 }
 
 function describe(

@@ -33,6 +33,7 @@ export function accessOfKey(
     via,
     ...holder,
     subject: clientId,
+    actors: [],
     scope: claims.scope.split(" "),
     expiresAt: claims.exp,
     revocation: "feed",

@@ -15,6 +15,7 @@ const authenticate = async (clientId: string): Promise<Access> => {
   if (clientId === "nobody") throw new InvalidCredential("unknown");
   return {
     via: "access_token",
+    actors: [],
     clientId,
     subject: clientId,
     credential: "k",
