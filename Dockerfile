@@ -45,6 +45,8 @@ HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 CMD ["node
   "require('http').get({ host: '127.0.0.1', port: process.env.PRIVATE_PORT, path: '/readyz' }, ({ statusCode }) => process.exit(statusCode === 200 ? 0 : 1)).on('error', () => process.exit(1))"]
 
 FROM server AS auth-server
+COPY packages/client packages/client
+COPY packages/guard packages/guard
 COPY packages/auth-server packages/auth-server
 ENV PRIVATE_PORT=4001
 EXPOSE 4000 4001

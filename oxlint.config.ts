@@ -68,7 +68,19 @@ const USES: readonly (readonly [files: string, grant: Grant])[] = [
   ...feature("auth-server/src/trust", ["authentication", "clients", "resources"]),
   ...feature("auth-server/src/registration", ["authentication", "clients", "resources"]),
   ...feature("auth-server/src/metadata", ["keys", "resources"]),
-  ...feature("auth-server/src/token", ["authentication", "clients", "grants", "keys", "resources"]),
+  ...feature("auth-server/src/token", [
+    "authentication",
+    "clients",
+    "grants",
+    "keys",
+    "resources",
+    "token-quota",
+  ]),
+  // It counts as resources count.
+  ...feature("auth-server/src/token-quota", ["clients", "usage"], {
+    packages: [...SERVER.packages, "guard"],
+  }),
+  ["packages/auth-server/src/metrics.ts", { packages: [...SERVER.packages, "guard"] }],
   ...feature("auth-server/src/issuer-access", [
     "clients",
     "keys",

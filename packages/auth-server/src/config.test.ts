@@ -48,6 +48,7 @@ test("three settings are enough; the rest have defaults", () => {
     refreshAbsoluteSeconds: 604_800,
     refreshAbsoluteMaxSeconds: 2_592_000,
     issueStaleSeconds: 60,
+    quota: { mode: "enforce", storeDown: "memory" },
     clientCacheSize: 20_000,
     allowPrivateJwksUri: false,
     seedHash: false,

@@ -47,7 +47,7 @@ const DEFINITIONS = {
   REDIS_URL: redisServer({
     optional: true,
     description:
-      "Redis or Valkey, to keep used one-time hashes and assertions there instead of in PostgreSQL",
+      "Redis or Valkey, to keep used one-time hashes and assertions and to count quotas there instead of in PostgreSQL",
   }),
   MASTER_KEY: judged(
     "MASTER_KEY",
@@ -144,6 +144,16 @@ const DEFINITIONS = {
     description:
       "Most one-time hashes and assertions of one client in a minute, in each process; resource servers are not limited",
   }),
+  QUOTA_MODE: choice(["enforce", "log"], {
+    default: "enforce",
+    description:
+      "enforce: refuse tokens over a client's quota. log: issue them, but log and count them",
+  }),
+  QUOTA_STORE_DOWN: choice(["memory", "refuse"], {
+    default: "memory",
+    description:
+      "What to do while quotas cannot be counted. memory: count in this process. refuse: answer 503 to clients with a quota of tokens",
+  }),
   CLIENT_CACHE: integer({
     default: 20_000,
     min: 100,
@@ -228,6 +238,7 @@ export function readConfig(env: Record<string, string | undefined>) {
     revocationsPerClient: settings.REVOCATIONS_PER_CLIENT,
     grantsPerClient: settings.GRANTS_PER_CLIENT,
     noncesPerClient: settings.NONCES_PER_CLIENT,
+    quota: { mode: settings.QUOTA_MODE, storeDown: settings.QUOTA_STORE_DOWN },
     clientCacheSize: settings.CLIENT_CACHE,
     allowPrivateJwksUri: settings.ALLOW_PRIVATE_JWKS_URI,
     seedHash: settings.SEED_HASH,

@@ -7,7 +7,7 @@ import { PATHS } from "@daykey/common/protocol";
 import { measureHealth, measurePool, watchStore } from "@daykey/service/observe/measure";
 import type { Metrics, RequestOutcome } from "@daykey/service/observe/metrics";
 import type { Health } from "@daykey/service/process/health";
-import type { OpenReplayStore } from "./authentication/open-replay-store.ts";
+import type { QuotaDecision } from "@daykey/guard/quota/charge";
 import type { ChangeWatcher } from "./changes/watcher.ts";
 import type { Ground } from "./ground.ts";
 import type { EndingSecrets } from "./registration/ending-secrets.ts";
@@ -32,20 +32,19 @@ const METHODS = [
 
 /** Registers what decides whether this process is ready, and what is counted and measured of it. */
 export function measureAuthServer(
-  sources: Pick<Ground, "clock" | "database" | "newsSeconds"> & {
+  sources: Pick<Ground, "clock" | "database" | "redis" | "newsSeconds"> & {
     metrics: Metrics;
     health: Health;
     keys: Pick<KeyRing, "times" | "fault">;
-    replays: Pick<OpenReplayStore, "fault">;
     liveSet: LiveSet;
     watcher: ChangeWatcher;
     endingSecrets: EndingSecrets;
   },
 ): void {
-  const { metrics, health, keys, replays, watcher, database } = sources;
+  const { metrics, health, keys, redis, watcher, database } = sources;
   health.addCheck("database", watcher.fault);
   health.addCheck("keys", keys.fault);
-  watchStore({ metrics, health }, "redis", replays.fault);
+  watchStore({ metrics, health }, "redis", redis?.fault);
   measureHealth(metrics, health);
   measurePool(metrics, database.pool);
   countTokens(metrics);
@@ -65,6 +64,18 @@ export function countEndedClients(metrics: Metrics): () => void {
     from: [{}],
   });
   return () => count({});
+}
+
+/** Counts tokens of clients with a quota of tokens. */
+export function countQuotaDecisions(metrics: Metrics): (decision: QuotaDecision) => void {
+  const count = metrics.counter({
+    name: "quota_decisions_total",
+    help: "Tokens of clients with a quota of tokens, by what became of them; store_down: decided without the store",
+    labels: ["decision"],
+    // What the alert rules of deploy/prometheus read.
+    from: [{ decision: "store_down" }],
+  });
+  return (decision) => count({ decision });
 }
 
 /** Counts changes that met a damaged audit log. */

@@ -17,13 +17,19 @@ import { composeGrants } from "./grants/compose.ts";
 import { layGround } from "./ground.ts";
 import { composeIssuerAccess } from "./issuer-access/compose.ts";
 import { openKeyRing } from "./keys/open-key-ring.ts";
-import { countAuditDamage, countEndedClients, measureAuthServer } from "./metrics.ts";
+import {
+  countAuditDamage,
+  countEndedClients,
+  countQuotaDecisions,
+  measureAuthServer,
+} from "./metrics.ts";
 import { createPrivateEndpoints } from "./console/compose.ts";
 import { createPublicEndpoints } from "./public-endpoints.ts";
 import { composeRegistration } from "./registration/compose.ts";
 import { composeResources } from "./resources/compose.ts";
 import { composeRevocation } from "./revocation/compose.ts";
 import { serve } from "./serve.ts";
+import { composeTokenQuota } from "./token-quota/compose.ts";
 import { composeTokens } from "./token/compose.ts";
 import { composeTrust } from "./trust/compose.ts";
 import { createUsageStore } from "./usage/usage-store.ts";
@@ -83,12 +89,23 @@ export async function createAuthServer(
   });
   const accessKeys = await composeAccessKeys({ ...known, ...registration, ...authentication });
   const usage = createUsageStore(ground.database, ground);
+  const countDecision = countQuotaDecisions(metrics);
+  const tokenQuota = composeTokenQuota({ ...ground, usage, countDecision });
 
   const features = { ...known, ...trust, ...registration, ...authentication, ...access, ...grants };
   const isOpenGrantType = (grantType: GrantType): boolean =>
     (grantType !== JWT_BEARER_GRANT || trust.workloads.isOpen()) &&
     (grantType !== TOKEN_EXCHANGE_GRANT || settings.tokenExchange);
-  const all = { ...features, ...accessKeys, audit, usage, watcher, health, isOpenGrantType };
+  const all = {
+    ...features,
+    ...accessKeys,
+    ...tokenQuota,
+    audit,
+    usage,
+    watcher,
+    health,
+    isOpenGrantType,
+  };
   measureAuthServer(all);
   const listeners = await serve({
     ...all,
@@ -101,6 +118,8 @@ export async function createAuthServer(
       cleanGrants: grants.grants.clean,
       cleanRevocations: revocation.revocations.clean,
       cleanUsage: usage.clean,
+      cleanTokenQuotas: tokenQuota.cleanTokenQuotas,
+      writeTokenUsage: tokenQuota.tokenUsage.write,
       recordLastUsed: authentication.lastUsed.write,
       countEndingSecrets: registration.endingSecrets.count,
     },

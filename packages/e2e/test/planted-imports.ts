@@ -208,11 +208,25 @@ export const IMPORTS: readonly Plant[] = [
     allowed: ["./workload.ts"],
   },
   {
-    rule: "House rule 2: token knows authentication, clients, grants, keys and resources",
+    rule: "House rule 2: token knows authentication, clients, grants, keys, resources and quotas",
     file: "packages/auth-server/src/token/issuer.ts",
     refused: ["../metadata/endpoint.ts", "../registration/register.ts"],
-    reason: features("authentication", "clients", "grants", "keys", "resources"),
+    reason: features("authentication", "clients", "grants", "keys", "resources", "token-quota"),
     allowed: ["../clients/client.ts", "../grants/grant.ts", "../keys/key-ring.ts"],
+  },
+  {
+    rule: "House rule 2: quotas of tokens know clients and usage",
+    file: "packages/auth-server/src/token-quota/spend.ts",
+    refused: ["../token/issuer.ts", "../registration/register.ts"],
+    reason: features("clients", "usage"),
+    allowed: ["../clients/client.ts", "../usage/usage-store.ts", "@daykey/guard/quota/charge"],
+  },
+  {
+    rule: "House rule 1: quotas of tokens count by the guard's code, and know no other package",
+    file: "packages/auth-server/src/token-quota/compose.ts",
+    refused: ["@daykey/client/token-source", "@daykey/resource-server/server"],
+    reason: RESOURCE_SERVER_USES.replace(" client,", ""),
+    allowed: ["@daykey/guard/redis-store"],
   },
   {
     rule: "House rule 2: access keys know authentication, clients, keys, registration and resources",

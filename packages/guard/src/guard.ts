@@ -9,7 +9,8 @@ import { readOwnCredential } from "./credential-file.ts";
 import { createIssuerLink, createNoLink } from "./issuer-link.ts";
 import { CONSOLE_LOG, type GuardLog } from "./log.ts";
 import { createMemoryQuota } from "./quota/memory-quota.ts";
-import { createQuota, type QuotaDecision, type QuotaSettings } from "./quota/quota.ts";
+import { createChargeWindows, type QuotaDecision, type QuotaSettings } from "./quota/charge.ts";
+import { createQuota } from "./quota/quota.ts";
 import { USAGE_SECONDS } from "./quota/usage.ts";
 import { createRefusals } from "./refusals.ts";
 import type { FeedLimits, RevocationFeed } from "./revocation/revocations.ts";
@@ -128,12 +129,14 @@ export function createGuard(options: GuardOptions): Guard {
       access_token: (token, request) => (isOpaque(token) ? opaque : validateJwt)(token, request),
     },
     charge: createQuota({
-      store: store.quotas,
-      insurance: createMemoryQuota(clock),
-      settings: { mode: "enforce", storeDown: "memory", ...options.quota },
-      elapsed,
-      log,
-      count: (decision) => metrics.quota?.(decision),
+      charge: createChargeWindows({
+        store: store.quotas,
+        insurance: createMemoryQuota(clock),
+        settings: { mode: "enforce", storeDown: "memory", ...options.quota },
+        elapsed,
+        log,
+        count: (decision) => metrics.quota?.(decision),
+      }),
       usage: link.usage,
     }),
     count: (outcome) => metrics.access?.(outcome),

@@ -5,7 +5,7 @@ export { watchCredentialFile } from "./credential-file.ts";
 export { createGuard, type Guard, type GuardMetrics, type GuardOptions } from "./guard.ts";
 export type { GuardLog, LogFields } from "./log.ts";
 export type { RouteQuota } from "./quota/policy.ts";
-export type { QuotaDecision, QuotaSettings } from "./quota/quota.ts";
+export type { QuotaDecision, QuotaSettings } from "./quota/charge.ts";
 export type { Problem, Refusal } from "./refusals.ts";
 export {
   type CheckRequest,

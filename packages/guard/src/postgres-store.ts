@@ -27,11 +27,20 @@ export const MIGRATIONS: readonly { name: string; sql: string }[] = [quotaAndNon
 
 /** @param database closed by who opened it */
 export function createPostgresStore(database: PostgresQueryable): GuardStore {
-  return { quotas: createQuotas(database), nonces: createNonces(database) };
+  return {
+    quotas: createPostgresQuotas(database, "daykey_resource"),
+    nonces: createNonces(database),
+  };
 }
 
-/** Requests that come while a commit runs share the next one. */
-function createQuotas(database: PostgresQueryable): QuotaStore {
+/**
+ * Requests that come while a commit runs share the next one.
+ * @param schema that has the counters: a resource's own, or the auth-server's
+ */
+export function createPostgresQuotas(
+  database: PostgresQueryable,
+  schema: "daykey_resource" | "daykey",
+): QuotaStore {
   const charge = createGroupCommit<readonly Window[], Charged>({
     async flush(batch) {
       const lengths = new Map(batch.flat().map(({ counter, seconds }) => [counter, seconds]));
@@ -40,7 +49,7 @@ function createQuotas(database: PostgresQueryable): QuotaStore {
       const places = new Map(counters.map((counter, index) => [counter, index + 1]));
       const { rows } = await database.query({
         name: "charge",
-        text: "select moment, admitted, counts from daykey_resource.charge($1, $2, $3, $4, $5)",
+        text: `select moment, admitted, counts from ${schema}.charge($1, $2, $3, $4, $5)`,
         values: [
           counters,
           counters.map((counter) => lengths.get(counter)),
@@ -64,8 +73,7 @@ function createQuotas(database: PostgresQueryable): QuotaStore {
 
   return {
     charge,
-    clean: () =>
-      deleteExpired(database, "daykey_resource.quota_counters", "now() - interval '1 minute'"),
+    clean: () => deleteExpired(database, `${schema}.quota_counters`, "now() - interval '1 minute'"),
   };
 }
 

@@ -24,11 +24,11 @@ export interface Authentication {
   limitNonces: WriteLimit;
 }
 
-/** @throws {RedisUnavailable} as `openReplayStore` */
 export async function composeAuthentication({
   settings,
   issuer,
   database,
+  redis,
   clock,
   log,
   opened,
@@ -36,20 +36,18 @@ export async function composeAuthentication({
   directory,
   restorations,
   workloads,
-}: Pick<Ground, "settings" | "issuer" | "database" | "clock" | "log" | "opened"> & {
+}: Pick<Ground, "settings" | "issuer" | "database" | "redis" | "clock" | "log" | "opened"> & {
   cache: ClientCache;
   directory: ResourceDirectory;
   restorations: { restoredAt(): Promise<number> };
   workloads: Workloads;
 }): Promise<Authentication> {
   const replays = await openReplayStore({
-    redisUrl: settings.redisUrl,
     database,
+    redis,
     readRestoredAt: restorations.restoredAt,
     clock,
-    log,
   });
-  opened.defer(replays.close);
   const lastUsed = createLastUsed({ store: createLastUsedStore(database), clock });
   opened.defer(async () => {
     await lastUsed.write().catch((error: unknown) => {

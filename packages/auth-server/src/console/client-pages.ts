@@ -115,7 +115,11 @@ export const oneClient: View = async ({ session, ask, params }) => {
           ${client.access_token_seconds === null ? "the server's life" : `${client.access_token_seconds} s`}
         </dd>
         <dt>Quotas</dt>
-        <dd>${quotasOf(client)}</dd>
+        <dd>${quotasOf(client.quotas)}</dd>
+        <dt>Quotas of tokens</dt>
+        <dd>${quotasOf(client.token_quotas)}</dd>
+        <dt>Claims for services</dt>
+        <dd><code>${JSON.stringify(client.ext)}</code></dd>
         <dt>Registered</dt>
         <dd>${time(client.created_at)}</dd>
         <dt>Changed</dt>
@@ -165,7 +169,7 @@ export const oneClient: View = async ({ session, ask, params }) => {
   };
 };
 
-function quotasOf({ quotas }: ClientView): Part {
+function quotasOf(quotas: ClientView["quotas"]): Part {
   if (quotas.length === 0) return html`<span class="soft">none</span>`;
   return html`<ul class="words">
     ${quotas.map(

@@ -16,6 +16,7 @@ import type { AfterOwnEnd } from "../grants/own-ends.ts";
 import type { Ground } from "../ground.ts";
 import type { KeyRing } from "../keys/key-ring.ts";
 import type { ResourceDirectory } from "../resources/resource-directory.ts";
+import type { SpendToken } from "../token-quota/spend.ts";
 import type { MasterKey } from "../keys/master-key.ts";
 import { createDpopAtIssue } from "./dpop.ts";
 import { createAuthorizationEndpoint } from "./authorization-endpoint.ts";
@@ -55,6 +56,7 @@ export function composeTokens({
   masterKey,
   workloads,
   isOpenGrantType,
+  spendToken,
   readAccessToken,
   readRights,
   cache,
@@ -70,6 +72,7 @@ export function composeTokens({
   masterKey: Pick<MasterKey, "dpopNonceKey">;
   workloads: Pick<Workloads, "admit">;
   isOpenGrantType: IsOpenGrantType;
+  spendToken: SpendToken;
   readAccessToken: TokenExchange["readAccessToken"];
   readRights: TokenExchange["readRights"];
   cache: ClientCache;
@@ -95,6 +98,7 @@ export function composeTokens({
   const issueTokens = createIssueTokens({
     readAuthenticated,
     dpop,
+    spendToken,
     issuer,
     isOpen: isOpenGrantType,
     grantTypes: {

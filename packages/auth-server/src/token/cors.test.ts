@@ -88,7 +88,8 @@ test("a preflight of a listed page is told what its script may send", async () =
 test("its script may read the token, and why there is none", async () => {
   const cors = {
     "access-control-allow-origin": PAGE,
-    "access-control-expose-headers": "DPoP-Nonce, Retry-After, WWW-Authenticate, X-Request-Id",
+    "access-control-expose-headers":
+      "DPoP-Nonce, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id",
   };
   const headers = { Origin: PAGE };
   const issued = await send("POST", headers, { form: await asked() });

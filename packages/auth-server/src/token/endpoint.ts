@@ -11,6 +11,7 @@ import { type AppContext, type AppRouter, createRouter } from "@daykey/service/h
 import type { Client } from "../clients/client.ts";
 import type { ReadAuthenticated, ReadParameters } from "../authentication/client-endpoint.ts";
 import type { DpopProof } from "@daykey/common/dpop-proof";
+import type { SpendToken } from "../token-quota/spend.ts";
 import type { DpopAtIssue } from "./dpop.ts";
 import type { Authorize } from "./grant-type.ts";
 import type { Issued, TokenIssuer } from "./issuer.ts";
@@ -30,11 +31,13 @@ export function createIssueTokens({
   grantTypes,
   isOpen,
   dpop,
+  spendToken,
   issuer,
   issue,
 }: {
   readAuthenticated: ReadAuthenticated;
   dpop: DpopAtIssue;
+  spendToken: SpendToken;
   issuer: string;
   /** Whether a grant type exists here now. */
   isOpen: IsOpenGrantType;
@@ -59,14 +62,19 @@ export function createIssueTokens({
     note({ grantType });
     const confirmation = await dpop.confirm(client, proof);
 
+    let spent: Promise<void> | undefined;
+    const spend = (): Promise<void> =>
+      (spent ??= spendToken(client, note).then((headers) => ctx.set(headers)));
     const authorization = await grantTypes[grantType]({
       client,
       form,
       isBound: confirmation !== undefined,
+      spend,
       note,
     });
     note({ grant: authorization.grant.id, resource: authorization.resource });
     if (confirmation) requireBindingAt(authorization.resource, issuer);
+    await spend();
 
     ctx.set("Pragma", "no-cache");
     const issued = issue(authorization, confirmation);

@@ -9,6 +9,12 @@ export interface AuthenticatedRequest {
   form: ReadonlyMap<string, string>;
   /** Whether the access token will be bound to a key. */
   isBound: boolean;
+  /**
+   * Charges the token to the client's quotas. The endpoint does it before a token is issued; a grant that
+   * changes something does it before that.
+   * @throws {OAuthError} slow_down or temporarily_unavailable
+   */
+  spend(): Promise<void>;
   /** Told what a log line may say, as soon as it is known. */
   note(fields: {
     grant?: string;

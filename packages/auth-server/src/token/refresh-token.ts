@@ -59,7 +59,7 @@ export function createRefreshTokenGrant({
   watcher: Pick<ChangeWatcher, "look">;
   log: Log;
 }): Authorize {
-  return async ({ client, form, note }) => {
+  return async ({ client, form, spend, note }) => {
     const text = form.get("refresh_token");
     if (text === undefined) {
       throw new OAuthError("invalid_request", "The parameter refresh_token is missing.");
@@ -82,6 +82,7 @@ export function createRefreshTokenGrant({
 
     const { id: grantId, clientId, expiresAt } = grant;
     if (seq === 0) await limitGrants(clientId);
+    await spend();
     const outcome = await grants.rotate({ grantId, clientId, seq, expiresAt });
     note({ refresh: outcome.kind });
     if (outcome.kind !== "rotated" && outcome.kind !== "retried") {

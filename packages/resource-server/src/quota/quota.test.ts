@@ -11,7 +11,7 @@ import {
   startResourceServer,
   type TestResourceServer,
 } from "../../test/resource-server.ts";
-import type { QuotaSettings } from "@daykey/guard/quota/quota";
+import type { QuotaSettings } from "@daykey/guard/quota/charge";
 
 let database: TestDatabase;
 let apis: TestResourceServer[] = [];

@@ -9,7 +9,14 @@ import { type AppContext, type AppRouter, createRouter } from "./router.ts";
 const MAX_AGE_SECONDS = 600;
 
 /** Answer headers that a script may read besides the safe ones. */
-const EXPOSED = ["DPoP-Nonce", "Retry-After", "WWW-Authenticate", "X-Request-Id"];
+const EXPOSED = [
+  "DPoP-Nonce",
+  "RateLimit",
+  "RateLimit-Policy",
+  "Retry-After",
+  "WWW-Authenticate",
+  "X-Request-Id",
+];
 
 /**
  * Stands before the router whose POST route is meant, and goes on to it. Only a preflight is answered
