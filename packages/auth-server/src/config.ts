@@ -63,6 +63,16 @@ const DEFINITIONS = {
     masterKeyFault,
   ),
   ...listenerSettings({ public: 4000, private: 4001, requestsPerAddress: 1000 }),
+  CLIENT_CA_FILE: text({
+    optional: true,
+    description:
+      "PEM file with the authorities whose certificates clients may use for tls_client_auth",
+  }),
+  MTLS_URL: url({
+    optional: true,
+    description:
+      "Where clients with certificates find the endpoints (mtls_endpoint_aliases), if not at ISSUER",
+  }),
   ADMIN_CREDENTIAL_FILE: text({
     optional: true,
     description:
@@ -213,6 +223,9 @@ export function readConfig(env: Record<string, string | undefined>) {
     settings.KEY_ROTATION_SECONDS < settings.KEY_OVERLAP_SECONDS
       ? "KEY_ROTATION_SECONDS must not be below KEY_OVERLAP_SECONDS"
       : undefined,
+    settings.CLIENT_CERTIFICATES === "off" && (settings.CLIENT_CA_FILE ?? settings.MTLS_URL)
+      ? "CLIENT_CA_FILE and MTLS_URL need CLIENT_CERTIFICATES"
+      : undefined,
   ].filter((fault) => fault !== undefined);
   if (faults.length > 0) throw new ConfigError(faults);
   return {
@@ -225,6 +238,8 @@ export function readConfig(env: Record<string, string | undefined>) {
     masterKey: settings.MASTER_KEY,
     masterKeyPrevious: settings.MASTER_KEY_PREVIOUS,
     ...listenerConfig(settings),
+    clientCaFile: settings.CLIENT_CA_FILE,
+    mtlsUrl: settings.MTLS_URL,
     adminCredentialFile: settings.ADMIN_CREDENTIAL_FILE,
     signingAlgorithm: settings.SIGNING_ALGORITHM,
     keyRotationSeconds: settings.KEY_ROTATION_SECONDS,

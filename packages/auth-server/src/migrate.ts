@@ -9,6 +9,7 @@ import { endingSecrets } from "../migrations/0008-ending-secrets.ts";
 import { boundedLists } from "../migrations/0009-bounded-lists.ts";
 import { trust } from "../migrations/0011-trust.ts";
 import { dpop } from "../migrations/0012-dpop.ts";
+import { mtls } from "../migrations/0013-mtls.ts";
 import { exchange } from "../migrations/0014-exchange.ts";
 import { claimsAndTokenQuotas } from "../migrations/0015-claims-and-token-quotas.ts";
 
@@ -23,6 +24,7 @@ export const MIGRATIONS = [
   boundedLists,
   trust,
   dpop,
+  mtls,
   exchange,
   claimsAndTokenQuotas,
 ];

@@ -30,6 +30,8 @@ export interface ClientView {
   require_assertion_typ: boolean;
   dpop: string;
   exchange: ExchangeView | null;
+  tls_client_auth: { name: string; value: string } | null;
+  tls_client_certificate_bound_access_tokens: boolean;
   quotas: QuotaView[];
   token_quotas: QuotaView[];
   ext: object;

@@ -8,6 +8,7 @@ import { duration, localAndRelative } from "./times.ts";
 export function clientFacts(client: ClientView, now: number): string {
   const life = (seconds: bigint | null): string =>
     seconds === null ? "the server's setting" : duration(Number(seconds));
+  const certificate = client.tls_client_auth ?? undefined;
   return facts([
     ["client_id", client.client_id],
     ["name", client.name],
@@ -25,6 +26,8 @@ export function clientFacts(client: ClientView, now: number): string {
     ["jwks_uri", client.jwks_uri ?? undefined],
     ["dpop", client.dpop === "optional" ? undefined : client.dpop],
     ["exchange", client.exchange ? exchangeText(client.exchange) : undefined],
+    ["certificate", certificate && `${certificate.name}=${certificate.value}`],
+    ["bound to", client.tls_client_certificate_bound_access_tokens ? "certificate" : undefined],
     ["assertion typ", client.require_assertion_typ ? "required" : undefined],
     ["epoch", String(client.epoch)],
     ["created", localAndRelative(client.created_at, now)],

@@ -14,14 +14,16 @@ export const FORMS = ["once", "day", "seed", "basic", "post"] as const;
 /** How the secret is shown to the server. */
 export type Form = (typeof FORMS)[number];
 
-/** The method's registered name of each form, and of a client's own key. */
-export const METHODS: Record<Form | "key" | "workload", string> = {
+/** The method's registered name of each form, of a client's own key or certificate, and of one by an authority. */
+export const METHODS: Record<Form | "key" | "certificate" | "ca" | "workload", string> = {
   once: "client_secret_hash_once",
   day: "client_secret_hash_day",
   seed: "client_secret_hash_seed",
   basic: "client_secret_basic",
   post: "client_secret_post",
   key: "private_key_jwt",
+  certificate: "self_signed_tls_client_auth",
+  ca: "tls_client_auth",
   workload: "workload",
 };
 

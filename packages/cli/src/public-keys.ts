@@ -1,4 +1,5 @@
 /** Public keys: of a file, for the server; and of a JWKS (RFC 7517), whether validators can use it. */
+import { X509Certificate } from "node:crypto";
 import { CliError, EXIT, usageError } from "./exit.ts";
 import { readIfThere } from "./private-file.ts";
 
@@ -50,6 +51,18 @@ export async function readPublicJwk(file: string): Promise<object> {
     );
   }
   return jwk;
+}
+
+/** The key of a certificate in PEM, with the certificate (RFC 7517 §4.7). @throws {CliError} */
+export async function readCertificateJwk(file: string): Promise<object> {
+  const text = await readIfThere(file);
+  if (text === undefined) throw new CliError(EXIT.credential, `${file} is not there`);
+  try {
+    const { publicKey, raw } = new X509Certificate(text);
+    return { ...publicKey.export({ format: "jwk" }), x5c: [raw.toString("base64")] };
+  } catch {
+    throw usageError(`${file} does not begin with a certificate in PEM`);
+  }
 }
 
 function parsed(text: string): unknown {

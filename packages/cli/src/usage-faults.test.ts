@@ -29,7 +29,7 @@ test.each([
   ["token a b", "There are 2 arguments too many", "See daykey token --help."],
   [
     "client-keys add a",
-    "The option --jwk-file <file> is missing",
+    "Give one of --jwk-file and --certificate-file",
     "See daykey client-keys add --help.",
   ],
   ["token --form", "The option --form <form> needs a value", "See daykey token --help."],

@@ -22,8 +22,8 @@ export type GrantType = (typeof GRANT_TYPES)[number];
 
 /**
  * How a client may prove itself. The first two carry the secret or the day form (RFC 6749 §2.3.1); the
- * next three are the forms of `client_secret_hash` (docs/protocol.md §1); then comes RFC 7523's. A client
- * with `workload` is made by rules of trust (docs/protocol.md §8).
+ * next three are the forms of `client_secret_hash` (docs/protocol.md §1); then come RFC 7523's, and the
+ * two of RFC 8705. A client with `workload` is made by rules of trust (docs/protocol.md §8).
  */
 export const AUTH_METHODS = [
   "client_secret_basic",
@@ -32,6 +32,8 @@ export const AUTH_METHODS = [
   "client_secret_hash_once",
   "client_secret_hash_seed",
   "private_key_jwt",
+  "tls_client_auth",
+  "self_signed_tls_client_auth",
   "workload",
 ] as const;
 export type AuthMethod = (typeof AUTH_METHODS)[number];

@@ -1,4 +1,5 @@
-/** `/clients/{client_id}/keys`: public keys for `private_key_jwt` (RFC 7523), given by value. */
+/** `/clients/{client_id}/keys`: public keys for `private_key_jwt` (RFC 7523), given by value, and
+ * certificates for `self_signed_tls_client_auth` (RFC 8705), which are such keys with `x5c` or `x5t#S256`. */
 import { z } from "zod";
 import { formatInstant } from "@daykey/common/clock";
 import { ASSERTION_ALGORITHMS } from "@daykey/common/protocol";
@@ -30,6 +31,8 @@ const material = {
   n: base64url,
   e: base64url,
 };
+/** SHA-256 of a certificate in DER. */
+const thumbprint = z.string().regex(/^[\w-]{43}$/, "must be a SHA-256 in base64url");
 const privateMember = z
   .never({ error: "belongs to a private key, which only its client may have" })
   .optional();
@@ -43,6 +46,8 @@ export const newClientKey = z.strictObject({
     use: z.string().max(20).optional(),
     key_ops: z.array(z.string().max(20)).max(8).optional(),
     ext: z.boolean().optional(),
+    x5c: z.array(z.string().max(12_000)).min(1).max(8).optional(),
+    "x5t#S256": thumbprint.optional(),
     d: privateMember,
     p: privateMember,
     q: privateMember,
@@ -64,6 +69,7 @@ export const clientKeyView = z.strictObject({
     kid: PARAMETERS.kid,
     alg: signatureAlgorithm,
     use: z.literal("sig"),
+    "x5t#S256": thumbprint.optional(),
   }),
   created_at: instant,
   last_used_at: instant.nullable(),

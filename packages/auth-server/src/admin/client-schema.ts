@@ -4,6 +4,7 @@ import { formatInstant } from "@daykey/common/clock";
 import { AUTH_METHODS, GRANT_TYPES } from "@daykey/common/protocol";
 import {
   ACCESS_TOKEN_FORMATS,
+  CERTIFICATE_NAMES,
   type ClientRegistration,
   DPOP_MODES,
   type ExchangeRights,
@@ -40,6 +41,10 @@ const registration = {
   require_assertion_typ: z.boolean(),
   dpop: z.enum(DPOP_MODES),
   exchange: exchangeRights.nullable(),
+  tls_client_auth: z
+    .strictObject({ name: z.enum(CERTIFICATE_NAMES), value: text(2048) })
+    .nullable(),
+  tls_client_certificate_bound_access_tokens: z.boolean(),
   quotas: quotaList,
   token_quotas: tokenQuotaList,
   ext,
@@ -82,6 +87,8 @@ export const newClient = z.strictObject({
       require_assertion_typ: true,
       dpop: true,
       exchange: true,
+      tls_client_auth: true,
+      tls_client_certificate_bound_access_tokens: true,
       quotas: true,
       token_quotas: true,
       ext: true,
@@ -108,6 +115,8 @@ export function viewOf(client: RegisteredClient): ClientView {
     require_assertion_typ: client.requireAssertionTyp,
     dpop: client.dpop,
     exchange: client.exchange ? exchangeViewOf(client.exchange) : null,
+    tls_client_auth: client.tlsClientAuth ?? null,
+    tls_client_certificate_bound_access_tokens: client.certificateBound,
     quotas: quotasViewOf(client.quotas),
     token_quotas: tokenQuotasViewOf(client.tokenQuotas),
     ext: client.ext,
@@ -150,6 +159,8 @@ export function registrationOf(
     requireAssertionTyp: body.require_assertion_typ ?? false,
     dpop: body.dpop ?? "optional",
     exchange: body.exchange ? exchangeOf(body.exchange) : undefined,
+    tlsClientAuth: body.tls_client_auth ?? undefined,
+    certificateBound: body.tls_client_certificate_bound_access_tokens ?? false,
     quotas: body.quotas ?? [],
     tokenQuotas: body.token_quotas ?? [],
     ext: body.ext ?? {},

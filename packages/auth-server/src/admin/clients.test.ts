@@ -49,6 +49,8 @@ describe("registering", () => {
         require_assertion_typ: false,
         dpop: "optional",
         exchange: null,
+        tls_client_auth: null,
+        tls_client_certificate_bound_access_tokens: false,
         quotas: [],
         token_quotas: [],
         ext: {},

@@ -19,7 +19,8 @@ const QUOTA = { limit: 1, window: "minute" };
 const CLIENT_MEMBERS =
   "client_id, name, auth_methods, grant_types, scopes, resources, access_token_seconds, " +
   "refresh_idle_seconds, refresh_absolute_seconds, access_token_format, jwks_uri, " +
-  "require_assertion_typ, dpop, exchange, quotas, token_quotas, ext, secret";
+  "require_assertion_typ, dpop, exchange, tls_client_auth, " +
+  "tls_client_certificate_bound_access_tokens, quotas, token_quotas, ext, secret";
 
 test.each<[kind: string, path: string, body: unknown, detail: string]>([
   ["a missing text", "/clients", NAMELESS, "name: is missing, and must be text"],

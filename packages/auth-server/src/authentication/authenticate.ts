@@ -3,11 +3,13 @@
  * a wrong, expired or revoked secret or key, a disabled client and an unregistered method all look the
  * same from outside and cost the same; only the log distinguishes them.
  */
+import type { ClientCertificate } from "@daykey/common/client-certificate";
 import { type Clock, formatInstant } from "@daykey/common/clock";
 import { OAuthError } from "@daykey/common/oauth-error";
 import { type AuthMethod, CLIENT_ID, JWT_BEARER_GRANT } from "@daykey/common/protocol";
 import type { Attempt, Attempts } from "./attempts.ts";
 import type { AssertionChecker, AssertionProof } from "./authenticate-private-key-jwt.ts";
+import type { CertificateChecker } from "./authenticate-certificate.ts";
 import { checkCredential, type Proof } from "./authenticate-secret-hash.ts";
 import type { Client, VerifiedClient } from "../clients/client.ts";
 import type { ClientCache, ClientEntry } from "../clients/client-cache.ts";
@@ -21,6 +23,8 @@ import type { WorkloadCredential, Workloads } from "./workload.ts";
 export interface AuthenticationRequest {
   form: ReadonlyMap<string, string>;
   authorization: string | undefined;
+  /** What the client proved in a handshake of TLS. */
+  certificate: ClientCertificate | undefined;
   /** The client's address as a limiter key. */
   addressKey: string;
   /** Whether tokens are asked for: the seed-compatible hash and a workload's assertion are good for nothing else. */
@@ -76,6 +80,7 @@ const NOBODY = "-";
 export function createClientAuthenticator({
   cache,
   assertions,
+  certificates,
   workloads,
   replays,
   limitNonces,
@@ -87,6 +92,7 @@ export function createClientAuthenticator({
 }: {
   cache: ClientCache;
   assertions: AssertionChecker;
+  certificates: CertificateChecker;
   workloads: Workloads;
   replays: ReplayStore;
   limitNonces: WriteLimit;
@@ -173,15 +179,21 @@ export function createClientAuthenticator({
       const proof = await assertions.check(credential, entry);
       return typeof proof === "string" ? proof : byAssertion(proof);
     }
+    if (credential.via === "tls") {
+      const proof = await certificates.check(credential.certificate, entry, now);
+      if (typeof proof === "string") return proof;
+      return { kid: proof.kid, expiresAt: undefined, methods: [proof.method] };
+    }
     const proof = checkCredential(credential, entry, { issuer, now });
     return proof ? bySecret(credential, proof) : "wrong_credential";
   }
 
   return {
     async authenticate(request) {
-      const { form, authorization, addressKey, note } = request;
+      const { form, authorization, certificate, addressKey, note } = request;
       try {
-        const read = readCredential(form, authorization, { ...workloads, parse: assertions.parse });
+        const doors = { ...workloads, parse: assertions.parse, certificate };
+        const read = readCredential(form, authorization, doors);
         note({ authMethod: read.via });
         if (read.via === "workload") return await letIn(read, request);
         const credential = withPossibleId(read);

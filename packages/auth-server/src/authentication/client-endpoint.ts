@@ -3,7 +3,9 @@
  * the client. They stand here once, so that none of them can forget a check.
  */
 import type { IncomingMessage } from "node:http";
+import type { ClientCertificate } from "@daykey/common/client-certificate";
 import { OAuthError } from "@daykey/common/oauth-error";
+import type { ReadCertificate } from "@daykey/service/http/client-certificate";
 import type { AppContext } from "@daykey/service/http/router";
 import type { ClientAuthenticator } from "./authenticate.ts";
 import type { VerifiedClient } from "../clients/client.ts";
@@ -13,6 +15,8 @@ import { readForm } from "./form.ts";
 export interface AuthenticatedForm {
   client: VerifiedClient;
   form: ReadonlyMap<string, string>;
+  /** What the client proved in a handshake of TLS, whatever it authenticated with. */
+  certificate: ClientCertificate | undefined;
   /** Adds to the request's log line. */
   note(fields: object): void;
 }
@@ -38,22 +42,25 @@ export type ReadAuthenticated = (
 export function createReadAuthenticated(
   authenticator: ClientAuthenticator,
   isResourceServer: (clientId: string) => boolean,
+  certificateOf: ReadCertificate,
 ): ReadAuthenticated {
   return async (ctx, { read = readForm, isForTokens = false, judge } = {}) => {
     const { logFields, addressKey } = ctx.state;
     const note = (fields: object): void => void Object.assign(logFields, fields);
     refuseCredentialsInUrl(ctx);
+    const certificate = certificateOf(ctx.req);
     const form = await read(ctx.req);
     judge?.(form);
     const client = await authenticator.authenticate({
       form,
       authorization: ctx.req.headers.authorization,
+      certificate,
       addressKey,
       isForTokens,
       note,
     });
     if (!isForTokens && isResourceServer(client.clientId)) ctx.state.uncount?.();
-    return { client, form, note };
+    return { client, form, certificate, note };
   };
 }
 

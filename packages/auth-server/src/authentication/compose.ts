@@ -3,9 +3,13 @@ import type { ClientCache } from "../clients/client-cache.ts";
 import { createWriteLimit, type WriteLimit } from "../clients/write-limits.ts";
 import type { Ground } from "../ground.ts";
 import type { ResourceDirectory } from "../resources/resource-directory.ts";
+import { createTrustedProxies } from "@daykey/service/http/address";
+import { createCertificateReader } from "@daykey/service/http/client-certificate";
 import { createAttempts } from "./attempts.ts";
 import { createClientAuthenticator } from "./authenticate.ts";
 import { createAssertionChecker } from "./authenticate-private-key-jwt.ts";
+import { createCertificateChecker } from "./authenticate-certificate.ts";
+import { openCertificateAuthorities } from "./certificate-authorities.ts";
 import { createReadAuthenticated, type ReadAuthenticated } from "./client-endpoint.ts";
 import { createClientJwks } from "./client-jwks.ts";
 import { createKeySetFetch } from "./jwks-fetch.ts";
@@ -61,6 +65,10 @@ export async function composeAuthentication({
     clock,
     log,
   });
+  const { clientCaFile } = settings;
+  const authorities =
+    clientCaFile === undefined ? undefined : openCertificateAuthorities(clientCaFile, { log });
+  if (authorities) opened.defer(authorities.close);
   const limitNonces = createWriteLimit({
     rowsPerMinute: settings.noncesPerClient,
     detail: "too_many_nonces",
@@ -70,6 +78,7 @@ export async function composeAuthentication({
   const authenticator = createClientAuthenticator({
     cache,
     assertions: createAssertionChecker({ issuer, clock, jwks }),
+    certificates: createCertificateChecker({ authorities, jwks }),
     workloads,
     replays,
     limitNonces,
@@ -83,7 +92,14 @@ export async function composeAuthentication({
     clock,
   });
   return {
-    readAuthenticated: createReadAuthenticated(authenticator, directory.isOwner),
+    readAuthenticated: createReadAuthenticated(
+      authenticator,
+      directory.isOwner,
+      createCertificateReader({
+        source: settings.clientCertificates,
+        trustedProxies: createTrustedProxies(settings.trustedProxies),
+      }),
+    ),
     lastUsed,
     replays,
     limitNonces,

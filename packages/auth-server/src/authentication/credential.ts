@@ -1,4 +1,5 @@
 /** Which credential a request presents: exactly one (RFC 6749 §2.3), whatever it is worth. */
+import type { ClientCertificate } from "@daykey/common/client-certificate";
 import { OAuthError } from "@daykey/common/oauth-error";
 import { ASSERTION_TYPE, JWT_BEARER_GRANT, SPIFFE_ASSERTION_TYPE } from "@daykey/common/protocol";
 import type { JwtAssertion } from "./client-assertion.ts";
@@ -8,7 +9,7 @@ import type { WorkloadCredential, WorkloadDoor, Workloads } from "./workload.ts"
 export type Credential = ClientCredential | WorkloadCredential;
 
 /** What a client has of its own. */
-export type ClientCredential = SecretCredential | AssertionCredential;
+export type ClientCredential = SecretCredential | AssertionCredential | CertificateCredential;
 
 /** `client_secret_hash` is ours; the others are RFC 6749 §2.3.1. */
 export interface SecretCredential {
@@ -26,6 +27,13 @@ export interface AssertionCredential {
   assertion: JwtAssertion | undefined;
 }
 
+/** RFC 8705 §2: the id in the form, and a certificate whose key the client has proved to hold. */
+export interface CertificateCredential {
+  via: "tls";
+  clientId: string;
+  certificate: ClientCertificate;
+}
+
 /** Reads the assertion in a parameter. Undefined: it is not written as one. */
 export type ParseAssertion = (text: string) => JwtAssertion | undefined;
 
@@ -33,6 +41,8 @@ export type ParseAssertion = (text: string) => JwtAssertion | undefined;
 interface Doors extends Pick<Workloads, "isOpenToSpiffe" | "knows"> {
   /** `private_key_jwt` and workloads need it; nothing else does. */
   parse: ParseAssertion;
+  /** What the connection shows. Beside another credential it is none: tokens may be bound to it. */
+  certificate: ClientCertificate | undefined;
 }
 
 /** Parameters that carry a credential; none is ever taken from a URL. */
@@ -97,6 +107,7 @@ export function readCredential(
   if (clientId === undefined) throw noCredential("no_client_id");
   if (secret !== undefined) return { via: "client_secret_post", clientId, value: secret };
   if (hash !== undefined) return { via: "client_secret_hash", clientId, value: hash };
+  if (doors.certificate) return { via: "tls", clientId, certificate: doors.certificate };
   throw noCredential("no_credential");
 }
 

@@ -99,8 +99,10 @@ const PRESENTATIONS: [
 ];
 
 describe("C3: a client's registered methods and no others", () => {
-  const all = Array.from({ length: 2 ** AUTH_METHODS.length - 1 }, (_, i) =>
-    AUTH_METHODS.filter((_method, bit) => ((i + 1) >> bit) & 1),
+  // Servers that see no certificates register none of their ofSecrets: see certificates.test.ts.
+  const ofSecrets = AUTH_METHODS.filter((method) => !method.endsWith("tls_client_auth"));
+  const all = Array.from({ length: 2 ** ofSecrets.length - 1 }, (_, i) =>
+    ofSecrets.filter((_method, bit) => ((i + 1) >> bit) & 1),
   );
   test.each(all.map((methods) => [methods] as const))("%j", async (authMethods) => {
     const limited = await server.createClient({ authMethods });

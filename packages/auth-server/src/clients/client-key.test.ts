@@ -47,7 +47,7 @@ describe("a key without alg and kid", () => {
         ...jwk,
         ext: true,
         anything: "else",
-        x5c: ["MIIB"],
+        x5u: "https://keys.example/a",
       });
       expect(rest).toEqual({
         kid,

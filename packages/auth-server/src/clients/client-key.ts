@@ -2,7 +2,13 @@
  * A client's public key as it comes, a JWK (RFC 7517), and as assertions are checked with it. One key
  * has one algorithm (RFC 8725 §3.1), and its kid is the credential of the grants it opens.
  */
-import { createHash, createPublicKey, type JsonWebKey, type KeyObject } from "node:crypto";
+import {
+  createHash,
+  createPublicKey,
+  type JsonWebKey,
+  type KeyObject,
+  X509Certificate,
+} from "node:crypto";
 import type { JWK } from "jose";
 import { LRUCache } from "lru-cache";
 import type { AssertionAlgorithm } from "@daykey/common/protocol";
@@ -14,6 +20,8 @@ export interface ClientKey {
   kid: string;
   algorithm: AssertionAlgorithm;
   key: KeyObject;
+  /** SHA-256 of the certificate that it was registered with, base64url (RFC 7517 §4.9). */
+  certificate?: string;
 }
 
 export interface PublicClientKey extends ClientKey {
@@ -43,13 +51,16 @@ const KINDS: Readonly<Record<string, KeyKind>> = {
 };
 
 /**
- * The key an operator registers. Without a kid it gets its RFC 7638 thumbprint as one.
+ * The key an operator registers. Without a kid it gets its certificate's thumbprint as one, or else its own (RFC 7638).
  * @throws {ProblemError} 400 for what is no public key that may sign an assertion
  */
 export function registrableKey(jwk: unknown): PublicClientKey {
   const read = readPublicKey(jwk);
-  if (typeof read !== "string") return read;
-  throw problem("invalid-key", { detail: read });
+  if (typeof read === "string") throw problem("invalid-key", { detail: read });
+  if (certificateIn(jwk as Record<string, unknown>, read.key) !== false) return read;
+  throw problem("invalid-key", {
+    detail: "x5c begins with the key's own certificate in base64, and x5t#S256 is its SHA-256.",
+  });
 }
 
 /**
@@ -65,8 +76,8 @@ export function usableKeys(
     const read = readPublicKey(jwk);
     if (typeof read === "string") passOver?.(read);
     if (typeof read === "string" || byKid.has(read.kid)) continue;
-    const { kid, algorithm, key } = read;
-    byKid.set(kid, { kid, algorithm, key });
+    const { publicJwk: _, ...key } = read;
+    byKid.set(read.kid, key);
   }
   return [...byKid.values()];
 }
@@ -94,12 +105,43 @@ function readPublicKey(value: unknown): PublicClientKey | string {
   const weak = judgedOnce(material);
   if (weak !== undefined) return weak;
 
-  const kid = jwk["kid"] ?? thumbprint(material);
+  // A published key whose certificate is not its own is a key without one.
+  const certificate = certificateIn(jwk, key) || undefined;
+  const kid = jwk["kid"] ?? certificate ?? thumbprint(material);
   if (typeof kid !== "string" || !KID.test(kid)) {
     return "kid is 1 to 128 printable ASCII characters without spaces.";
   }
-  const publicJwk = { ...(material as JWK), kid, alg: algorithm, use: "sig" };
-  return { kid, algorithm, key, publicJwk };
+  const publicJwk = {
+    ...(material as JWK),
+    kid,
+    alg: algorithm,
+    use: "sig",
+    ...(certificate !== undefined && { "x5t#S256": certificate }),
+  };
+  return { kid, algorithm, key, ...(certificate !== undefined && { certificate }), publicJwk };
+}
+
+const SHA256_BASE64URL = /^[\w-]{42}[AEIMQUYcgkosw048]$/;
+
+/** Its thumbprint, or false for what is none of this key. Who issued it is not asked: it is registered itself (RFC 8705 §2.2). */
+function certificateIn(
+  { x5c, "x5t#S256": named }: Record<string, unknown>,
+  key: KeyObject,
+): string | undefined | false {
+  if (named !== undefined && !(typeof named === "string" && SHA256_BASE64URL.test(named))) {
+    return false;
+  }
+  if (x5c === undefined) return named;
+  const [first] = Array.isArray(x5c) ? (x5c as unknown[]) : [];
+  const der = Buffer.from(typeof first === "string" ? first : "", "base64");
+  try {
+    const { raw, publicKey } = new X509Certificate(der);
+    const hash = createHash("sha256").update(der).digest("base64url");
+    const isIts = raw.equals(der) && publicKey.equals(key) && der.toString("base64") === first;
+    return isIts && (named ?? hash) === hash && hash;
+  } catch {
+    return false;
+  }
 }
 
 /** A millisecond or two for an RSA key, and a client's keys are read with it again and again. */

@@ -3,7 +3,13 @@ import type { Ext } from "@daykey/common/access-token";
 import type { AuthMethod, GrantType } from "@daykey/common/protocol";
 import { readQuotas } from "@daykey/common/quota";
 import { fromRowUri, toRowUri } from "../resources/resources-store.ts";
-import type { AccessTokenFormat, ClientRegistration, DpopMode, ExchangeRights } from "./client.ts";
+import type {
+  AccessTokenFormat,
+  CertificateName,
+  ClientRegistration,
+  DpopMode,
+  ExchangeRights,
+} from "./client.ts";
 
 export interface RegistrationRow {
   client_id: string;
@@ -23,6 +29,8 @@ export interface RegistrationRow {
   dpop: DpopMode;
   /** As it was written: jsonb. */
   exchange: ExchangeRights | null;
+  tls_client_auth: CertificateName | null;
+  certificate_bound: boolean;
   quotas: unknown;
   token_quotas: unknown;
   ext: Ext;
@@ -46,6 +54,8 @@ export function fromRegistrationRow(row: RegistrationRow, issuer: string) {
     requireAssertionTyp: row.require_assertion_typ,
     dpop: row.dpop,
     exchange: row.exchange ?? undefined,
+    tlsClientAuth: row.tls_client_auth ?? undefined,
+    certificateBound: row.certificate_bound,
     quotas: readQuotas(row.quotas) ?? [],
     tokenQuotas: readQuotas(row.token_quotas) ?? [],
     ext: row.ext,
@@ -74,5 +84,7 @@ export function toRegistrationRow(
     require_assertion_typ: registration.requireAssertionTyp ?? false,
     dpop: registration.dpop ?? "optional",
     exchange: registration.exchange ? JSON.stringify(registration.exchange) : null,
+    tls_client_auth: registration.tlsClientAuth ? JSON.stringify(registration.tlsClientAuth) : null,
+    certificate_bound: registration.certificateBound ?? false,
   };
 }

@@ -41,6 +41,21 @@ export interface ExchangeRights {
   impersonation: boolean;
 }
 
+/** The name that a client's certificate has: its subject, or one of its alternative names (RFC 8705 §2.1.2). */
+export const CERTIFICATE_NAMES = [
+  "subject_dn",
+  "san_dns",
+  "san_uri",
+  "san_ip",
+  "san_email",
+] as const;
+
+export interface CertificateName {
+  name: (typeof CERTIFICATE_NAMES)[number];
+  /** A subject is written as RFC 4514 says, from its end to its root. */
+  value: string;
+}
+
 /** What an operator decides about a client. */
 export interface ClientRegistration {
   clientId: string;
@@ -66,6 +81,10 @@ export interface ClientRegistration {
   dpop?: DpopMode | undefined;
   /** Nothing when undefined. */
   exchange?: ExchangeRights | undefined;
+  /** For `tls_client_auth`. */
+  tlsClientAuth?: CertificateName | undefined;
+  /** Whether its access tokens are bound to the certificate that it shows (RFC 8705 §3); false when undefined. */
+  certificateBound?: boolean | undefined;
   /** None when undefined. */
   quotas?: readonly Quota[] | undefined;
   /** How many tokens it may be issued; none of these is for a scope. No limit when undefined. */

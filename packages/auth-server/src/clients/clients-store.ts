@@ -4,6 +4,7 @@ import { namedValues } from "@daykey/service/database/named-values";
 import { changeAlone } from "../changes/changes-store.ts";
 import { canAnyAdministrate, keepAnAdmin } from "./admins-store.ts";
 import { CHOSEN_SECRET_METHODS, type Client, type ClientRegistration } from "./client.ts";
+import { isKidOfName, kidOfName } from "./certificate-kid.ts";
 import { type ClientKey, usableKeys } from "./client-key.ts";
 import { fromRegistrationRow, type RegistrationRow, toRegistrationRow } from "./client-row.ts";
 import type { StoredSecret } from "./verifiers.ts";
@@ -135,6 +136,7 @@ export function createClientsStore(
                       c.resources, c.access_token_seconds, c.refresh_idle_seconds,
                       c.refresh_absolute_seconds, c.access_token_format, c.jwks_uri, c.quotas,
                       c.require_assertion_typ, c.dpop, c.exchange, c.token_quotas, c.ext,
+                      c.tls_client_auth, c.certificate_bound,
                       s.kid, s.salt, extract(epoch from s.expires_at)::float8 as expires_at,
                       greatest(s.first_day - date '1970-01-01', $2::int) as verifiers_day,
                       substring(s.verifiers
@@ -168,6 +170,7 @@ export function createClientsStore(
       const live = new Set([...secrets, ...keys].map(({ kid }) => kid));
       const takenKids = new Set(first.taken_kids);
       const isPublishing = first.jwks_uri !== null;
+      const name = first.tls_client_auth;
       return {
         client: {
           ...fromRegistrationRow(first, issuer),
@@ -176,7 +179,10 @@ export function createClientsStore(
             return Math.max(first.epoch, epochFloor());
           },
           credentials: {
-            has: (kid) => live.has(kid) || (isPublishing && !takenKids.has(kid)),
+            has: (kid) =>
+              isKidOfName(kid)
+                ? name !== null && kid === kidOfName(name)
+                : live.has(kid) || (isPublishing && !takenKids.has(kid)),
           },
         },
         keys,

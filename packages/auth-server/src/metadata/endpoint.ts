@@ -6,6 +6,7 @@
  */
 import { DPOP_ALGORITHMS } from "@daykey/common/dpop";
 import { ASSERTION_ALGORITHMS, GRANT_TYPES, type GrantType, PATHS } from "@daykey/common/protocol";
+import type { CertificateSource } from "@daykey/service/http/client-certificate";
 import { type AppRouter, createRouter } from "@daykey/service/http/router";
 import type { KeyRing } from "../keys/key-ring.ts";
 import type { ResourceDirectory } from "../resources/resource-directory.ts";
@@ -18,6 +19,7 @@ export function createMetadataEndpoint({
   directory,
   workloads,
   isOpenGrantType,
+  settings: { clientCertificates, clientCaFile, mtlsUrl },
 }: {
   issuer: string;
   keys: KeyRing;
@@ -25,8 +27,22 @@ export function createMetadataEndpoint({
   /** What exists only while an issuer is trusted. */
   workloads: { isOpenToSpiffe(): boolean };
   isOpenGrantType: (grantType: GrantType) => boolean;
+  settings: {
+    clientCertificates: CertificateSource;
+    clientCaFile: string | undefined;
+    mtlsUrl: string | undefined;
+  };
 }): AppRouter {
   const router = createRouter();
+  const isMutual = clientCertificates !== "off";
+  const methods = [
+    "client_secret_basic",
+    "client_secret_post",
+    "client_secret_hash",
+    "private_key_jwt",
+    ...(clientCaFile === undefined ? [] : ["tls_client_auth"]),
+    ...(isMutual ? ["self_signed_tls_client_auth"] : []),
+  ];
   for (const path of [PATHS.authorizationServerMetadata, PATHS.openidConfiguration]) {
     router.get(path, (ctx) => {
       ctx.set("Cache-Control", `public, max-age=${METADATA_MAX_AGE_SECONDS}`);
@@ -37,13 +53,24 @@ export function createMetadataEndpoint({
         jwks_uri: `${issuer}${PATHS.jwks}`,
         scopes_supported: [...new Set(directory.all().flatMap((resource) => resource.scopes))],
         grant_types_supported: GRANT_TYPES.filter(isOpenGrantType),
-        ...authenticationAt("token_endpoint", workloads.isOpenToSpiffe() ? ["spiffe_jwt"] : []),
+        ...authenticationAt("token_endpoint", [
+          ...methods,
+          ...(workloads.isOpenToSpiffe() ? ["spiffe_jwt"] : []),
+        ]),
         introspection_endpoint: `${issuer}${PATHS.introspect}`,
-        ...authenticationAt("introspection_endpoint"),
+        ...authenticationAt("introspection_endpoint", methods),
         revocation_endpoint: `${issuer}${PATHS.revoke}`,
-        ...authenticationAt("revocation_endpoint"),
+        ...authenticationAt("revocation_endpoint", methods),
         response_types_supported: [],
         dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
+        ...(isMutual && { tls_client_certificate_bound_access_tokens: true }),
+        ...(mtlsUrl !== undefined && {
+          mtls_endpoint_aliases: {
+            token_endpoint: `${mtlsUrl}${PATHS.token}`,
+            introspection_endpoint: `${mtlsUrl}${PATHS.introspect}`,
+            revocation_endpoint: `${mtlsUrl}${PATHS.revoke}`,
+          },
+        }),
         subject_types_supported: ["public"],
         id_token_signing_alg_values_supported: keys.signingAlgorithms(),
       };
@@ -55,16 +82,10 @@ export function createMetadataEndpoint({
 /** Clients authenticate in the same ways wherever they do (RFC 8414 §2 wants it said for each), and workloads for tokens. */
 function authenticationAt(
   endpoint: string,
-  ofWorkloads: readonly string[] = [],
+  methods: readonly string[],
 ): Record<string, readonly string[]> {
   return {
-    [`${endpoint}_auth_methods_supported`]: [
-      "client_secret_basic",
-      "client_secret_post",
-      "client_secret_hash",
-      "private_key_jwt",
-      ...ofWorkloads,
-    ],
+    [`${endpoint}_auth_methods_supported`]: methods,
     // `EdDSA` is the older name of `Ed25519` (RFC 9864), and the one that many libraries look for.
     [`${endpoint}_auth_signing_alg_values_supported`]: [...ASSERTION_ALGORITHMS, "EdDSA"],
   };

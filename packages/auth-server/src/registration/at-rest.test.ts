@@ -9,7 +9,7 @@ import { dayKeyOf } from "../clients/verifiers.ts";
 
 const CHOSEN = "canary horse battery staple";
 
-const METHODS = AUTH_METHODS.filter((method) => method !== "private_key_jwt");
+const METHODS = AUTH_METHODS.filter((method) => !/private_key_jwt|tls_client_auth/.test(method));
 
 let server: TestAuthServer;
 let generated: TestClient;

@@ -15,6 +15,7 @@ import { isJwksUri } from "../authentication/jwks-fetch.ts";
 import { exchangeFault } from "../clients/exchange-rights.ts";
 import { clientExtFault } from "../clients/ext.ts";
 import { quotaFault, tokenQuotaFault } from "../clients/quotas.ts";
+import { certificateFault, type CertificateSettings } from "./certificate-fault.ts";
 import {
   type BroughtVerifiers,
   type SecretMaker,
@@ -100,6 +101,15 @@ const MAX_NAME_LENGTH = 200;
 const MIN_LIFE_SECONDS = 10;
 const SEED_METHOD = "client_secret_hash_seed";
 
+/** Settings that a registration is judged by. */
+interface Limits extends CertificateSettings {
+  accessTokenMaxSeconds: number;
+  refreshAbsoluteMaxSeconds: number;
+  allowPrivateJwksUri?: boolean;
+  seedHash?: boolean;
+  tokenExchange?: boolean;
+}
+
 export function createClientRegistrar({
   clients,
   resources,
@@ -111,19 +121,12 @@ export function createClientRegistrar({
   resources: ResourcesStore;
   secrets: SecretMaker;
   clock: Clock;
-  limits: {
-    accessTokenMaxSeconds: number;
-    refreshAbsoluteMaxSeconds: number;
-    allowPrivateJwksUri?: boolean;
-    seedHash?: boolean;
-    tokenExchange?: boolean;
-  };
+  limits: Limits;
 }): ClientRegistrar {
   const checkRegistration: ClientRegistrar["check"] = async (asked, { before, tx } = {}) => {
     const known = await resources.all(tx);
     const wanted = { ...asked, resources: registeredUris(asked.resources, known) };
     const { clientId, name, authMethods, grantTypes, scopes, resources: uris, jwksUri } = wanted;
-    const quotas = wanted.quotas ?? [];
     const isNew = (member: keyof ClientRegistration): boolean =>
       before === undefined || !isDeepStrictEqual(wanted[member], before[member]);
     check(CLIENT_ID.test(clientId), "client_id does not follow its pattern.");
@@ -147,6 +150,7 @@ export function createClientRegistrar({
         );
       }
     }
+    refuse(certificateFault(wanted, before, limits));
     check(
       wanted.dpop !== "day-key" ||
         !(isNew("dpop") || isNew("authMethods")) ||
@@ -171,7 +175,7 @@ export function createClientRegistrar({
       "jwks_uri is an https URL without credentials and fragment; the server may refuse private addresses.",
     );
     // A quota for a scope that the client loses would limit nothing.
-    if (isNew("quotas") || isNew("scopes")) refuse(quotaFault(quotas, scopes));
+    if (isNew("quotas") || isNew("scopes")) refuse(quotaFault(wanted.quotas ?? [], scopes));
     if (isNew("tokenQuotas")) refuse(tokenQuotaFault(wanted.tokenQuotas ?? []));
     const extFault = isNew("ext") ? clientExtFault(wanted.ext ?? {}) : undefined;
     check(extFault === undefined, `ext ${extFault ?? ""}.`);

@@ -36,6 +36,7 @@ export interface RegisteredClient extends ClientRegistration {
   requireAssertionTyp: boolean;
   dpop: DpopMode;
   exchange: ExchangeRights | undefined;
+  certificateBound: boolean;
   /** Epoch seconds, as the next. */
   createdAt: number;
   updatedAt: number;
@@ -119,7 +120,7 @@ interface Row extends RegistrationRow {
 const COLUMNS = `client_id, name, enabled,
   greatest(epoch, (select epoch_floor from daykey.change_counter)) as epoch, version, auth_methods, grant_types, scopes, resources,
   access_token_seconds, refresh_idle_seconds, refresh_absolute_seconds, access_token_format, jwks_uri,
-  quotas, require_assertion_typ, dpop, exchange, token_quotas, ext,
+  quotas, require_assertion_typ, dpop, exchange, token_quotas, ext, tls_client_auth, certificate_bound,
   extract(epoch from created_at)::float8 as created_at,
   extract(epoch from updated_at)::float8 as updated_at`;
 

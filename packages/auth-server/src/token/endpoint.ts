@@ -4,10 +4,13 @@
  * shares stand here, so no grant can forget one, and nor can `seed-endpoint.ts`, which gets its tokens
  * by the same function.
  */
+import type { Confirmation } from "@daykey/common/access-token";
+import type { ClientCertificate } from "@daykey/common/client-certificate";
 import { OAuthError } from "@daykey/common/oauth-error";
 import { GRANT_TYPES, type GrantType, JWT_BEARER_GRANT, PATHS } from "@daykey/common/protocol";
 import { answerJson } from "@daykey/service/http/json-answer";
 import { type AppContext, type AppRouter, createRouter } from "@daykey/service/http/router";
+import { thumbprintOf } from "../authentication/certificate.ts";
 import type { Client } from "../clients/client.ts";
 import type { ReadAuthenticated, ReadParameters } from "../authentication/client-endpoint.ts";
 import type { DpopProof } from "@daykey/common/dpop-proof";
@@ -46,7 +49,7 @@ export function createIssueTokens({
 }): IssueTokens {
   return async (ctx, read) => {
     let proof: DpopProof | undefined;
-    const { client, form, note } = await readAuthenticated(ctx, {
+    const { client, form, certificate, note } = await readAuthenticated(ctx, {
       ...(read && { read }),
       isForTokens: true,
       judge(asked) {
@@ -60,7 +63,7 @@ export function createIssueTokens({
     const grantType = grantTypeOf(form, () => true);
     requireGrantType(client, grantType);
     note({ grantType });
-    const confirmation = await dpop.confirm(client, proof);
+    const confirmation = boundTo(certificate, client, await dpop.confirm(client, proof));
 
     let spent: Promise<void> | undefined;
     const spend = (): Promise<void> =>
@@ -112,6 +115,25 @@ function grantTypeOf(form: ReadonlyMap<string, string>, isOpen: IsOpenGrantType)
 }
 
 /**
+ * What the token is bound to: by its registration to the certificate of this very connection (RFC 8705 §3),
+ * and to the key of a proof.
+ * @throws {OAuthError} invalid_request for a client that shows none
+ */
+function boundTo(
+  certificate: ClientCertificate | undefined,
+  { certificateBound }: Client,
+  confirmation: Confirmation | undefined,
+): Confirmation | undefined {
+  if (certificateBound !== true) return confirmation;
+  if (certificate) return { ...confirmation, "x5t#S256": thumbprintOf(certificate.der) };
+  throw new OAuthError(
+    "invalid_request",
+    "This client's access tokens are bound to its certificate: show it in the handshake of TLS.",
+    { detail: "certificate_missing" },
+  );
+}
+
+/**
  * The issuer's own resources take bearer tokens alone: their private listener has no public address that
  * a proof could name.
  * @throws {OAuthError} invalid_target
@@ -120,7 +142,7 @@ function requireBindingAt(resource: string, issuer: string): void {
   if (resource !== issuer) return;
   throw new OAuthError(
     "invalid_target",
-    "A token for this server itself is not bound to a key: ask for it without a DPoP proof, as a client that needs none.",
+    "A token for this server itself is bound to nothing: ask for it without a DPoP proof, as a client whose tokens need not be bound.",
     { detail: "bound_token_for_issuer" },
   );
 }

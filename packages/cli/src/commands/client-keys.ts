@@ -1,8 +1,9 @@
-/** `daykey client-keys`: the public keys of clients that authenticate by `private_key_jwt` (RFC 7523). */
+/** `daykey client-keys`: the public keys of clients that authenticate by `private_key_jwt` (RFC 7523), and their certificates (RFC 8705). */
 import { endOne, openAdminApi, segment } from "../admin-api.ts";
 import { type Cli, confirm, show } from "../cli.ts";
 import { examples, type Group } from "../command.ts";
-import { readPublicJwk } from "../public-keys.ts";
+import { usageError } from "../exit.ts";
+import { readCertificateJwk, readPublicJwk } from "../public-keys.ts";
 import { table } from "../table.ts";
 import { relativeTo } from "../times.ts";
 
@@ -21,10 +22,26 @@ export function clientKeysCommand(keys: Group, cli: Cli): void {
     .command("add")
     .description("register a public key; its private half stays with the client")
     .argument("<client>", "its client_id")
-    .requiredOption("--jwk-file <file>", "the public key as a JWK (RFC 7517)")
-    .addHelpText("after", examples("daykey client-keys add billing --jwk-file public.jwk"))
-    .action(async (id, { jwkFile }) => {
-      const jwk = await readPublicJwk(jwkFile);
+    .option("--jwk-file <file>", "the public key as a JWK (RFC 7517)")
+    .option("--certificate-file <file>", "or its certificate in PEM, for --form certificate")
+    .addHelpText(
+      "after",
+      examples(
+        "daykey client-keys add billing --jwk-file public.jwk",
+        "daykey client-keys add billing --certificate-file billing.pem",
+      ),
+    )
+    .action(async (id, { jwkFile, certificateFile }) => {
+      if ((jwkFile === undefined) === (certificateFile === undefined)) {
+        throw usageError(
+          "Give one of --jwk-file and --certificate-file",
+          "See daykey client-keys add --help.",
+        );
+      }
+      const jwk =
+        certificateFile === undefined
+          ? await readPublicJwk(jwkFile ?? "")
+          : await readCertificateJwk(certificateFile);
       const api = await openAdminApi(cli);
       const key = await api.call<ClientKeyView>("POST", `/clients/${segment(id)}/keys`, {
         body: { jwk },

@@ -20,7 +20,17 @@ import { extOption } from "../ext-option.ts";
 import { quotaOption } from "../quota-option.ts";
 import { clientFacts } from "../client-facts.ts";
 
-const FORMS = ["once", "day", "seed", "basic", "post", "key", "workload"] as const;
+const FORMS = [
+  "once",
+  "day",
+  "seed",
+  "basic",
+  "post",
+  "key",
+  "certificate",
+  "ca",
+  "workload",
+] as const;
 const DEFAULT_FORMS = ["once", "day"] as const;
 
 const formOption = () => new Option("--form <form...>", "how it may prove itself").choices(FORMS);
@@ -41,6 +51,11 @@ const exchangeOptions = {
   impersonation: () =>
     new Option("--impersonation", "the token says nothing of who acts for its subject"),
 };
+const certificateNameOption = () =>
+  new Option(
+    "--certificate-name <kind=value>",
+    "what its certificate is named, for --form ca: subject_dn, san_dns, san_uri, san_ip or san_email",
+  ).argParser(certificateName);
 const quotaOptionOfClient = () =>
   new Option(
     "--quota <quota>",
@@ -72,6 +87,8 @@ export function addClientCreation(clients: Group, cli: Cli): void {
     .option("--jwks-uri <url>", "where it publishes its own keys, for --form key")
     .option("--require-assertion-typ", "refuse its assertions without the typ of RFC 10070")
     .addOption(dpopOption())
+    .addOption(certificateNameOption())
+    .option("--certificate-bound", "bind its access tokens to its certificate (RFC 8705)")
     .addOption(quotaOptionOfClient())
     .addOption(exchangeOptions.subject())
     .addOption(exchangeOptions.audience())
@@ -146,6 +163,9 @@ export function addClientCreation(clients: Group, cli: Cli): void {
     .option("--require-assertion-typ", "refuse its assertions without the typ of RFC 10070")
     .option("--no-require-assertion-typ", "take them without typ, or with JWT")
     .addOption(dpopOption())
+    .addOption(certificateNameOption())
+    .option("--certificate-bound", "bind its access tokens to its certificate (RFC 8705)")
+    .option("--no-certificate-bound", "bind them to none")
     .addOption(quotaOptionOfClient())
     .option("--no-quota", "none any more")
     .addOption(exchangeOptions.subject())
@@ -231,6 +251,8 @@ interface Extras {
   impersonation?: boolean | undefined;
   /** False with --no-exchange. */
   exchange?: boolean | undefined;
+  certificateName?: CertificateName | undefined;
+  certificateBound?: boolean | undefined;
   /** False with --no-quota. */
   quota?: Quota[] | boolean | undefined;
   tokenQuota?: Quota[] | boolean | undefined;
@@ -240,12 +262,15 @@ interface Extras {
 function extras(options: Extras): object {
   const { accessTokenSeconds, format, jwksUri, requireAssertionTyp, dpop, quota, tokenQuota, ext } =
     options;
+  const { certificateName: name, certificateBound: isBound } = options;
   return {
     ...(accessTokenSeconds !== undefined && { access_token_seconds: accessTokenSeconds }),
     ...(format !== undefined && { access_token_format: format }),
     ...(jwksUri !== undefined && { jwks_uri: jwksUri }),
     ...(requireAssertionTyp !== undefined && { require_assertion_typ: requireAssertionTyp }),
     ...(dpop !== undefined && { dpop }),
+    ...(name !== undefined && { tls_client_auth: name }),
+    ...(isBound !== undefined && { tls_client_certificate_bound_access_tokens: isBound }),
     ...(Array.isArray(quota) && { quotas: quota }),
     ...(quota === false && { quotas: [] }),
     ...exchangeOf(options),
@@ -269,4 +294,18 @@ function exchangeOf(options: Extras): { exchange?: object | null } {
       ...(impersonation && { impersonation }),
     },
   };
+}
+
+interface CertificateName {
+  name: string;
+  value: string;
+}
+
+/** @throws {CliError} without an `=`; which kinds there are is the server's to say */
+function certificateName(text: string): CertificateName {
+  const [, name, value] = /^([a-z_]+)=(.+)$/s.exec(text) ?? [];
+  if (name === undefined || value === undefined) {
+    throw usageError("--certificate-name is written as in san_dns=billing.example.com");
+  }
+  return { name, value };
 }
