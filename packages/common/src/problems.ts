@@ -19,6 +19,7 @@ export const PROBLEMS = {
   "invalid-api-key": [401, "The API key is not valid here"],
   "invalid-signature": [401, "The signature is not valid here"],
   "insufficient-scope": [403, "The credential lacks a scope"],
+  "on-behalf": [403, "A token on behalf of another opens no session"],
   "other-client": [403, "This belongs to another client"],
   "keys-unavailable": [503, "Access tokens cannot be checked now"],
   "revocations-unknown": [503, "Access tokens cannot be checked now"],

@@ -80,6 +80,10 @@ export const SPIFFE_ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-typ
 /** The `typ` of a client's assertion, as RFC 10070, which updates RFC 7523, wants it. */
 export const ASSERTION_TYP = "client-authentication+jwt";
 
+/** The `typ` of an ID-JAG, and its profile in the metadata (draft-ietf-oauth-identity-assertion-authz-grant). */
+export const ID_JAG_TYP = "oauth-id-jag+jwt";
+export const ID_JAG_PROFILE = "urn:ietf:params:oauth:grant-profile:id-jag";
+
 /** Signature algorithms an assertion may carry: asymmetric ones alone. A key has one of them. */
 export const ASSERTION_ALGORITHMS = ["ES256", "PS256", "RS256", "Ed25519"] as const;
 export type AssertionAlgorithm = (typeof ASSERTION_ALGORITHMS)[number];

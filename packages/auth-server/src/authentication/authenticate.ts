@@ -6,14 +6,19 @@
 import type { ClientCertificate } from "@daykey/common/client-certificate";
 import { type Clock, formatInstant } from "@daykey/common/clock";
 import { OAuthError } from "@daykey/common/oauth-error";
-import { type AuthMethod, CLIENT_ID, JWT_BEARER_GRANT } from "@daykey/common/protocol";
+import { type AuthMethod, CLIENT_ID } from "@daykey/common/protocol";
 import type { Attempt, Attempts } from "./attempts.ts";
 import type { AssertionChecker, AssertionProof } from "./authenticate-private-key-jwt.ts";
 import type { CertificateChecker } from "./authenticate-certificate.ts";
 import { checkCredential, type Proof } from "./authenticate-secret-hash.ts";
 import type { Client, VerifiedClient } from "../clients/client.ts";
 import type { ClientCache, ClientEntry } from "../clients/client-cache.ts";
-import { type ClientCredential, readCredential, type SecretCredential } from "./credential.ts";
+import {
+  type ClientCredential,
+  type Credential,
+  readCredential,
+  type SecretCredential,
+} from "./credential.ts";
 import { thumbprintOfDayKey } from "./dpop-keys.ts";
 import type { LastUsed } from "./last-used.ts";
 import type { WriteLimit } from "../clients/write-limits.ts";
@@ -88,6 +93,7 @@ export function createClientAuthenticator({
   attempts,
   issuer,
   seedHash,
+  isOpenToIdJag,
   clock,
 }: {
   cache: ClientCache;
@@ -101,6 +107,7 @@ export function createClientAuthenticator({
   issuer: string;
   /** Whether the seed-compatible hash is taken at all. */
   seedHash: boolean;
+  isOpenToIdJag: boolean;
   clock: Clock;
 }): ClientAuthenticator {
   async function verify(
@@ -191,9 +198,10 @@ export function createClientAuthenticator({
   return {
     async authenticate(request) {
       const { form, authorization, certificate, addressKey, note } = request;
+      let read: Credential | undefined;
       try {
-        const doors = { ...workloads, parse: assertions.parse, certificate };
-        const read = readCredential(form, authorization, doors);
+        const doors = { ...workloads, isOpenToIdJag, parse: assertions.parse, certificate };
+        read = readCredential(form, authorization, doors);
         note({ authMethod: read.via });
         if (read.via === "workload") return await letIn(read, request);
         const credential = withPossibleId(read);
@@ -205,7 +213,7 @@ export function createClientAuthenticator({
           throw error;
         }
       } catch (error) {
-        if (form.get("grant_type") === JWT_BEARER_GRANT) throw asGrantError(error);
+        if (read?.via === "workload" && read.door === "grant") throw asGrantError(error);
         throw authorization === undefined ? error : withChallenge(error, issuer);
       }
     },

@@ -89,6 +89,7 @@ export async function composeAuthentication({
     }),
     issuer,
     seedHash: settings.seedHash,
+    isOpenToIdJag: settings.tokenExchange,
     clock,
   });
   return {

@@ -1,7 +1,13 @@
 /** Which credential a request presents: exactly one (RFC 6749 §2.3), whatever it is worth. */
 import type { ClientCertificate } from "@daykey/common/client-certificate";
+import { isTyped } from "@daykey/common/jws";
 import { OAuthError } from "@daykey/common/oauth-error";
-import { ASSERTION_TYPE, JWT_BEARER_GRANT, SPIFFE_ASSERTION_TYPE } from "@daykey/common/protocol";
+import {
+  ASSERTION_TYPE,
+  ID_JAG_TYP,
+  JWT_BEARER_GRANT,
+  SPIFFE_ASSERTION_TYPE,
+} from "@daykey/common/protocol";
 import type { JwtAssertion } from "./client-assertion.ts";
 import type { WorkloadCredential, WorkloadDoor, Workloads } from "./workload.ts";
 
@@ -39,6 +45,8 @@ export type ParseAssertion = (text: string) => JwtAssertion | undefined;
 
 /** Whose assertions are taken, and what reads them. */
 interface Doors extends Pick<Workloads, "isOpenToSpiffe" | "knows"> {
+  /** Whether an ID-JAG is taken. It is a grant alone, beside which its client proves itself. */
+  isOpenToIdJag: boolean;
   /** `private_key_jwt` and workloads need it; nothing else does. */
   parse: ParseAssertion;
   /** What the connection shows. Beside another credential it is none: tokens may be bound to it. */
@@ -70,7 +78,7 @@ export function readCredential(
   const secret = form.get("client_secret");
   const hash = form.get("client_secret_hash");
   const assertion = form.get("client_assertion");
-  const grant = form.get("grant_type") === JWT_BEARER_GRANT ? form.get("assertion") : undefined;
+  const grant = assertionAsGrant(form, doors);
   const presented = [authorization, secret, hash, assertion, grant].filter(
     (part) => part !== undefined,
   );
@@ -109,6 +117,16 @@ export function readCredential(
   if (hash !== undefined) return { via: "client_secret_hash", clientId, value: hash };
   if (doors.certificate) return { via: "tls", clientId, certificate: doors.certificate };
   throw noCredential("no_credential");
+}
+
+/** The assertion that is grant and authentication in one. */
+function assertionAsGrant(
+  form: ReadonlyMap<string, string>,
+  { isOpenToIdJag, parse }: Doors,
+): string | undefined {
+  const text = form.get("grant_type") === JWT_BEARER_GRANT ? form.get("assertion") : undefined;
+  const isIdJag = isOpenToIdJag && text !== undefined && isTyped(parse(text)?.typ, ID_JAG_TYP);
+  return isIdJag ? undefined : text;
 }
 
 function ofWorkload(

@@ -21,7 +21,7 @@ import { assertionOf, createKey, present, registerKeys } from "../../test/assert
 let server: TestAuthServer;
 let client: TestClient;
 beforeAll(async () => {
-  server = await startAuthServer({ config: { seedHash: true } });
+  server = await startAuthServer({ config: { seedHash: true, tokenExchange: true } });
   client = await server.createClient();
 });
 afterAll(() => server.stop());

@@ -8,7 +8,7 @@ import type { JwtAssertion } from "./client-assertion.ts";
 import type { Nonce } from "./replay-store.ts";
 
 /** Where an assertion came in. All doors lead to the same rules. */
-export type WorkloadDoor = "client_assertion" | "jwt_spiffe" | "grant";
+export type WorkloadDoor = "client_assertion" | "jwt_spiffe" | "grant" | "id_jag";
 
 /** An assertion of a trusted issuer, unchecked. */
 export interface WorkloadCredential {

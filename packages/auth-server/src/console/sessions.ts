@@ -28,7 +28,6 @@ interface Held {
   ep: number;
   cred: string;
   gid: string;
-  isWorkload: boolean;
   iat: number;
   exp: number;
 }
@@ -96,8 +95,6 @@ export function createSessions({
       gid: held.gid,
       ep: held.ep,
       cred: held.cred,
-      // Which one it is was judged when the token was issued; what counts now is its rule.
-      ...(held.isWorkload && { workload: { iss: "", sub: "" } }),
     };
     const rights = await readRights({ claims, kid: undefined });
     const isAdmin = typeof rights !== "string" && rights.scope === ADMIN_SCOPE;
@@ -117,9 +114,8 @@ export function createSessions({
     offer(rights) {
       const iat = Math.floor(clock());
       const exp = iat + LINK_SECONDS;
-      const { client_id: clientId, ep, cred, gid, workload } = rights;
-      const isWorkload = workload !== undefined;
-      const held: Held = { id: newId(), clientId, ep, cred, gid, isWorkload, iat, exp };
+      const { client_id: clientId, ep, cred, gid } = rights;
+      const held: Held = { id: newId(), clientId, ep, cred, gid, iat, exp };
       return { link: seal(held, "link"), expiresAt: exp };
     },
 

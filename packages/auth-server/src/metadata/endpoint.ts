@@ -5,7 +5,15 @@
  * `authorization_endpoint` for the MCP SDKs.
  */
 import { DPOP_ALGORITHMS } from "@daykey/common/dpop";
-import { ASSERTION_ALGORITHMS, GRANT_TYPES, type GrantType, PATHS } from "@daykey/common/protocol";
+import {
+  ASSERTION_ALGORITHMS,
+  GRANT_TYPES,
+  type GrantType,
+  ID_JAG_PROFILE,
+  JWT_BEARER_GRANT,
+  PATHS,
+  TOKEN_EXCHANGE_GRANT,
+} from "@daykey/common/protocol";
 import type { CertificateSource } from "@daykey/service/http/client-certificate";
 import { type AppRouter, createRouter } from "@daykey/service/http/router";
 import type { KeyRing } from "../keys/key-ring.ts";
@@ -33,6 +41,8 @@ export function createMetadataEndpoint({
     mtlsUrl: string | undefined;
   };
 }): AppRouter {
+  const takesIdJag = (): boolean =>
+    isOpenGrantType(JWT_BEARER_GRANT) && isOpenGrantType(TOKEN_EXCHANGE_GRANT);
   const router = createRouter();
   const isMutual = clientCertificates !== "off";
   const methods = [
@@ -61,6 +71,7 @@ export function createMetadataEndpoint({
         ...authenticationAt("introspection_endpoint", methods),
         revocation_endpoint: `${issuer}${PATHS.revoke}`,
         ...authenticationAt("revocation_endpoint", methods),
+        ...(takesIdJag() && { authorization_grant_profiles_supported: [ID_JAG_PROFILE] }),
         response_types_supported: [],
         dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
         ...(isMutual && { tls_client_certificate_bound_access_tokens: true }),

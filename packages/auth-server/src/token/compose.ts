@@ -23,8 +23,9 @@ import { createAuthorizationEndpoint } from "./authorization-endpoint.ts";
 import { createClientCredentials } from "./client-credentials.ts";
 import { createIssueTokens, createTokenEndpoint, type IsOpenGrantType } from "./endpoint.ts";
 import { createTokenIssuer } from "./issuer.ts";
-import { createTokenExchange, type TokenExchange } from "./exchange.ts";
+import { createTokenExchange } from "./exchange.ts";
 import { createJwtBearer } from "./jwt-bearer.ts";
+import { createOnBehalfOf, type OwnTokens } from "./on-behalf.ts";
 import { createRefreshFault, createRefreshTokenGrant, type RefreshFault } from "./refresh-token.ts";
 import { createRefreshTokenReader, type RefreshTokenReader } from "./refresh-token-reader.ts";
 import { createSeedTokenEndpoint } from "./seed-endpoint.ts";
@@ -60,23 +61,22 @@ export function composeTokens({
   readAccessToken,
   readRights,
   cache,
-}: Pick<Ground, "settings" | "issuer" | "clock" | "log"> & {
-  keys: KeyRing;
-  directory: ResourceDirectory;
-  grants: GrantsStore;
-  afterOwnEnd: AfterOwnEnd;
-  watcher: ChangeWatcher;
-  readAuthenticated: ReadAuthenticated;
-  replays: Pick<ReplayStore, "use">;
-  limitNonces: WriteLimit;
-  masterKey: Pick<MasterKey, "dpopNonceKey">;
-  workloads: Pick<Workloads, "admit">;
-  isOpenGrantType: IsOpenGrantType;
-  spendToken: SpendToken;
-  readAccessToken: TokenExchange["readAccessToken"];
-  readRights: TokenExchange["readRights"];
-  cache: ClientCache;
-}): Tokens {
+}: Pick<Ground, "settings" | "issuer" | "clock" | "log"> &
+  OwnTokens & {
+    keys: KeyRing;
+    directory: ResourceDirectory;
+    grants: GrantsStore;
+    afterOwnEnd: AfterOwnEnd;
+    watcher: ChangeWatcher;
+    readAuthenticated: ReadAuthenticated;
+    replays: Pick<ReplayStore, "use">;
+    limitNonces: WriteLimit;
+    masterKey: Pick<MasterKey, "dpopNonceKey">;
+    workloads: Pick<Workloads, "admit">;
+    isOpenGrantType: IsOpenGrantType;
+    spendToken: SpendToken;
+    cache: ClientCache;
+  }): Tokens {
   const { corsOrigins: origins } = settings;
   const readRefreshToken = createRefreshTokenReader({ keys, issuer });
   const refreshFault = createRefreshFault({ ...settings, clock });
@@ -95,6 +95,14 @@ export function composeTokens({
     limitNonces,
     clock,
   });
+  const onBehalfOf = createOnBehalfOf({
+    readRights,
+    workloads,
+    replays,
+    cache,
+    directory,
+    clock,
+  });
   const issueTokens = createIssueTokens({
     readAuthenticated,
     dpop,
@@ -103,16 +111,17 @@ export function composeTokens({
     isOpen: isOpenGrantType,
     grantTypes: {
       client_credentials: clientCredentials,
-      [JWT_BEARER_GRANT]: createJwtBearer(clientCredentials),
+      [JWT_BEARER_GRANT]: createJwtBearer({
+        openGrant: clientCredentials,
+        parseAssertion,
+        onBehalfOf,
+        directory,
+      }),
       [TOKEN_EXCHANGE_GRANT]: createTokenExchange({
         readAccessToken,
         readRights,
         parseAssertion,
-        workloads,
-        replays,
-        cache,
-        directory,
-        clock,
+        onBehalfOf,
       }),
       refresh_token: createRefreshTokenGrant({
         grants,

@@ -71,7 +71,7 @@ export function createIssueTokens({
     const authorization = await grantTypes[grantType]({
       client,
       form,
-      isBound: confirmation !== undefined,
+      confirmation,
       spend,
       note,
     });

@@ -1,6 +1,6 @@
 /** Trees of exchanged tokens: whatever ends one ends all below it, in whatever order. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { startAuthServer, type TestClient } from "../../test/auth-server.ts";
+import { ISSUER, startAuthServer, type TestClient } from "../../test/auth-server.ts";
 import { startDatabaseProxy } from "../../test/database-proxy.ts";
 import {
   claimsOf,
@@ -114,6 +114,21 @@ describe("E5: whatever ends what is above ends what is below, and no sibling", (
     const none = { active: false, refused: "not_our_token", token: null, grants: [] };
     for (const text of ["x", leaf.slice(0, -4), "dka1.a.b"])
       expect(await explain(text)).toEqual(none);
+  });
+
+  test("a token on behalf of an admin is an admin's, but opens no session that would outlive what is above it", async () => {
+    const rights = { scopes: ["daykey:admin"], resources: [ISSUER] } as const;
+    const root = await given.tokenOf(await given.server.createClient(rights));
+    const token = await given.exchanged(await given.actor(rights), root);
+    const ask = async (method: string, path: string): Promise<number> =>
+      (
+        await fetch(`${given.server.privateUrl}/admin/v1${path}`, {
+          method,
+          headers: { authorization: `Bearer ${token}` },
+        })
+      ).status;
+    expect(await ask("GET", "/clients")).toBe(200);
+    expect(await ask("POST", "/console/links")).toBe(403);
   });
 
   test("an exchange at an instance that has not heard gives a token that is dead all the same", async () => {

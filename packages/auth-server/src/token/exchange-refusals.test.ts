@@ -20,7 +20,6 @@ import {
   startExchangeServer,
   tokenIn,
 } from "../../test/exchange.ts";
-import { addRule, createWorkloadClient, trustIssuer } from "../../test/trust.ts";
 
 let given: ExchangeServer;
 let person: TestClient;
@@ -181,56 +180,6 @@ describe("E7: a bound token", () => {
     ]);
     const token = await given.exchanged(owner, root, { resource: API }, proof());
     expect(claimsOf(token)).toMatchObject({ cnf: { jkt: key.jkt }, aud: API });
-  });
-});
-
-describe("a workload of a trusted issuer as the subject", () => {
-  test("is the client that its rule makes, once, and ends with the rule", async () => {
-    const key = createKey("ES256");
-    const iss = "https://people.example.test";
-    await trustIssuer(given.admin, "people", { iss, keys: [key] });
-    const made = await createWorkloadClient(given.server, "people");
-    await addRule(given.admin, "people", {
-      issuer: "people",
-      client_id: made.clientId,
-      conditions: [{ claim: "sub", one_of: ["ada"] }],
-    });
-    const at = Math.floor(given.server.now());
-    const assertion = (extra = {}): string =>
-      signJwt(
-        key,
-        { alg: "ES256", typ: "JWT", kid: key.kid },
-        {
-          iss,
-          sub: "ada",
-          aud: ISSUER,
-          iat: at,
-          exp: at + 300,
-          jti: crypto.randomUUID(),
-          ...extra,
-        },
-      );
-    const form = { subject_token_type: TOKEN_TYPES.jwt };
-    const text = assertion();
-    const token = await given.exchanged(agent, text, form);
-    expect(claimsOf(token)).toMatchObject({
-      sub: "people",
-      client_id: agent.clientId,
-      act: { sub: agent.clientId },
-      workload: { iss, sub: "ada" },
-    });
-    expect(claimsOf(token).exp).toBeLessThanOrEqual(at + 300);
-    const again = await given.exchange(agent, text, form);
-    expect(given.refusal(again)).toEqual([400, "invalid_request", "replayed"]);
-    const others = assertion({ may_act: { sub: "somebody" } });
-    const refused = await given.exchange(agent, others, form);
-    expect(given.refusal(refused)).toEqual([400, "invalid_request", "may_act"]);
-    const ours = assertion({ may_act: { sub: agent.clientId } });
-    expect((await given.exchange(agent, ours, form)).status).toBe(200);
-    expect(await given.isActive(token)).toBe(true);
-    const rule = await given.admin.get("/trust/rules/people");
-    await given.admin.call("DELETE", "/trust/rules/people", undefined, { "if-match": rule.etag });
-    expect(await given.isActive(token)).toBe(false);
   });
 });
 

@@ -1,5 +1,5 @@
 /** What a grant type has to answer; the endpoint owns every phase around it. */
-import type { AccessTokenClaims } from "@daykey/common/access-token";
+import type { AccessTokenClaims, Confirmation } from "@daykey/common/access-token";
 import type { Grant } from "../grants/grant.ts";
 import type { VerifiedClient } from "../clients/client.ts";
 
@@ -7,8 +7,8 @@ import type { VerifiedClient } from "../clients/client.ts";
 export interface AuthenticatedRequest {
   client: VerifiedClient;
   form: ReadonlyMap<string, string>;
-  /** Whether the access token will be bound to a key. */
-  isBound: boolean;
+  /** What the access token will be bound to, if anything. */
+  confirmation: Confirmation | undefined;
   /**
    * Charges the token to the client's quotas. The endpoint does it before a token is issued; a grant that
    * changes something does it before that.

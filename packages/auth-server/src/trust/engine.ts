@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import type { Clock } from "@daykey/common/clock";
 import type { JsonObject } from "@daykey/common/json-numbers";
 import { isTyped } from "@daykey/common/jws";
+import { ID_JAG_TYP } from "@daykey/common/protocol";
 import { OAuthError } from "@daykey/common/oauth-error";
 import { intersection } from "@daykey/common/scope";
 import { isOnlyAudience, type JwtAssertion } from "../authentication/client-assertion.ts";
@@ -14,6 +15,7 @@ import type {
   Admitted,
   NotAdmitted,
   WorkloadCredential,
+  WorkloadDoor,
   Workloads,
 } from "../authentication/workload.ts";
 import type { ClientCache } from "../clients/client-cache.ts";
@@ -40,7 +42,7 @@ export interface TrustEngine extends Workloads {
   /** The issuer that would have to answer for an assertion, where one is trusted. */
   entryOf(credential: Omit<WorkloadCredential, "via">): DirectoryEntry | undefined;
   /** What is wrong with an assertion whoever signed it and whenever it comes, as a reason for the log. */
-  formFault(assertion: JwtAssertion, issuer: TrustedIssuer): string | undefined;
+  formFault(assertion: JwtAssertion, issuer: TrustedIssuer, door: WorkloadDoor): string | undefined;
   timeFault(assertion: JwtAssertion, issuer: TrustedIssuer): string | undefined;
   signatureFault: IssuerKeys["faultOf"];
   /** Among rules that fit. @param clientId the client that is asked for, if one is */
@@ -90,11 +92,12 @@ export function createTrustEngine({
     return entry && isOfSpiffe(entry.issuer) === isSvid ? entry : undefined;
   };
 
-  const formFault: TrustEngine["formFault"] = (assertion, issuer) => {
-    const { typ, subject, algorithm, audience, jti } = assertion;
+  const formFault: TrustEngine["formFault"] = (assertion, issuer, door) => {
+    const { typ, subject, algorithm, audience, jti, issuedAt } = assertion;
     // An access token or an ID of another kind is no assertion (RFC 8725 §3.11).
-    const isTypeTaken = typ === undefined || isTyped(typ, "JWT") || isTyped(typ, "JOSE");
-    if (!isTypeTaken) return "assertion_typ";
+    const isPlain = typ === undefined || isTyped(typ, "JWT") || isTyped(typ, "JOSE");
+    if (door === "id_jag" ? !isTyped(typ, ID_JAG_TYP) : !isPlain) return "assertion_typ";
+    if (door === "id_jag" && (!jti || issuedAt === undefined)) return "malformed_assertion";
     if (!algorithm || !issuer.algorithms.includes(algorithm)) return "assertion_algorithm";
     if (subject === "" || subject.length > MAX_SUBJECT_LENGTH) return "assertion_subject";
     if (jti !== undefined && (typeof jti !== "string" || jti === "")) return "malformed_assertion";
@@ -163,7 +166,7 @@ export function createTrustEngine({
     const { issuer } = entry;
     note({ trustedIssuer: issuer.name });
     if (!issuer.enabled) return stranger("issuer_disabled");
-    const formless = formFault(assertion, issuer);
+    const formless = formFault(assertion, issuer, credential.door);
     if (formless !== undefined) return stranger(formless);
     const unsigned = await keys.faultOf(assertion, entry);
     if (unsigned === "issuer_keys_unavailable") throw unavailable();

@@ -4,6 +4,8 @@
  */
 import type { Ext } from "@daykey/common/access-token";
 import { stringifyJson } from "@daykey/common/json-numbers";
+import { isTyped } from "@daykey/common/jws";
+import { ID_JAG_TYP } from "@daykey/common/protocol";
 import { type JwtAssertion, parseAssertion } from "../authentication/client-assertion.ts";
 import { claimAt } from "./claims.ts";
 import type { TrustEngine } from "./engine.ts";
@@ -60,13 +62,18 @@ export function createExplain({
       result: undefined,
     });
     if (!assertion) return refusal("malformed_assertion");
-    const entry =
-      engine.entryOf({ door: "client_assertion", clientId, assertion }) ??
-      engine.entryOf({ door: "jwt_spiffe", clientId, assertion });
-    if (!entry) return refusal("unknown_issuer");
+    const plain = isTyped(assertion.typ, ID_JAG_TYP) ? "id_jag" : "client_assertion";
+    const doors = [plain, "jwt_spiffe"] as const;
+    const [found] = doors.flatMap((door) => {
+      const entry = engine.entryOf({ door, clientId, assertion });
+      return entry ? [{ door, entry }] : [];
+    });
+    if (!found) return refusal("unknown_issuer");
+    const { door, entry } = found;
     const { issuer } = entry;
     const unsigned = await engine.signatureFault(assertion, entry);
-    if (unsigned) return refusal(engine.formFault(assertion, issuer) ?? unsigned, issuer.name);
+    if (unsigned)
+      return refusal(engine.formFault(assertion, issuer, door) ?? unsigned, issuer.name);
 
     const rules = entry.rules.map((rule) => explainRule(rule, assertion));
     const fitting = entry.rules.filter(
@@ -76,7 +83,7 @@ export function createExplain({
     const taken = rule && (await engine.take(rule, assertion.claims));
     const refused =
       (issuer.enabled ? undefined : "issuer_disabled") ??
-      engine.formFault(assertion, issuer) ??
+      engine.formFault(assertion, issuer, door) ??
       engine.timeFault(assertion, issuer) ??
       (rule ? undefined : reason) ??
       (taken && "reason" in taken ? taken.reason : undefined);

@@ -48,6 +48,8 @@ const exchangeOptions = {
   audience: () => new Option("--exchange-audience <uri...>", "for which resources; * for any"),
   scope: () =>
     new Option("--exchange-scope <scope...>", "what may come of it (default: all of its scopes)"),
+  idJag: () =>
+    new Option("--id-jag", "take ID-JAGs of trusted identity providers, to act for people"),
   impersonation: () =>
     new Option("--impersonation", "the token says nothing of who acts for its subject"),
 };
@@ -94,6 +96,7 @@ export function addClientCreation(clients: Group, cli: Cli): void {
     .addOption(exchangeOptions.audience())
     .addOption(exchangeOptions.scope())
     .addOption(exchangeOptions.impersonation())
+    .addOption(exchangeOptions.idJag())
     .addOption(tokenQuotaOption())
     .addOption(extOptionOfClient())
     .option("--life <days>", "of the secret, such as 90d (default: 366d)")
@@ -172,6 +175,7 @@ export function addClientCreation(clients: Group, cli: Cli): void {
     .addOption(exchangeOptions.audience())
     .addOption(exchangeOptions.scope())
     .addOption(exchangeOptions.impersonation())
+    .addOption(exchangeOptions.idJag())
     .option("--no-exchange", "it may exchange nothing any more")
     .addOption(tokenQuotaOption())
     .option("--no-token-quota", "as many tokens as it asks for")
@@ -214,6 +218,7 @@ interface Grants {
   refresh?: boolean | undefined;
   form?: readonly string[] | undefined;
   exchangeSubject?: string[] | undefined;
+  idJag?: boolean | undefined;
   /** False with --no-exchange. */
   exchange?: boolean | undefined;
 }
@@ -224,11 +229,11 @@ interface Grants {
  */
 function grantTypes(
   before: readonly string[],
-  { refresh, form, exchangeSubject, exchange }: Grants,
+  { refresh, form, exchangeSubject, idJag, exchange }: Grants,
 ): string[] {
   const wanted: [string, boolean | undefined][] = [
     ["refresh_token", refresh],
-    [JWT_BEARER_GRANT, form?.includes("workload")],
+    [JWT_BEARER_GRANT, idJag ?? form?.includes("workload")],
     [TOKEN_EXCHANGE_GRANT, exchange === false ? false : exchangeSubject && true],
   ];
   const after = new Set(before);

@@ -1,0 +1,204 @@
+/**
+ * Tokens on behalf of others: whose they are, who may act for them, and what comes of it. A new token can
+ * never do more than the one it came from, nor live longer, and it names the grants above it: whatever ends
+ * one of those ends it too. Nothing is written.
+ */
+import { MAX_ANCESTORS, type AccessTokenClaims, type Ancestor } from "@daykey/common/access-token";
+import type { Clock } from "@daykey/common/clock";
+import type { OAuthError } from "@daykey/common/oauth-error";
+import { intersection } from "@daykey/common/scope";
+import type { JwtAssertion } from "../authentication/client-assertion.ts";
+import type { ReplayStore } from "../authentication/replay-store.ts";
+import type { WorkloadDoor, Workloads } from "../authentication/workload.ts";
+import type { ClientCache } from "../clients/client-cache.ts";
+import { mayExchange } from "../clients/exchange-rights.ts";
+import type { ResourceDirectory } from "../resources/resource-directory.ts";
+import type { AuthenticatedRequest, Authorization } from "./grant-type.ts";
+import { uuidv7 } from "./random-ids.ts";
+import { chooseResourceAndScope } from "./resource-and-scope.ts";
+
+/** A genuine access token of this server, and the key that signed it. */
+interface GenuineToken {
+  claims: Readonly<AccessTokenClaims>;
+  kid: string | undefined;
+}
+
+/** How this server's own tokens are judged, wherever it meets them. */
+export interface OwnTokens {
+  readAccessToken: (token: string) => GenuineToken | undefined;
+  /** The claims as of now, or why the token is dead, as a reason for the log. */
+  readRights: (token: GenuineToken) => Promise<Readonly<AccessTokenClaims> | string>;
+}
+
+/** On whose behalf a token will be, as of now. */
+export interface Subject extends Pick<AccessTokenClaims, "sub" | "act" | "workload" | "ext"> {
+  scope: readonly string[];
+  resources: readonly string[];
+  /** The resource that its token is for; undefined for an issuer's assertion, which is for this server. */
+  audience: string | undefined;
+  /** Epoch seconds. */
+  expiresAt: number;
+  /** Root first, its own grant last. */
+  above: readonly Ancestor[];
+  /** For the log. */
+  grant: string;
+  /** The key it is bound to. */
+  cnf: AccessTokenClaims["cnf"];
+  /** The client that it was issued to. */
+  holder: string | undefined;
+}
+
+/** The error for a subject that counts for nothing; the reason is for the log. */
+export type Refuse = (reason: string) => OAuthError;
+
+export interface OnBehalfOf {
+  /** What the subject's own client still has, wherever it is. @throws {OAuthError} */
+  ofToken(token: GenuineToken, refuse: Refuse): Promise<Subject>;
+  /**
+   * The client that a rule of trust makes of an assertion, which is used up by it. It opens the grant at the
+   * root of the tree.
+   * @throws {OAuthError}; as `Workloads.admit`
+   */
+  ofAssertion(
+    assertion: JwtAssertion | undefined,
+    door: WorkloadDoor,
+    request: AuthenticatedRequest,
+    refuse: Refuse,
+  ): Promise<Subject>;
+  /**
+   * What a client gets to act for a subject.
+   * @param wanted has `resource` and `scope`
+   * @throws {OAuthError} unauthorized_client, invalid_target, invalid_scope, or what `refuse` makes
+   */
+  act(
+    request: AuthenticatedRequest,
+    subject: Subject,
+    wanted: ReadonlyMap<string, string>,
+    refuse: Refuse,
+  ): Authorization;
+}
+
+export function createOnBehalfOf({
+  readRights,
+  workloads,
+  replays,
+  cache,
+  directory,
+  clock,
+}: Pick<OwnTokens, "readRights"> & {
+  workloads: Pick<Workloads, "admit">;
+  replays: Pick<ReplayStore, "use">;
+  cache: ClientCache;
+  directory: ResourceDirectory;
+  clock: Clock;
+}): OnBehalfOf {
+  const ofToken: OnBehalfOf["ofToken"] = async (token, refuse) => {
+    const rights = await readRights(token);
+    if (typeof rights === "string") throw refuse(rights);
+    const { client } = await cache.find(rights.sub);
+    if (!client) throw refuse("no_rights");
+    const { sub, act, workload, ext, gid, client_id, cred, ep, anc = [] } = rights;
+    const { kid } = token;
+    const own: Ancestor = { gid, client_id, cred, ep, ...(kid !== undefined && { kid }) };
+    return {
+      sub,
+      ...(act && { act }),
+      ...(workload && { workload }),
+      ...(ext && { ext }),
+      scope: intersection(rights.scope.split(" "), client.scopes),
+      resources: client.resources,
+      audience: rights.aud,
+      expiresAt: rights.exp,
+      above: [...anc, own],
+      grant: gid,
+      cnf: rights.cnf,
+      holder: client_id,
+    };
+  };
+
+  const ofAssertion: OnBehalfOf["ofAssertion"] = async (assertion, door, { note }, refuse) => {
+    const admitted = await workloads.admit(
+      { via: "workload", door, clientId: undefined, assertion },
+      note,
+    );
+    if ("reason" in admitted) throw refuse(admitted.reason);
+    const { client, cred, scopes, resources, workload, ext, nonce } = admitted;
+    const { accessTokenSeconds = Infinity } = admitted;
+    if (nonce && !(await replays.use(nonce))) throw refuse("replayed");
+    const now = clock();
+    const gid = uuidv7(now);
+    return {
+      sub: client.clientId,
+      workload,
+      ...(ext && { ext }),
+      scope: scopes,
+      resources,
+      audience: undefined,
+      expiresAt: Math.floor(Math.min(assertion?.expiresAt ?? now, now + accessTokenSeconds)),
+      above: [{ gid, client_id: client.clientId, cred, ep: client.epoch }],
+      grant: gid,
+      cnf: undefined,
+      holder: undefined,
+    };
+  };
+
+  /**
+   * By the client's registration. A bound token was stolen unless it is brought by who can have it: its
+   * holder, or the resource that saw its proof. What comes of one is bound too.
+   */
+  function requirePermission(
+    { client, confirmation }: AuthenticatedRequest,
+    subject: Subject,
+    refuse: Refuse,
+  ): void {
+    if (!client.exchange || !mayExchange(client.exchange, subject)) {
+      throw refuse("exchange_not_permitted");
+    }
+    const { cnf, audience = "", holder } = subject;
+    if (!cnf) return;
+    const isOwner = directory.find(audience)?.ownerClientId === client.clientId;
+    if (!confirmation || !(isOwner || holder === client.clientId)) {
+      throw refuse("bound_subject_token");
+    }
+  }
+
+  const act: OnBehalfOf["act"] = (request, subject, wanted, refuse) => {
+    const { client, note } = request;
+    const { sub, act: before, workload, ext, above, expiresAt } = subject;
+    note({ subjectGrant: subject.grant, subject: sub });
+    requirePermission(request, subject, refuse);
+    if (above.length > MAX_ANCESTORS) throw refuse("exchange_too_deep");
+    const allowance = {
+      scope: intersection(subject.scope, client.exchange?.scopes ?? client.scopes),
+      resources: client.resources.filter((uri) => subject.resources.includes(uri)),
+    };
+    const { resource, scope } = chooseResourceAndScope(wanted, client, allowance, directory);
+    return {
+      client,
+      grant: {
+        id: uuidv7(clock()),
+        clientId: client.clientId,
+        epoch: client.epoch,
+        credential: client.credential,
+        scope,
+        resources: [resource],
+        expiresAt,
+      },
+      resource,
+      scope,
+      refresh: undefined,
+      onBehalf: {
+        sub,
+        ...(workload && { workload }),
+        ...(ext && { ext }),
+        notAfter: expiresAt,
+        anc: above,
+        ...(client.exchange?.impersonation !== true && {
+          act: { sub: client.clientId, ...(before && { act: before }) },
+        }),
+      },
+    };
+  };
+
+  return { ofToken, ofAssertion, act };
+}
