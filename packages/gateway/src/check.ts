@@ -45,6 +45,8 @@ export interface Proxied extends Asked {
   /** The names of its headers, in lower case. */
   names: readonly string[];
   address: string;
+  /** The proxy. */
+  peer: string;
 }
 
 export type Verdict =
@@ -94,7 +96,7 @@ const NOBODY: Identity = {
 export function createCheckProxied(table: () => RouteTable): CheckProxied {
   return async (request) => {
     const { find, guards } = table();
-    const { method, target, lines, names, address } = request;
+    const { method, target, lines, names, address, peer } = request;
     const misleading = names.map(misleads).find((fault) => fault !== undefined);
     if (misleading) {
       return refuse("ambiguous-request", { reason: misleading }, MISLEADING[misleading]);
@@ -111,7 +113,7 @@ export function createCheckProxied(table: () => RouteTable): CheckProxied {
     if (!guard) throw new TypeError("a resource of the routes file has no guard");
     const options: CheckOptions = effect;
     const result = await guard.check(
-      { method, url: target, headers: lines, address, ...bodyOf(method) },
+      { method, url: target, headers: lines, address, peer, ...bodyOf(method) },
       options,
     );
     const log = { ...result.log, rule: name };

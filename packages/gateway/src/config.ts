@@ -51,7 +51,7 @@ function listeners(ports: { public: number; private: number }) {
   const {
     WORKERS: _one,
     REQUESTS_PER_ADDRESS: _none,
-    CLIENT_CERTIFICATES: _off,
+    CLIENT_CERTIFICATES: _any,
     ...shared
   } = listenerSettings({ ...ports, requestsPerAddress: 0 });
   return {
@@ -116,6 +116,11 @@ const SERVE = {
       "While quotas cannot be counted: count in this process's memory, or answer clients with a quota 503",
   }),
   ...listeners({ public: 6000, private: 6001 }),
+  CLIENT_CERTIFICATES: choice(["off", "proxy"], {
+    default: "off",
+    description:
+      "Believe the header Client-Cert (RFC 9440), for tokens that are bound to a certificate. Every proxy must set it, and remove its callers' own",
+  }),
   GRPC_PORT: integer({
     optional: true,
     min: 0,
@@ -154,7 +159,6 @@ export function readConfig(env: Record<string, string | undefined>) {
   return {
     ...listenerConfig({
       ...settings,
-      CLIENT_CERTIFICATES: "off",
       WORKERS: 1,
       REQUESTS_PER_ADDRESS: 0,
     }),
@@ -177,6 +181,7 @@ export function readConfig(env: Record<string, string | undefined>) {
       algorithms: settings.ALGORITHMS,
       accessTokenMaxSeconds: settings.ACCESS_TOKEN_MAX,
       dpop: { required: settings.DPOP_REQUIRED, nonceKey: settings.DPOP_NONCE_KEY },
+      clientCertProxies: settings.CLIENT_CERTIFICATES === "proxy" ? settings.TRUSTED_PROXIES : [],
       quota: { mode: settings.QUOTA_MODE, storeDown: settings.QUOTA_STORE_DOWN },
       tokenCacheSize: settings.TOKEN_CACHE,
     },

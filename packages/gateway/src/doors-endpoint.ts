@@ -22,14 +22,15 @@ export function createDoorsEndpoint({
     router.all(path, async (ctx) => {
       ctx.state.logFields["door"] = name;
       // What stands in headers is the proxy's word, and anybody could send them.
-      if (!isTrusted(ctx.req.socket.remoteAddress ?? "", trustedProxies)) {
+      const peer = ctx.req.socket.remoteAddress ?? "";
+      if (!isTrusted(peer, trustedProxies)) {
         throw problem(403, { reason: "untrusted_peer" });
       }
       const asked = read(ctx.req);
       if (!asked) throw problem("ambiguous-request", { reason: "door_headers" });
       const { address } = ctx.state;
       const names = Object.keys(ctx.req.headers);
-      const verdict = await check({ ...asked, lines: linesOf(ctx.req), names, address });
+      const verdict = await check({ ...asked, lines: linesOf(ctx.req), names, address, peer });
       Object.assign(ctx.state.logFields, verdict.log);
       ctx.set("Cache-Control", "no-store");
       if (verdict.allowed) {

@@ -110,7 +110,7 @@ export async function startGrpcDoor({
       const address = attributes?.source?.address?.socket_address?.address ?? "unknown";
       Object.assign(fields, { address });
       const headers = headersOf(http);
-      const verdict = await check({ method, host: named, target, ...headers, address });
+      const verdict = await check({ method, host: named, target, ...headers, address, peer });
       Object.assign(fields, verdict.log);
       status = verdict.allowed ? 200 : verdict.status;
       return responseOf(verdict);

@@ -16,9 +16,12 @@ export function createMetadataEndpoint({
   issuer,
   resources,
   isDpopRequired,
+  takesCertificates,
 }: {
   issuer: string;
   isDpopRequired: boolean;
+  /** Whether tokens may be bound to the certificates of connections (RFC 8705). */
+  takesCertificates: boolean;
   /** Asked for each request: the routes may have been replaced. */
   resources: () => Resources;
 }): AppRouter {
@@ -36,6 +39,7 @@ export function createMetadataEndpoint({
       bearer_methods_supported: ["header"],
       dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
       dpop_bound_access_tokens_required: isDpopRequired,
+      ...(takesCertificates && { tls_client_certificate_bound_access_tokens: true }),
     };
   });
   return router;

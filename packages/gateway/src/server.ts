@@ -143,6 +143,7 @@ export async function createGateway(config: GatewayConfig, deps: Deps): Promise<
             issuer,
             resources: () => tables.table().resources,
             isDpopRequired: config.guard.dpop.required,
+            takesCertificates: config.clientCertificates !== "off",
           }),
           health.router,
         ],

@@ -12,6 +12,8 @@ import { type CheckRequest, type ReadBody, RequestBodyError } from "./request.ts
 export interface FetchOptions<Rest extends readonly unknown[]> extends Omit<CheckOptions, "scope"> {
   /** The caller's address, where the platform tells it; no header is read for it. */
   address?: (request: Request, ...rest: Rest) => string | undefined;
+  /** The caller's certificate in DER, where the platform tells it (RFC 8705). */
+  certificate?: (request: Request, ...rest: Rest) => Uint8Array | undefined;
 }
 
 /**
@@ -24,12 +26,14 @@ export function protect<Rest extends readonly unknown[]>(
   guard: Pick<Guard, "check">,
   scope: string,
   handler: (request: Request, access: Access, ...rest: Rest) => Response | Promise<Response>,
-  { address, ...options }: FetchOptions<Rest> = {},
+  { address, certificate, ...options }: FetchOptions<Rest> = {},
 ): (request: Request, ...rest: Rest) => Promise<Response> {
   const needs = { ...options, scope };
   requireOptions(needs);
   return async (request, ...rest) => {
-    const result = await guard.check(toCheckRequest(request, address?.(request, ...rest)), needs);
+    const asked = toCheckRequest(request, address?.(request, ...rest));
+    const proved = () => certificate?.(request, ...rest);
+    const result = await guard.check({ ...asked, certificate: proved }, needs);
     if (!result.allowed) return refusalResponse(result, request.method);
     return withHeaders(await handler(request, result.access, ...rest), result.headers);
   };

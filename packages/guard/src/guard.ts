@@ -16,6 +16,7 @@ import { createRefusals } from "./refusals.ts";
 import type { FeedLimits, RevocationFeed } from "./revocation/revocations.ts";
 import type { StalePolicy } from "./revocation/stale-policy.ts";
 import { createMemoryStore, type GuardStore } from "./store.ts";
+import { createBoundCertificates } from "./tokens/certificates.ts";
 import { createTokenProofs, type DpopOptions } from "./tokens/proofs.ts";
 import { createJwks } from "./tokens/jwks.ts";
 import { createTokenValidator } from "./tokens/jwt.ts";
@@ -59,6 +60,11 @@ export interface GuardOptions {
   simpleSignatures?: { defaultKeyId: string | undefined } | undefined;
   /** How DPoP is asked for. Tokens that are bound to a key are always taken, with their proof (RFC 9449). */
   dpop?: DpopOptions | undefined;
+  /**
+   * Proxies whose header `Client-Cert` (RFC 9440) says which certificate the caller proved: addresses and
+   * CIDR ranges. Each must remove what its callers send by that name. From anyone else it is nothing.
+   */
+  clientCertProxies?: readonly string[] | undefined;
   /** Shared by all instances; in this process's memory by default. It is not closed by the guard. */
   store?: GuardStore | undefined;
   quota?: Partial<QuotaSettings> | undefined;
@@ -118,6 +124,7 @@ export function createGuard(options: GuardOptions): Guard {
     resource,
     isRequired: options.dpop?.required ?? false,
     nonceKey: options.dpop?.nonceKey,
+    certificates: createBoundCertificates(options.clientCertProxies ?? []),
     useNonce: store.nonces.use,
     clock,
   });

@@ -18,7 +18,14 @@ test("what is exported is this", () => {
     fastify: ["accessOf", "protect"],
     fetch: ["checkRequest", "protect", "refusalResponse"],
     koa: ["accessOf", "protect"],
-    node: ["linesOf", "protect", "sendRefusal", "setHeaders", "toCheckRequest"],
+    node: [
+      "linesOf",
+      "peerCertificateOf",
+      "protect",
+      "sendRefusal",
+      "setHeaders",
+      "toCheckRequest",
+    ],
     postgres: ["MIGRATIONS", "createPostgresStore"],
     redis: ["createRedisStore", "redisCommands"],
   });

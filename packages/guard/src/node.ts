@@ -3,6 +3,7 @@
  * on it share. Headers are taken as they came, repeated ones too; nothing of `X-Forwarded-*` is read.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { TLSSocket } from "node:tls";
 import type { Access } from "./access.ts";
 import { type CheckOptions, type CheckResult, requireOptions } from "./check.ts";
 import type { Guard } from "./guard.ts";
@@ -54,6 +55,8 @@ export function toCheckRequest(
     url: originalUrl ?? url,
     headers: linesOf(req),
     address,
+    certificate: () => peerCertificateOf(req),
+    peer: req.socket?.remoteAddress,
     hasBody: hasBodyOf(req),
     body: readAhead(req),
   };
@@ -87,6 +90,14 @@ export function linesOf({ headers, rawHeaders }: IncomingMessage): FieldLines {
     // What stands there once may have been changed by the application.
     return lines.length > 1 ? lines : [value].flat();
   };
+}
+
+/**
+ * The certificate in DER whose key the client proved in the handshake of this connection, where it was asked
+ * for one. Not checked: who issued it, and until when it is valid.
+ */
+export function peerCertificateOf({ socket }: IncomingMessage): Uint8Array | undefined {
+  return (socket as Partial<TLSSocket> | undefined)?.getPeerX509Certificate?.()?.raw;
 }
 
 /** HTTP/2 says where the content ends by a flag, and needs no Content-Length. */

@@ -30,6 +30,13 @@ export interface CheckRequest {
   headers: HeaderFields;
   /** The caller's, as far as it is known from something that a caller cannot choose. */
   address?: string | undefined;
+  /**
+   * The certificate, in DER, whose key the caller proved in a handshake of TLS, as its own connection or a
+   * trusted proxy says. Asked only for a token that is bound to one (RFC 8705).
+   */
+  certificate?: (() => Uint8Array | undefined) | undefined;
+  /** Whose connection the request came on, for `clientCertProxies`: never what a header says. */
+  peer?: string | undefined;
   /** Whether it has content; by default as Content-Length and Transfer-Encoding say (RFC 9112 §6.3). */
   hasBody?: boolean | undefined;
   /** Without it a signature that covers content is refused. */
@@ -61,6 +68,8 @@ export interface GuardedRequest {
   field: (name: string) => string | undefined;
   hasBody: boolean;
   body: ReadBody | undefined;
+  certificate: CheckRequest["certificate"];
+  peer: string | undefined;
 }
 
 export function readRequest({
@@ -70,6 +79,8 @@ export function readRequest({
   address,
   hasBody,
   body,
+  certificate,
+  peer,
 }: CheckRequest): GuardedRequest {
   const lines = linesOf(headers);
   const field = (name: string): string | undefined => lines(name)?.join(", ");
@@ -83,6 +94,8 @@ export function readRequest({
     field,
     hasBody: hasBody ?? announcesBody(field),
     body,
+    certificate,
+    peer,
   };
 }
 

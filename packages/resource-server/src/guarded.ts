@@ -2,7 +2,7 @@
 import type { CheckResult } from "@daykey/guard/check";
 import type { Guard } from "@daykey/guard/guard";
 import { protect } from "@daykey/guard/koa";
-import { linesOf, type RouteOptions } from "@daykey/guard/node";
+import { linesOf, peerCertificateOf, type RouteOptions } from "@daykey/guard/node";
 import type { Refusal } from "@daykey/guard/refusals";
 import { type CheckRequest, RequestBodyError } from "@daykey/guard/request";
 import { BodyError, readBody } from "@daykey/service/http/body";
@@ -25,6 +25,8 @@ function requestOf({ req, state }: Pick<AppContext, "req" | "state">): CheckRequ
     url: targetUrl(req),
     headers: linesOf(req),
     address: state.addressKey,
+    certificate: () => peerCertificateOf(req),
+    peer: req.socket.remoteAddress,
     async body(limitBytes) {
       try {
         return await readBody(req, limitBytes);

@@ -1,6 +1,7 @@
 /**
  * Whether who brings an access token may: a token that is bound to a key comes with a proof of that key
- * over this very request (RFC 9449 §7), and a token that is not bound comes without. Proofs work once.
+ * over this very request (RFC 9449 §7), one that is bound to a certificate on a connection that showed it
+ * (RFC 8705 §3), and a token that is not bound comes without. Proofs work once.
  */
 import { createHmac, createPublicKey, type KeyObject, verify } from "node:crypto";
 import { LRUCache } from "lru-cache";
@@ -13,6 +14,7 @@ import {
 } from "@daykey/common/dpop-proof";
 import { type Access, InvalidCredential, InvalidProof } from "../access.ts";
 import { sha256Base64url } from "../digests.ts";
+import type { BoundCertificates } from "./certificates.ts";
 import type { NonceStore } from "../keys/nonce-store.ts";
 import type { GuardedRequest } from "../request.ts";
 
@@ -49,6 +51,7 @@ export function createTokenProofs({
   resource,
   isRequired,
   nonceKey,
+  certificates,
   useNonce,
   clock,
 }: {
@@ -56,6 +59,7 @@ export function createTokenProofs({
   resource: string;
   isRequired: boolean;
   nonceKey: string | undefined;
+  certificates: BoundCertificates;
   useNonce: NonceStore["use"];
   clock: Clock;
 }): TokenProofs {
@@ -96,12 +100,13 @@ export function createTokenProofs({
 
   return {
     async require(access, { token, isDpop }, request) {
-      const { jkt, ...others } = access.confirmation ?? {};
+      const { jkt, "x5t#S256": thumbprint, ...others } = access.confirmation ?? {};
       if (jkt === undefined && (isDpop || isRequired)) {
         throw new InvalidProof("invalid_token", "token_not_bound", access);
       }
       // What it is bound to besides can be proved nowhere here.
       if (Object.keys(others).length > 0) throw new InvalidCredential("bound_otherwise", access);
+      if (thumbprint !== undefined) certificates.require(access, thumbprint, request);
       if (jkt === undefined) return;
       if (!isDpop) throw new InvalidProof("invalid_token", "bound_token_as_bearer", access);
       await requireProof(access, jkt, token, request);

@@ -11,6 +11,7 @@ export function createMetadataEndpoint({
   scopes,
   answerAlgorithms,
   isDpopRequired,
+  takesCertificates,
 }: {
   resource: string;
   issuer: string;
@@ -18,6 +19,8 @@ export function createMetadataEndpoint({
   /** JWS names of the algorithms that sign this server's answers. */
   answerAlgorithms: readonly string[];
   isDpopRequired: boolean;
+  /** Whether tokens may be bound to the certificates of connections (RFC 8705). */
+  takesCertificates: boolean;
 }): AppRouter {
   const router = createRouter();
   router.get(PATHS.protectedResourceMetadata, (ctx) => {
@@ -29,6 +32,7 @@ export function createMetadataEndpoint({
       bearer_methods_supported: ["header"],
       dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
       dpop_bound_access_tokens_required: isDpopRequired,
+      ...(takesCertificates && { tls_client_certificate_bound_access_tokens: true }),
       jwks_uri: `${resource}${PATHS.jwks}`,
       resource_signing_alg_values_supported: [...new Set(answerAlgorithms)],
       resource_name: "Daykey time and primes",
