@@ -12,6 +12,7 @@ import { dpop } from "../migrations/0012-dpop.ts";
 import { mtls } from "../migrations/0013-mtls.ts";
 import { exchange } from "../migrations/0014-exchange.ts";
 import { claimsAndTokenQuotas } from "../migrations/0015-claims-and-token-quotas.ts";
+import { resourceScopes } from "../migrations/0015-resource-scopes.ts";
 
 export const MIGRATIONS = [
   initial,
@@ -27,6 +28,7 @@ export const MIGRATIONS = [
   mtls,
   exchange,
   claimsAndTokenQuotas,
+  resourceScopes,
 ];
 
 export const { apply: migrateAuthServer, require: requireMigrated } = createMigrations({

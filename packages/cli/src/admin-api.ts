@@ -34,6 +34,7 @@ export interface ClientView {
   tls_client_certificate_bound_access_tokens: boolean;
   quotas: QuotaView[];
   token_quotas: QuotaView[];
+  resource_scopes: { resource: string; scopes: string[] }[] | null;
   ext: object;
   created_at: string;
   updated_at: string;

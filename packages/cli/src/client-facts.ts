@@ -2,6 +2,7 @@
 import type { ClientView, ExchangeView } from "./admin-api.ts";
 import { facts } from "./output.ts";
 import { extText } from "./ext-option.ts";
+import { scopesAtText } from "./scope-at-option.ts";
 import { quotasText } from "./quota-option.ts";
 import { duration, localAndRelative } from "./times.ts";
 
@@ -17,6 +18,7 @@ export function clientFacts(client: ClientView, now: number): string {
     ["grant types", client.grant_types.join(" ")],
     ["scopes", client.scopes.join(" ")],
     ["resources", client.resources.join(" ")],
+    ["scopes at", client.resource_scopes ? scopesAtText(client.resource_scopes) : undefined],
     ["access token", `${client.access_token_format}, ${life(client.access_token_seconds)}`],
     ["refresh idle", life(client.refresh_idle_seconds)],
     ["refresh absolute", life(client.refresh_absolute_seconds)],

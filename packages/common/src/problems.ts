@@ -68,6 +68,7 @@ export const PROBLEMS = {
   "invalid-resource": [400, "The resource cannot be registered like this"],
   "resource-exists": [409, "The resource is registered"],
   "resource-in-use": [409, "Clients have this resource"],
+  "shared-scope-names": [409, "Too many clients have these scope names from other resources"],
   "other-resource": [409, "The body describes another resource"],
   "issuer-resource": [409, "The issuer's own resource cannot be changed"],
   "unknown-owner": [409, "The owner is not a client"],

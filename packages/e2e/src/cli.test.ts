@@ -153,6 +153,7 @@ test("B1: a client of the day-key proof calls with nothing but its secret, and w
   expect(await result("time --dpop")).toContain("UTC");
 });
 
+const NULLS = "access_token_seconds refresh_idle_seconds refresh_absolute_seconds resource_scopes";
 test("a client is shown, changed, turned off and on, and deleted", async () => {
   await create("shop", "--refresh --save shop.json");
   expect(JSON.parse(await result("clients show shop --json"))).toEqual({
@@ -164,9 +165,7 @@ test("a client is shown, changed, turned off and on, and deleted", async () => {
     grant_types: ["client_credentials", "refresh_token"],
     scopes: ["time:read", "primes:check"],
     resources: [resource],
-    access_token_seconds: null,
-    refresh_idle_seconds: null,
-    refresh_absolute_seconds: null,
+    ...Object.fromEntries(NULLS.split(" ").map((name) => [name, null])),
     access_token_format: "jwt",
     jwks_uri: null,
     require_assertion_typ: false,

@@ -9,6 +9,8 @@ import type { Database, Queryable } from "@daykey/service/database/database";
 import { namedValues } from "@daykey/service/database/named-values";
 import { changeAlone } from "../changes/changes-store.ts";
 import { tellCredentialsEnded } from "../clients/credential-ended-store.ts";
+import type { ScopesAtResource } from "../clients/client.ts";
+import { fromRowScopes } from "../clients/client-row.ts";
 import { hasClient, type Transaction } from "../clients/clients-store.ts";
 import type { Sealer } from "../keys/sealing.ts";
 import { fromRowUri, toRowUri } from "../resources/resources-store.ts";
@@ -34,7 +36,12 @@ export interface NewAccessKey {
 export interface UsableKey {
   key: AccessKey;
   material: KeyMaterial;
-  client: { epoch: number; scopes: readonly string[]; quotas: readonly Quota[] };
+  client: {
+    epoch: number;
+    scopes: readonly string[];
+    resourceScopes: readonly ScopesAtResource[] | undefined;
+    quotas: readonly Quota[];
+  };
   resource: { scopes: readonly string[]; ownerClientId: string | undefined };
 }
 
@@ -235,13 +242,14 @@ export function createAccessKeysStore(
           epoch: number;
           client_scopes: string[];
           client_quotas: unknown;
+          client_resource_scopes: ScopesAtResource[] | null;
           resource_scopes: string[];
           owner_client_id: string | null;
         }
       >({
         name: "usable-access-key",
         text: `select ${COLUMNS}, k.hash, k.sealed, greatest(c.epoch, (select epoch_floor from daykey.change_counter)) as epoch, c.scopes as client_scopes,
-                 c.quotas as client_quotas, r.scopes as resource_scopes, r.owner_client_id
+                 c.quotas as client_quotas, c.resource_scopes as client_resource_scopes, r.scopes as resource_scopes, r.owner_client_id
                from daykey.access_keys k
                join daykey.clients c on c.client_id = k.client_id
                join daykey.resources r on r.uri = k.resource
@@ -258,6 +266,7 @@ export function createAccessKeysStore(
         client: {
           epoch: row.epoch,
           scopes: row.client_scopes,
+          resourceScopes: fromRowScopes(row.client_resource_scopes, issuer),
           quotas: readQuotas(row.client_quotas) ?? [],
         },
         resource: {

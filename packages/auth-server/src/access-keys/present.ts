@@ -9,6 +9,7 @@ import { OAuthError } from "@daykey/common/oauth-error";
 import { formatScope, intersection } from "@daykey/common/scope";
 import type { LastUsed } from "../authentication/last-used.ts";
 import { quotasFor } from "../clients/quotas.ts";
+import { scopesAt } from "../clients/resource-scopes.ts";
 import { CannotUnseal } from "../keys/sealing.ts";
 import type { KeyMaterial } from "./access-key.ts";
 import type { AccessKeysStore, UsableKey } from "./access-keys-store.ts";
@@ -46,7 +47,8 @@ export function createPresentedKeys({
 }): PresentedKeys {
   /** Undefined when no scope is left to it. */
   function answerOf({ key, client, resource }: UsableKey): KeyAnswer | undefined {
-    const scope = intersection(intersection(key.scopes, client.scopes), resource.scopes);
+    const there = scopesAt(client, { uri: key.resource, scopes: resource.scopes });
+    const scope = intersection(key.scopes, there);
     if (scope.length === 0) return undefined;
     const quota = quotasFor(scope, client.quotas);
     const keyQuota = quotasFor(scope, key.quotas);

@@ -7,12 +7,12 @@ import { formatApiKey, keyIdOf } from "@daykey/common/api-key";
 import { fromBase64url } from "@daykey/common/bytes";
 import { type Clock, DAY_SECONDS } from "@daykey/common/clock";
 import type { Quota } from "@daykey/common/quota";
-import { intersection } from "@daykey/common/scope";
 import { weakness } from "@daykey/common/weak-keys";
 import { problem, type ProblemError } from "@daykey/service/http/problem-error";
 import type { Transaction } from "../clients/clients-store.ts";
 import type { RegisteredClient, RegistrationsStore } from "../registration/registrations-store.ts";
 import { quotaFault } from "../clients/quotas.ts";
+import { scopesAt } from "../clients/resource-scopes.ts";
 import { hashPrimitives } from "../clients/verifiers.ts";
 import type { ResourcesStore } from "../resources/resources-store.ts";
 import type { AccessKey, AccessKeyTerms, Ed25519Jwk, KeyMaterial } from "./access-key.ts";
@@ -121,7 +121,7 @@ export function createAccessKeyRegistrar({
     const isItsOwn =
       resource !== undefined && resource.uri !== issuer && client.resources.includes(resource.uri);
     if (!isItsOwn) throw invalid("resource is one of the client's, and not the issuer.");
-    const available = intersection(client.scopes, resource.scopes);
+    const available = scopesAt(client, resource);
     const scopes = wish.scopes ?? available;
     if (scopes.length === 0 || !scopes.every((scope) => available.includes(scope))) {
       throw invalid("scopes holds one or more that both the client and the resource have.");

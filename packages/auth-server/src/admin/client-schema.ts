@@ -33,6 +33,11 @@ const registration = {
   grant_types: z.array(z.enum(GRANT_TYPES)).min(1),
   scopes: words,
   resources: words,
+  /** Null: each scope at each of the resources that defines it. */
+  resource_scopes: z
+    .array(z.strictObject({ resource: text(2048), scopes: z.array(text(2048)).max(200) }))
+    .max(200)
+    .nullable(),
   access_token_seconds: life,
   refresh_idle_seconds: life,
   refresh_absolute_seconds: life,
@@ -79,6 +84,7 @@ export const newClient = z.strictObject({
   ...z
     .object(registration)
     .pick({
+      resource_scopes: true,
       access_token_seconds: true,
       refresh_idle_seconds: true,
       refresh_absolute_seconds: true,
@@ -107,6 +113,9 @@ export function viewOf(client: RegisteredClient): ClientView {
     grant_types: [...client.grantTypes],
     scopes: [...client.scopes],
     resources: [...client.resources],
+    resource_scopes:
+      client.resourceScopes?.map(({ resource, scopes }) => ({ resource, scopes: [...scopes] })) ??
+      null,
     access_token_seconds: client.accessTokenSeconds ?? null,
     refresh_idle_seconds: client.refreshIdleSeconds ?? null,
     refresh_absolute_seconds: client.refreshAbsoluteSeconds ?? null,
@@ -151,6 +160,7 @@ export function registrationOf(
     grantTypes: body.grant_types,
     scopes: body.scopes,
     resources: body.resources,
+    resourceScopes: body.resource_scopes ?? undefined,
     accessTokenSeconds: body.access_token_seconds ?? undefined,
     refreshIdleSeconds: body.refresh_idle_seconds ?? undefined,
     refreshAbsoluteSeconds: body.refresh_absolute_seconds ?? undefined,

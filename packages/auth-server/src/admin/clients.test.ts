@@ -51,6 +51,7 @@ describe("registering", () => {
         exchange: null,
         tls_client_auth: null,
         tls_client_certificate_bound_access_tokens: false,
+        resource_scopes: null,
         quotas: [],
         token_quotas: [],
         ext: {},

@@ -44,6 +44,7 @@ const BODIES: [method: string, path: string, body: Record<string, unknown>][] = 
       require_assertion_typ: true,
       quotas: [],
       token_quotas: [],
+      resource_scopes: [{ resource: API, scopes: ["time:read"] }],
       ext: {},
     },
   ],

@@ -17,8 +17,8 @@ const CLIENT = { ...NEW_CLIENT, client_id: "never" };
 const { name: _name, ...NAMELESS } = CLIENT;
 const QUOTA = { limit: 1, window: "minute" };
 const CLIENT_MEMBERS =
-  "client_id, name, auth_methods, grant_types, scopes, resources, access_token_seconds, " +
-  "refresh_idle_seconds, refresh_absolute_seconds, access_token_format, jwks_uri, " +
+  "client_id, name, auth_methods, grant_types, scopes, resources, resource_scopes, " +
+  "access_token_seconds, refresh_idle_seconds, refresh_absolute_seconds, access_token_format, jwks_uri, " +
   "require_assertion_typ, dpop, exchange, tls_client_auth, " +
   "tls_client_certificate_bound_access_tokens, quotas, token_quotas, ext, secret";
 

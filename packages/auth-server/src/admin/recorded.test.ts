@@ -62,6 +62,7 @@ const RULE_BODY = {
   scopes: null,
   resources: null,
   access_token_seconds: null,
+  ext: null,
 };
 
 const CHANGES: [action: string, method: string, path: () => string, body?: object][] = [

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { comparableUri } from "@daykey/common/resource-uri";
 import { isScopeToken } from "@daykey/common/scope";
 import { problem, type ProblemError } from "@daykey/service/http/problem-error";
+import { ADMIN_SCOPE } from "../clients/client.ts";
 import type { Resource, ResourcesStore } from "../resources/resources-store.ts";
 import { requireMatch } from "./conditions.ts";
 import type { Recorder } from "./recorder.ts";
@@ -14,6 +15,8 @@ const tag = "resources";
 
 /** Names of ours that are no address of anyone's. */
 const OWN_URIS = "urn:daykey:";
+/** No other resource defines one of these: who reads `daykey:admin` knows whose it is. */
+const ISSUER_SCOPES: ReadonlySet<string> = new Set([ADMIN_SCOPE, "revocations:read", "introspect"]);
 
 export const resourceView = z.strictObject({
   /** Absolute, without a fragment (RFC 8707 §2). */
@@ -132,7 +135,7 @@ export function createResourceRoutes({
           const view: ResourceView = { ...body, uri: before.uri };
           if (etagOf(toResource(view)) === etagOf(before)) return undefined;
           refuseIssuer(before.uri);
-          return checked(view);
+          return checked(view, before.scopes);
         }
         const changed = await resources.change(uri, decide, async (tx, before, after) =>
           recorder({ actor, action: "resource.change", target: before.uri })(
@@ -143,6 +146,7 @@ export function createResourceRoutes({
         );
         if (changed === "unknown") throw unknownResource();
         if (changed === "no_owner") throw unknownOwner();
+        if (changed === "shared_names") throw problem("shared-scope-names");
         return answerOf(changed);
       },
     }),
@@ -177,18 +181,22 @@ export function createResourceRoutes({
   ];
 }
 
-/** @throws {ProblemError} 400 for a URI that is not absolute, or scopes that are none */
-function checked(view: ResourceView): Resource {
+/**
+ * @param before scopes that it had: those of the issuer's that an earlier version let it have stay
+ * @throws {ProblemError} 400 for a URI that is not absolute, or scopes that are none or the issuer's own
+ */
+function checked(view: ResourceView, before: readonly string[] = []): Resource {
   const resource = toResource(view);
   const { uri, scopes } = resource;
   const isAbsolute = URL.canParse(uri) && !uri.includes("#") && !uri.startsWith(OWN_URIS);
   const areScopes = scopes.every(isScopeToken) && new Set(scopes).size === scopes.length;
-  if (isAbsolute && areScopes) return resource;
-  throw problem("invalid-resource", {
-    detail: isAbsolute
-      ? "scopes are scope tokens, each once."
-      : "uri is absolute and has no fragment.",
-  });
+  const ofIssuer = scopes.find((scope) => ISSUER_SCOPES.has(scope) && !before.includes(scope));
+  const fault =
+    (isAbsolute ? undefined : "uri is absolute and has no fragment.") ??
+    (areScopes ? undefined : "scopes are scope tokens, each once.") ??
+    (ofIssuer === undefined ? undefined : `${ofIssuer} is a scope of the issuer's own.`);
+  if (fault === undefined) return resource;
+  throw problem("invalid-resource", { detail: fault });
 }
 
 function toResource(view: ResourceView): Resource {

@@ -9,6 +9,7 @@ import type {
   ClientRegistration,
   DpopMode,
   ExchangeRights,
+  ScopesAtResource,
 } from "./client.ts";
 
 export interface RegistrationRow {
@@ -20,6 +21,8 @@ export interface RegistrationRow {
   grant_types: GrantType[];
   scopes: string[];
   resources: string[];
+  /** As it was written: jsonb. */
+  resource_scopes: ScopesAtResource[] | null;
   access_token_seconds: number | null;
   refresh_idle_seconds: number | null;
   refresh_absolute_seconds: number | null;
@@ -36,6 +39,13 @@ export interface RegistrationRow {
   ext: Ext;
 }
 
+export function fromRowScopes(
+  list: readonly ScopesAtResource[] | null,
+  issuer: string,
+): ScopesAtResource[] | undefined {
+  return list?.map(({ resource, scopes }) => ({ resource: fromRowUri(resource, issuer), scopes }));
+}
+
 export function fromRegistrationRow(row: RegistrationRow, issuer: string) {
   return {
     clientId: row.client_id,
@@ -46,6 +56,7 @@ export function fromRegistrationRow(row: RegistrationRow, issuer: string) {
     grantTypes: row.grant_types,
     scopes: row.scopes,
     resources: row.resources.map((uri) => fromRowUri(uri, issuer)),
+    resourceScopes: fromRowScopes(row.resource_scopes, issuer),
     accessTokenSeconds: row.access_token_seconds ?? undefined,
     refreshIdleSeconds: row.refresh_idle_seconds ?? undefined,
     refreshAbsoluteSeconds: row.refresh_absolute_seconds ?? undefined,
@@ -73,6 +84,14 @@ export function toRegistrationRow(
     grant_types: registration.grantTypes,
     scopes: registration.scopes,
     resources: registration.resources.map((uri) => toRowUri(uri, issuer)),
+    resource_scopes: registration.resourceScopes
+      ? JSON.stringify(
+          registration.resourceScopes.map(({ resource, scopes }) => ({
+            resource: toRowUri(resource, issuer),
+            scopes,
+          })),
+        )
+      : null,
     access_token_seconds: registration.accessTokenSeconds ?? null,
     refresh_idle_seconds: registration.refreshIdleSeconds ?? null,
     refresh_absolute_seconds: registration.refreshAbsoluteSeconds ?? null,

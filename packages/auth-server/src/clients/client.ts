@@ -56,6 +56,12 @@ export interface CertificateName {
   value: string;
 }
 
+/** Some of a client's scopes, at one of its resources. */
+export interface ScopesAtResource {
+  resource: string;
+  scopes: readonly string[];
+}
+
 /** What an operator decides about a client. */
 export interface ClientRegistration {
   clientId: string;
@@ -63,10 +69,12 @@ export interface ClientRegistration {
   name: string;
   authMethods: readonly AuthMethod[];
   grantTypes: readonly GrantType[];
-  /** Scope tokens, whichever resource defines them. */
+  /** Scope tokens; `resourceScopes` says which of them count where. */
   scopes: readonly string[];
   /** Resource URIs; the first is the default. */
   resources: readonly string[];
+  /** Undefined: each scope at each of the resources that defines it. */
+  resourceScopes?: readonly ScopesAtResource[] | undefined;
   /** Lifetimes in seconds; undefined means the server's setting. */
   accessTokenSeconds?: number | undefined;
   refreshIdleSeconds?: number | undefined;

@@ -133,7 +133,7 @@ export function createClientsStore(
       const { rows } = await database.query<ClientSecretRow>({
         name: "client-with-secrets",
         text: `select c.client_id, c.name, c.enabled, c.epoch, c.auth_methods, c.grant_types, c.scopes,
-                      c.resources, c.access_token_seconds, c.refresh_idle_seconds,
+                      c.resources, c.resource_scopes, c.access_token_seconds, c.refresh_idle_seconds,
                       c.refresh_absolute_seconds, c.access_token_format, c.jwks_uri, c.quotas,
                       c.require_assertion_typ, c.dpop, c.exchange, c.token_quotas, c.ext,
                       c.tls_client_auth, c.certificate_bound,

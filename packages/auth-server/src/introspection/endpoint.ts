@@ -10,6 +10,7 @@ import { answerJson } from "@daykey/service/http/json-answer";
 import { type AppRouter, createRouter } from "@daykey/service/http/router";
 import { INACTIVE, type PresentedKeys } from "../access-keys/present.ts";
 import type { Client } from "../clients/client.ts";
+import { scopesAt } from "../clients/resource-scopes.ts";
 import type { Grant } from "../grants/grant.ts";
 import type { GrantsStore } from "../grants/grants-store.ts";
 import type { ResourceDirectory } from "../resources/resource-directory.ts";
@@ -64,10 +65,11 @@ export function createIntrospectionEndpoint({
 
   /** What a refresh could still get, at whichever resource. */
   function scopeLeft(grant: Grant, client: Client): string[] {
-    const defined = intersection(grant.resources, client.resources).flatMap(
-      (uri) => directory.find(uri)?.scopes ?? [],
-    );
-    return intersection(intersection(grant.scope, client.scopes), defined);
+    const there = intersection(grant.resources, client.resources).flatMap((uri) => {
+      const resource = directory.find(uri);
+      return resource ? scopesAt(client, resource) : [];
+    });
+    return intersection(grant.scope, there);
   }
 
   /** A refresh token is its own client's business alone. */

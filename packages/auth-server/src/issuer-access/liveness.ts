@@ -11,6 +11,7 @@ import { formatScope, intersection } from "@daykey/common/scope";
 import type { Client } from "../clients/client.ts";
 import type { ClientCache } from "../clients/client-cache.ts";
 import { quotasFor } from "../clients/quotas.ts";
+import { scopesAt } from "../clients/resource-scopes.ts";
 import type { ResourceDirectory } from "../resources/resource-directory.ts";
 import type { LiveSet } from "../revocation/live-set.ts";
 import type { ReadAccessToken } from "./access-token-reader.ts";
@@ -89,8 +90,7 @@ export function createReadRights({
       client.resources.includes(claims.aud) &&
       above.every((opener) => typeof opener === "object");
     if (!isAlive || !resource) return "no_rights";
-    const held = intersection(claims.scope.split(" "), client.scopes);
-    const scope = intersection(held, resource.scopes);
+    const scope = intersection(claims.scope.split(" "), scopesAt(client, resource));
     const { quota: _then, ...rest } = claims;
     const quota = quotasFor(scope, client.quotas ?? []);
     return { ...rest, scope: formatScope(scope), ...(quota.length > 0 && { quota }) };

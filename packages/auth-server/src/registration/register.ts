@@ -5,7 +5,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "@daykey/common/clock";
 import { AUTH_METHODS, CLIENT_ID, GRANT_TYPES } from "@daykey/common/protocol";
-import { comparableUri } from "@daykey/common/resource-uri";
 import { isScopeToken } from "@daykey/common/scope";
 import { problem } from "@daykey/service/http/problem-error";
 import type { Resource, ResourcesStore } from "../resources/resources-store.ts";
@@ -14,6 +13,7 @@ import type { AddedSecret, ClientsStore, Transaction } from "../clients/clients-
 import { isJwksUri } from "../authentication/jwks-fetch.ts";
 import { exchangeFault } from "../clients/exchange-rights.ts";
 import { clientExtFault } from "../clients/ext.ts";
+import { carriedOver, inRegisteredForm, resourceScopesFault } from "../clients/resource-scopes.ts";
 import { quotaFault, tokenQuotaFault } from "../clients/quotas.ts";
 import { certificateFault, type CertificateSettings } from "./certificate-fault.ts";
 import {
@@ -125,7 +125,7 @@ export function createClientRegistrar({
 }): ClientRegistrar {
   const checkRegistration: ClientRegistrar["check"] = async (asked, { before, tx } = {}) => {
     const known = await resources.all(tx);
-    const wanted = { ...asked, resources: registeredUris(asked.resources, known) };
+    const wanted = inRegisteredForm(asked, known);
     const { clientId, name, authMethods, grantTypes, scopes, resources: uris, jwksUri } = wanted;
     const isNew = (member: keyof ClientRegistration): boolean =>
       before === undefined || !isDeepStrictEqual(wanted[member], before[member]);
@@ -167,6 +167,11 @@ export function createClientRegistrar({
     }
     if (isNew("scopes") || isNew("resources")) {
       checkScopes(wanted, before, known);
+    }
+    if (isNew("resourceScopes")) {
+      refuse(resourceScopesFault(wanted, { before, known, issuer: resources.issuer }));
+    } else if (before) {
+      wanted.resourceScopes = carriedOver(wanted, before, known);
     }
     check(
       jwksUri === undefined ||
@@ -287,13 +292,6 @@ function toIssued(secret: RegisteredSecret | undefined): IssuedSecret {
 function required<T>(value: T | undefined): T {
   if (value === undefined) throw new TypeError("no secret was made");
   return value;
-}
-
-/** Each as it is registered; what nothing registered is equivalent to (RFC 3986 §6.2.3) stays. */
-function registeredUris(uris: readonly string[], known: readonly Resource[]): string[] {
-  const exact = new Set(known.map(({ uri }) => uri));
-  const byForm = new Map(known.map(({ uri }) => [comparableUri(uri), uri]));
-  return uris.map((uri) => (exact.has(uri) ? uri : (byForm.get(comparableUri(uri)) ?? uri)));
 }
 
 function isSubset(chosen: readonly string[], known: readonly string[]): boolean {

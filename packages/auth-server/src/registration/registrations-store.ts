@@ -118,7 +118,7 @@ interface Row extends RegistrationRow {
 }
 
 const COLUMNS = `client_id, name, enabled,
-  greatest(epoch, (select epoch_floor from daykey.change_counter)) as epoch, version, auth_methods, grant_types, scopes, resources,
+  greatest(epoch, (select epoch_floor from daykey.change_counter)) as epoch, version, auth_methods, grant_types, scopes, resources, resource_scopes,
   access_token_seconds, refresh_idle_seconds, refresh_absolute_seconds, access_token_format, jwks_uri,
   quotas, require_assertion_typ, dpop, exchange, token_quotas, ext, tls_client_auth, certificate_bound,
   extract(epoch from created_at)::float8 as created_at,

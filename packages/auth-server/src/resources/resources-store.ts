@@ -13,6 +13,8 @@ export interface Resource {
 }
 
 export interface ResourcesStore {
+  /** The URI of the one that is this server itself. */
+  readonly issuer: string;
   /** `tx` sees what it has itself changed. */
   all(tx?: Queryable): Promise<Resource[]>;
   /** Adds a resource; one that exists is left as it is. */
@@ -30,14 +32,15 @@ export interface ResourcesStore {
   /**
    * Replaces all of a resource, named as for `find`, but its URI by what `decide` makes of it, undefined for no change, unless
    * `record` fails. Nothing else changes a client or a resource between what `decide` is given and the
-   * commit, so it is where a precondition is checked.
+   * commit, so it is where a precondition is checked. A client that has a new scope's name from another of its
+   * resources does not gain the scope: its rights are listed as they are. "shared_names": too many have it.
    * @throws what `decide` throws
    */
   change(
     uri: string,
     decide: (current: Resource) => Resource | undefined,
     record: (tx: Queryable, before: Resource, after: Resource) => Promise<void>,
-  ): Promise<Resource | "unknown" | "no_owner">;
+  ): Promise<Resource | "unknown" | "no_owner" | "shared_names">;
   /**
    * Removes a resource, named as for `find`, that no client has, unless `record` fails.
    * @param check throws where the resource is not as the caller saw it
@@ -69,6 +72,41 @@ export function toRowUri(uri: string, issuer: string): string {
 
 export function fromRowUri(uri: string, issuer: string): string {
   return uri === ISSUER_ROW ? issuer : uri;
+}
+
+/** That are listed with one change of a resource, so that it takes no longer than a statement may. */
+const MAX_LISTED_CLIENTS = 10_000;
+
+/**
+ * Lists the rights of clients, as they are, that have one of these names from another resource than this one.
+ * @returns false, and lists none, where there are too many
+ */
+async function keepNamesApart(
+  tx: Queryable,
+  rowUri: string,
+  names: readonly string[],
+): Promise<boolean> {
+  if (names.length === 0) return true;
+  const others = `select client_id from daykey.clients c
+    where resource_scopes is null and deleted_at is null and $1 = any(resources) and scopes && $2
+      and exists (select from daykey.resources r, unnest($2::text[]) one
+                  where r.uri = any(c.resources) and one = any(r.scopes) and one = any(c.scopes))`;
+  const values = [rowUri, names];
+  const { rowCount } = await tx.query({
+    text: `${others} limit ${MAX_LISTED_CLIENTS + 1}`,
+    values,
+  });
+  if (rowCount > MAX_LISTED_CLIENTS) return false;
+  if (rowCount === 0) return true;
+  await tx.query({
+    text: `update daykey.clients c set version = version + 1, updated_at = now(), resource_scopes = (
+             select jsonb_agg(jsonb_build_object('resource', r.uri, 'scopes', array(
+               select one from unnest(c.scopes) one where one = any(r.scopes))))
+             from daykey.resources r where r.uri = any(c.resources))
+           where client_id in (${others})`,
+    values,
+  });
+  return true;
 }
 
 export function createResourcesStore(database: Database, issuer: string): ResourcesStore {
@@ -117,6 +155,8 @@ export function createResourcesStore(database: Database, issuer: string): Resour
   }
 
   return {
+    issuer,
+
     all: async (tx = database) => all(tx),
 
     find: async (uri) => findAny(database, uri),
@@ -148,6 +188,8 @@ export function createResourcesStore(database: Database, issuer: string): Resour
         const after = decide(before);
         if (!after) return before;
         if (await lacksOwner(tx, after)) return "no_owner";
+        const added = after.scopes.filter((scope) => !before.scopes.includes(scope));
+        if (!(await keepNamesApart(tx, toRowUri(after.uri, issuer), added))) return "shared_names";
         await tx.query({
           text: `update daykey.resources set name = $2, scopes = $3, owner_client_id = $4
                  where uri = $1`,

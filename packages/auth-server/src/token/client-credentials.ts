@@ -38,9 +38,13 @@ export function createClientCredentials({
       clientId: client.clientId,
       epoch: client.epoch,
       credential: client.credential,
-      // Without a `scope` the grant holds all of the client's, so a refresh may name another resource.
+      // Without a `scope` the grant holds all of the client's, so a refresh may name another resource. One that
+      // is asked for is the resource's own: at another its name would mean another scope.
       scope: asked === undefined ? client.scopes : parseScope(asked),
-      resources: [resource, ...client.resources.filter((uri) => uri !== resource)],
+      resources:
+        asked === undefined
+          ? [resource, ...client.resources.filter((uri) => uri !== resource)]
+          : [resource],
       expiresAt: Math.floor(now) + life,
     };
     const isRefreshable = client.grantTypes.includes("refresh_token");

@@ -144,6 +144,20 @@ describe("E2: never more than the subject had", () => {
     expect(given.refusal(answer)).toEqual([400, "invalid_target", undefined]);
   });
 
+  test("T23: a scope of one resource is none of another's, though the actor has it there", async () => {
+    const subject = await given.server.createClient({
+      scopes: ["time:read", "other:write"],
+      resourceScopes: [
+        { resource: API, scopes: ["time:read"] },
+        { resource: OTHER_API, scopes: ["other:write"] },
+      ],
+    });
+    const root = await given.tokenOf(subject, { scope: "time:read" });
+    const there = await given.exchange(agent, root, { resource: OTHER_API });
+    expect(given.refusal(there)).toEqual([400, "invalid_scope", undefined]);
+    expect(claimsOf(await given.exchanged(agent, root))["scope"]).toBe("time:read");
+  });
+
   test("claims for services are the subject's: an actor brings none of its own, and takes none away", async () => {
     const ext = { tenant: "acme" };
     const root = await given.tokenOf(await given.server.createClient({ ext }));

@@ -10,6 +10,7 @@ import { intersection } from "@daykey/common/scope";
 import type { JwtAssertion } from "../authentication/client-assertion.ts";
 import type { ReplayStore } from "../authentication/replay-store.ts";
 import type { WorkloadDoor, Workloads } from "../authentication/workload.ts";
+import type { Client } from "../clients/client.ts";
 import type { ClientCache } from "../clients/client-cache.ts";
 import { mayExchange } from "../clients/exchange-rights.ts";
 import type { ResourceDirectory } from "../resources/resource-directory.ts";
@@ -34,6 +35,8 @@ export interface OwnTokens {
 export interface Subject extends Pick<AccessTokenClaims, "sub" | "act" | "workload" | "ext"> {
   scope: readonly string[];
   resources: readonly string[];
+  /** The client that it is, whose rights now, at the new token's resource, bound that too. */
+  client: Pick<Client, "scopes" | "resourceScopes">;
   /** The resource that its token is for; undefined for an issuer's assertion, which is for this server. */
   audience: string | undefined;
   /** Epoch seconds. */
@@ -105,7 +108,8 @@ export function createOnBehalfOf({
       ...(act && { act }),
       ...(workload && { workload }),
       ...(ext && { ext }),
-      scope: intersection(rights.scope.split(" "), client.scopes),
+      scope: rights.scope.split(" "),
+      client,
       resources: client.resources,
       audience: rights.aud,
       expiresAt: rights.exp,
@@ -132,6 +136,7 @@ export function createOnBehalfOf({
       workload,
       ...(ext && { ext }),
       scope: scopes,
+      client,
       resources,
       audience: undefined,
       expiresAt: Math.floor(Math.min(assertion?.expiresAt ?? now, now + accessTokenSeconds)),
@@ -171,6 +176,7 @@ export function createOnBehalfOf({
     const allowance = {
       scope: intersection(subject.scope, client.exchange?.scopes ?? client.scopes),
       resources: client.resources.filter((uri) => subject.resources.includes(uri)),
+      subject: subject.client,
     };
     const { resource, scope } = chooseResourceAndScope(wanted, client, allowance, directory);
     return {

@@ -1,10 +1,12 @@
 /**
  * Which resource a token is for and with which scope: `resource` of RFC 8707 §2, `scope` of RFC 6749
- * §3.3. Both grant types ask here. A scope counts where client, grant and resource all have it.
+ * §3.3. Both grant types ask here. A scope counts where the grant
+ * has it and the client has it at the resource, which still defines it.
  */
 import { OAuthError } from "@daykey/common/oauth-error";
 import { intersection, parseScope } from "@daykey/common/scope";
 import type { Client } from "../clients/client.ts";
+import { scopesAt } from "../clients/resource-scopes.ts";
 import type { ResourceDirectory } from "../resources/resource-directory.ts";
 
 /** What the request may draw from: a client's registration, or what of it a grant holds. */
@@ -12,6 +14,8 @@ export interface Allowance {
   scope: readonly string[];
   /** The first is the default. */
   resources: readonly string[];
+  /** Whose rights at the resource bound it too. */
+  subject?: Pick<Client, "scopes" | "resourceScopes">;
 }
 
 /**
@@ -34,7 +38,9 @@ export function chooseResourceAndScope(
   if (!isHeld) {
     throw new OAuthError("invalid_target", "The resource is not registered for this client.");
   }
-  const available = intersection(intersection(allowance.scope, client.scopes), resource.scopes);
+  const own = scopesAt(client, resource);
+  const subjects = allowance.subject ? scopesAt(allowance.subject, resource) : own;
+  const available = intersection(intersection(allowance.scope, own), subjects);
   const asked = form.get("scope");
   const scope = asked === undefined ? available : parseScope(asked);
   if (scope.length === 0 || !scope.every((token) => available.includes(token))) {

@@ -18,6 +18,7 @@ import { objectIn } from "../http.ts";
 import { completed, orderSecret } from "../new-secret.ts";
 import { extOption } from "../ext-option.ts";
 import { quotaOption } from "../quota-option.ts";
+import { type ScopesAt, scopeAtOption } from "../scope-at-option.ts";
 import { clientFacts } from "../client-facts.ts";
 
 const FORMS = [
@@ -64,6 +65,11 @@ const quotaOptionOfClient = () =>
     'all its quotas, such as 5/day or "100/minute primes:check"; may be repeated',
   ).argParser(quotaOption);
 
+const scopeAtOptionOfClient = () =>
+  new Option(
+    "--scope-at <resource-and-scopes>",
+    'which of its scopes it has where, such as "https://api.example time:read"; may be repeated',
+  ).argParser(scopeAtOption);
 const tokenQuotaOption = () =>
   new Option(
     "--token-quota <quota>",
@@ -97,6 +103,7 @@ export function addClientCreation(clients: Group, cli: Cli): void {
     .addOption(exchangeOptions.scope())
     .addOption(exchangeOptions.impersonation())
     .addOption(exchangeOptions.idJag())
+    .addOption(scopeAtOptionOfClient())
     .addOption(tokenQuotaOption())
     .addOption(extOptionOfClient())
     .option("--life <days>", "of the secret, such as 90d (default: 366d)")
@@ -177,6 +184,8 @@ export function addClientCreation(clients: Group, cli: Cli): void {
     .addOption(exchangeOptions.impersonation())
     .addOption(exchangeOptions.idJag())
     .option("--no-exchange", "it may exchange nothing any more")
+    .addOption(scopeAtOptionOfClient())
+    .option("--no-scope-at", "each scope at each of its resources that defines it")
     .addOption(tokenQuotaOption())
     .option("--no-token-quota", "as many tokens as it asks for")
     .addOption(extOptionOfClient())
@@ -260,13 +269,14 @@ interface Extras {
   certificateBound?: boolean | undefined;
   /** False with --no-quota. */
   quota?: Quota[] | boolean | undefined;
+  scopeAt?: ScopesAt[] | boolean | undefined;
   tokenQuota?: Quota[] | boolean | undefined;
   ext?: object | boolean | undefined;
 }
 
 function extras(options: Extras): object {
-  const { accessTokenSeconds, format, jwksUri, requireAssertionTyp, dpop, quota, tokenQuota, ext } =
-    options;
+  const { accessTokenSeconds, format, jwksUri, requireAssertionTyp, dpop } = options;
+  const { quota, scopeAt, tokenQuota, ext } = options;
   const { certificateName: name, certificateBound: isBound } = options;
   return {
     ...(accessTokenSeconds !== undefined && { access_token_seconds: accessTokenSeconds }),
@@ -279,6 +289,8 @@ function extras(options: Extras): object {
     ...(Array.isArray(quota) && { quotas: quota }),
     ...(quota === false && { quotas: [] }),
     ...exchangeOf(options),
+    ...(Array.isArray(scopeAt) && { resource_scopes: scopeAt }),
+    ...(scopeAt === false && { resource_scopes: null }),
     ...(Array.isArray(tokenQuota) && { token_quotas: tokenQuota }),
     ...(tokenQuota === false && { token_quotas: [] }),
     ...(typeof ext === "object" && { ext }),
