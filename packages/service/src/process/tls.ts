@@ -46,6 +46,16 @@ const LOOK_SECONDS = 5;
 
 /** No renegotiation changes a client's certificate within a connection. */
 const OPTIONS = constants.SSL_OP_NO_RENEGOTIATION;
+/** What BCP 195 (RFC 9325 §4.2) recommends for TLS 1.2, and all of TLS 1.3. */
+const CIPHERS = [
+  "TLS_AES_128_GCM_SHA256",
+  "TLS_AES_256_GCM_SHA384",
+  "TLS_CHACHA20_POLY1305_SHA256",
+  "ECDHE-ECDSA-AES128-GCM-SHA256",
+  "ECDHE-RSA-AES128-GCM-SHA256",
+  "ECDHE-ECDSA-AES256-GCM-SHA384",
+  "ECDHE-RSA-AES256-GCM-SHA384",
+].join(":");
 /** A resumed session brings the certificate without its chain: whoever is asked for one proves it each time. */
 const NO_RESUMPTION = constants.SSL_OP_NO_TICKET;
 
@@ -85,7 +95,7 @@ export function openServerTls(
 
   function contextOf({ cert, key }: Identity): SecureContextOptions {
     const secureOptions = OPTIONS | (asksClients ? NO_RESUMPTION : 0);
-    return { cert, key, minVersion: "TLSv1.2", secureOptions };
+    return { cert, key, minVersion: "TLSv1.2", ciphers: CIPHERS, secureOptions };
   }
 
   /** Once, when it becomes so: the certificate serves on all the same, and clients refuse it. */
