@@ -14,7 +14,7 @@ import { createSecretMaker } from "@daykey/auth-server/registration/secrets";
 import { generateMasterKey } from "@daykey/auth-server/keys/master-key";
 import { migrateAuthServer } from "@daykey/auth-server/migrate";
 import { createResourcesStore } from "@daykey/auth-server/resources/resources-store";
-import type { SigningAlgorithm } from "@daykey/common/protocol";
+import { type SigningAlgorithm, TOKEN_EXCHANGE_GRANT } from "@daykey/common/protocol";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "@daykey/local/embedded-postgres";
 import { prepareDatabase } from "@daykey/local/prepare-database";
 import { createDatabase } from "@daykey/service/database/database";
@@ -27,7 +27,11 @@ export const RESOURCE = "https://api.example.com";
 /** One process; counts requests of an address, as it does by default, and refuses none. */
 const UNLIMITED = { WORKERS: "1", REQUESTS_PER_ADDRESS: "1000000" };
 const DAY = 86_400;
-const LIMITS = { accessTokenMaxSeconds: 3600, refreshAbsoluteMaxSeconds: 30 * DAY };
+const LIMITS = {
+  accessTokenMaxSeconds: 3600,
+  refreshAbsoluteMaxSeconds: 30 * DAY,
+  tokenExchange: true,
+};
 
 export interface AuthServer {
   algorithm: SigningAlgorithm;
@@ -38,6 +42,8 @@ export interface AuthServer {
   client: IssuedSecret;
   /** Gets refresh tokens too. */
   refresher: IssuedSecret;
+  /** Exchanges others' tokens. */
+  actor: IssuedSecret;
   /** The resource-server's own, as a credential file. */
   resourceServer: string;
   /** Another process over the same database. */
@@ -89,6 +95,7 @@ export async function startAuthServer({
         GRANTS_PER_CLIENT: "1000000",
         NONCES_PER_CLIENT: "10000000",
         SIGNING_ALGORITHM: algorithm,
+        TOKEN_EXCHANGE: "true",
         HOST: "127.0.0.1",
         PORT: String(port),
         PRIVATE_PORT: String(privatePort),
@@ -108,7 +115,7 @@ export async function startAuthServer({
 async function registerClients(
   databaseUrl: string,
   issuer: string,
-): Promise<Pick<AuthServer, "client" | "refresher" | "resourceServer">> {
+): Promise<Pick<AuthServer, "client" | "refresher" | "actor" | "resourceServer">> {
   const log = createLog({ name: "bench", level: "silent" });
   const database = createDatabase({ connectionString: databaseUrl, max: 1, log });
   const resources = createResourcesStore(database, issuer);
@@ -154,6 +161,12 @@ async function registerClients(
         ...usual,
         clientId: "refresher",
         grantTypes: ["client_credentials", "refresh_token"],
+      }),
+      actor: await create({
+        ...usual,
+        clientId: "actor",
+        grantTypes: [TOKEN_EXCHANGE_GRANT],
+        exchange: { subjects: ["*"], audiences: ["*"], impersonation: false },
       }),
       resourceServer: JSON.stringify(
         credentialFileOf(resourceServer, { issuer, resource: issuer }),

@@ -11,7 +11,7 @@ import { compareRotations } from "./rotation-process.ts";
 import { compare, type Contender, type Measured, median, type Plan } from "./rounds.ts";
 import { refreshScripts } from "./scripts.ts";
 import type { ServerProcess } from "./server-process.ts";
-import { daykeyTokens, introspections, oidcTokens } from "./tokens.ts";
+import { daykeyTokens, introspections, oidcTokens, treeToken } from "./tokens.ts";
 import { accessTokens, gatewayChecks, validations } from "./validations.ts";
 
 /** How much is done. */
@@ -192,11 +192,13 @@ async function callingTime(
   const [auth] = auths;
   if (!auth) throw new TypeError("no algorithm");
   const tokens = await accessTokens(auth);
+  const trees = await Promise.all(tokens.map(async () => treeToken(auth, 4)));
   const contenders = [
     validations("Daykey's resource-server", ours.logging, tokens),
     validations("fastify, @fastify/jwt with its cache, logging", fastifyLogging, tokens),
     validations("Daykey's resource-server, not logging", ours.silent, tokens),
     validations("fastify, @fastify/jwt with its cache, not logging", fastify, tokens),
+    validations("Daykey's resource-server, four grants above", ours.logging, trees),
     gatewayChecks("Daykey's gateway, asked by a proxy", ours.gateway, tokens),
   ];
   for (const { issuing, server } of express) {

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { hashPrimitives } from "@daykey/auth-server/clients/verifiers";
 import type { IssuedSecret } from "@daykey/auth-server/registration/register";
-import { PATHS } from "@daykey/common/protocol";
+import { PATHS, TOKEN_EXCHANGE_GRANT, TOKEN_TYPES } from "@daykey/common/protocol";
 import { dayFormHash, oneTimeHash } from "@daykey/common/secret-hash";
 import { post } from "./connection.ts";
 import type { AuthServer } from "./daykey.ts";
@@ -34,6 +34,19 @@ export function basicRequest({ server, client }: AuthServer): Buffer {
 
 export async function dayFormRequest({ server, client }: AuthServer): Promise<Buffer> {
   return post(server.port, PATHS.token, { ...CLIENT_CREDENTIALS, ...(await dayForm(client)) });
+}
+
+/** The parameters that exchange a token, proved by the day form. */
+export async function exchangeForm(
+  { actor }: Pick<AuthServer, "actor">,
+  token: string,
+): Promise<Record<string, string>> {
+  return {
+    grant_type: TOKEN_EXCHANGE_GRANT,
+    subject_token: token,
+    subject_token_type: TOKEN_TYPES.accessToken,
+    ...(await dayForm(actor)),
+  };
 }
 
 async function dayForm(client: IssuedSecret): Promise<Record<string, string>> {

@@ -4,7 +4,14 @@ import { post } from "./connection.ts";
 import type { AuthServer } from "./daykey.ts";
 import { OIDC_CLIENT } from "./peers.ts";
 import type { Contender } from "./rounds.ts";
-import { basic, basicRequest, createOneTimeScripts, dayFormRequest, repeating } from "./scripts.ts";
+import {
+  basic,
+  basicRequest,
+  createOneTimeScripts,
+  dayFormRequest,
+  exchangeForm,
+  repeating,
+} from "./scripts.ts";
 import type { ServerProcess } from "./server-process.ts";
 
 /** More than any server here issues in a second on one core. */
@@ -30,7 +37,28 @@ export async function daykeyTokens(auth: AuthServer): Promise<Contender[]> {
       prepare: (seconds) => once.prepare(Math.ceil(seconds * MOST_PER_SECOND)),
     },
     { name: name("Basic"), server, port, scripts: repeating([basicRequest(auth)]) },
+    {
+      name: name("exchange, day form"),
+      server,
+      port,
+      scripts: repeating([
+        post(port, PATHS.token, await exchangeForm(auth, await treeToken(auth, 0))),
+      ]),
+    },
   ];
+}
+
+/** @param above how many grants stand above its own */
+export async function treeToken(auth: AuthServer, above: number): Promise<string> {
+  const { server, client } = auth;
+  const own = basic(client.clientId, client.clientSecret);
+  let token = await accessToken(server.port, PATHS.token, own, {
+    grant_type: "client_credentials",
+  });
+  for (let left = above; left > 0; left--) {
+    token = await accessToken(server.port, PATHS.token, {}, await exchangeForm(auth, token));
+  }
+  return token;
 }
 
 const OIDC_FORM = { grant_type: "client_credentials", scope: "time:read primes:check" };
