@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { selfSignedCertificate } from "@daykey/local/containers/self-signed-certificate";
+import { selfSigned } from "@daykey/service/test/certificates";
 import { freePorts } from "@daykey/service/test/free-ports";
 import { machineTool } from "@daykey/service/test/machine-tool";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
@@ -100,10 +101,16 @@ describe.skipIf(!haproxy)("the proxy of docker-compose.yml", () => {
   });
 
   /** A GET for this origin, from this address of the machine. */
-  async function ask(origin: string, path: string, localAddress = "127.0.0.1"): Promise<Answer> {
+  async function ask(
+    origin: string,
+    path: string,
+    localAddress = "127.0.0.1",
+    { shown = {}, said = {} }: { shown?: { cert?: string; key?: string }; said?: object } = {},
+  ): Promise<Answer> {
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-    const options = { host: "127.0.0.1", port, path, localAddress, rejectUnauthorized: false };
-    const headers = { host: origin.replace("https://", "") };
+    const own = { ...shown, rejectUnauthorized: false };
+    const options = { host: "127.0.0.1", port, path, localAddress, ...own };
+    const headers = { ...said, host: origin.replace("https://", "") };
     const sent = request({ ...options, agent: false, headers }, (response) => {
       let text = "";
       response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
@@ -146,6 +153,20 @@ describe.skipIf(!haproxy)("the proxy of docker-compose.yml", () => {
     let text = "";
     for await (const chunk of secure) text += String(chunk);
     expect(text).toContain('"x-forwarded-for":"203.0.113.9"');
+  });
+
+  test("M1: the servers are told the certificate that a client proved, and nothing that it says", async () => {
+    const { cert, key, field, der } = await selfSigned();
+    const said = { "client-cert": field, "client-cert-chain": field };
+    const from = "127.0.0.1";
+    for (const origin of [issuer, RESOURCE]) {
+      const none = await ask(origin, "/", from, { said });
+      expect(JSON.stringify(none.body)).not.toContain(der.toString("base64"));
+      const other = { ...said, "client-cert": ":AAAA:" };
+      const { body } = await ask(origin, "/", from, { shown: { cert, key }, said: other });
+      expect(body).toMatchObject({ "client-cert": field });
+      expect(body).not.toHaveProperty("client-cert-chain");
+    }
   });
 
   test("who is no load balancer cannot choose its address by the PROXY protocol", async () => {

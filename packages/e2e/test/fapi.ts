@@ -29,7 +29,7 @@ import {
 } from "@daykey/service/test/dpop-proofs";
 import { createTestLog } from "@daykey/service/test/log";
 
-export const TOKEN_URI = `${ISSUER}/oauth2/token`;
+const TOKEN_URI = `${ISSUER}/oauth2/token`;
 export const RESOURCE_URI = `${API}/orders`;
 
 /** As the suite's variants are called: how a client authenticates, and what its tokens are bound to. */
