@@ -6,7 +6,7 @@ import type { RegistrationsStore } from "../registration/registrations-store.ts"
 import type { Explain } from "../trust/explain.ts";
 import { ruleFault } from "../trust/register.ts";
 import { type Rule, RULE_STATES, type RuleRegistration } from "../trust/rule.ts";
-import { MAX_RULES, type TrustStore } from "../trust/trust-store.ts";
+import { MAX_ALIKE_RULES, MAX_RULES, type TrustStore } from "../trust/trust-store.ts";
 import { requireMatch } from "./conditions.ts";
 import type { Recorder } from "./recorder.ts";
 import { type Answer, PARAMETERS, route, type Route } from "./route.ts";
@@ -130,6 +130,7 @@ export function createTrustRuleRoutes({
         if (outcome === "exists") throw problem("trust-rule-exists");
         if (outcome === "full")
           throw problem("too-many-rules", { detail: `At most ${MAX_RULES} of an issuer.` });
+        if (outcome === "alike") throw tooAlike();
         return { ...answerOf(made(outcome)), location: `/trust/rules/${name}` };
       },
     }),
@@ -162,7 +163,7 @@ export function createTrustRuleRoutes({
       status: 200,
       answer: ruleView,
       etag: true,
-      problems: [404],
+      problems: [404, 409],
       async handle({ actor, params: { name }, ifMatch, body }) {
         const wanted = ruleOf(name, body);
         // A rule can be turned off whatever has become of its client.
@@ -183,6 +184,7 @@ export function createTrustRuleRoutes({
           },
         );
         if (!changed) throw unknownRule();
+        if (changed === "alike") throw tooAlike();
         return answerOf(made(changed));
       },
     }),
@@ -259,6 +261,13 @@ function answerOf(rule: Rule): Answer {
 
 function invalid(detail: string): ProblemError {
   return problem("invalid-trust-rule", { detail });
+}
+
+/** No value and no beginning of one tells them apart. */
+function tooAlike(): ProblemError {
+  return problem("too-many-rules", {
+    detail: `At most ${MAX_ALIKE_RULES} of an issuer that one token could fit. Tell rules apart by one_of, or by what a glob begins with.`,
+  });
 }
 
 function unknownRule(): ProblemError {

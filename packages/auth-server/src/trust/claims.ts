@@ -53,19 +53,51 @@ const ANY = 1;
 const ANY_BUT_SEPARATORS = 2;
 
 /**
- * Whether a glob describes the whole of a text: `*` is any characters but `/` and `:`, `**` any at all, and
- * every other character itself. All positions of the glob are followed at once, so the time is bounded by
+ * What describes the whole of a text: `*` is any characters but `/` and `:`, `**` any at all, and every other
+ * character itself.
+ */
+export interface Glob {
+  /** With what every text begins that it describes. */
+  prefix: string;
+  matches(text: string): boolean;
+}
+
+/** What stands before the first star and behind the last is compared at once, and so is told soonest. */
+export function compileGlob(glob: string): Glob {
+  const steps = stepsOf(glob);
+  const isStar = (step: Step): boolean => typeof step === "number";
+  const first = steps.findIndex(isStar);
+  if (first === -1) return { prefix: glob, matches: (text) => text === glob };
+  // Half a pair could meet the other half in a text.
+  const isWhole = glob.isWellFormed();
+  const last = steps.findLastIndex(isStar);
+  const prefix = isWhole ? steps.slice(0, first).join("") : "";
+  const suffix = isWhole ? steps.slice(last + 1).join("") : "";
+  const between = isWhole ? steps.slice(first, last + 1) : steps;
+  const least = prefix.length + suffix.length;
+  return {
+    prefix,
+    matches: (text) =>
+      text.length >= least &&
+      text.startsWith(prefix) &&
+      text.endsWith(suffix) &&
+      leadThrough(between, text.slice(prefix.length, text.length - suffix.length)),
+  };
+}
+
+/**
+ * Whether the steps describe the whole of a text. All positions are followed at once, so the time is bounded by
  * the two lengths multiplied, whatever stands there.
  */
-export function globMatches(glob: string, text: string): boolean {
-  const steps = stepsOf(glob);
+function leadThrough(steps: readonly Step[], text: string): boolean {
   // Whether the text so far can have brought one to before this step.
   let reached = new Uint8Array(steps.length + 1);
+  let next = new Uint8Array(steps.length + 1);
   reached[0] = 1;
   passStars(reached, steps);
   for (const character of text) {
-    const next = new Uint8Array(steps.length + 1);
     let isAlive = false;
+    next.fill(0);
     for (const [index, step] of steps.entries()) {
       if (reached[index] !== 1) continue;
       const isStar = typeof step === "number";
@@ -75,7 +107,7 @@ export function globMatches(glob: string, text: string): boolean {
     }
     if (!isAlive) return false;
     passStars(next, steps);
-    reached = next;
+    [reached, next] = [next, reached];
   }
   return reached[steps.length] === 1;
 }

@@ -5,8 +5,8 @@
  */
 import type { JsonObject } from "@daykey/common/json-numbers";
 import { type ClientKey, usableKeys } from "../clients/client-key.ts";
-import { claimAt, textsOf } from "./claims.ts";
 import { type CompiledRule, compileRule } from "./rule.ts";
+import { createRuleIndex } from "./rule-index.ts";
 import { SPIFFE_SCHEME, type TrustedIssuer } from "./trusted-issuer.ts";
 import type { TrustStore } from "./trust-store.ts";
 
@@ -16,6 +16,8 @@ export interface DirectoryEntry {
   keys: readonly ClientKey[];
   /** By name; the ones that are not enabled too. */
   rules: readonly CompiledRule[];
+  /** By name; all without a client. */
+  rulesOf(clientId: string | undefined): readonly CompiledRule[];
   /** Those that can fit these claims, and perhaps some that do not; disabled ones are left out. */
   candidates(claims: JsonObject): readonly CompiledRule[];
 }
@@ -73,57 +75,13 @@ export function isOfSpiffe({ iss }: Pick<TrustedIssuer, "iss">): boolean {
 }
 
 function entryOf(issuer: TrustedIssuer, rules: readonly CompiledRule[]): DirectoryEntry {
-  const lookUp = indexOf(rules.filter(({ state }) => state !== "disabled"));
-  return { issuer, keys: usableKeys(issuer.jwks ?? []), rules, candidates: lookUp };
-}
-
-type Condition = CompiledRule["compiled"][number];
-
-/**
- * Each rule is filed under one condition that names values, that whose claim tells most of these rules
- * apart. A token's own values then lead to the few rules that can fit. Rules with globs alone are all tried.
- */
-function indexOf(rules: readonly CompiledRule[]): DirectoryEntry["candidates"] {
-  const pathOf = ({ path }: Condition): string => path.join("\n");
-  const valuesAt = new Map<string, Set<string>>();
-  for (const { compiled } of rules) {
-    for (const condition of compiled) {
-      if (!condition.set) continue;
-      const path = pathOf(condition);
-      valuesAt.set(path, new Set([...(valuesAt.get(path) ?? []), ...condition.set]));
-    }
-  }
-  const told = (condition: Condition): number => valuesAt.get(pathOf(condition))?.size ?? 0;
-
-  const filed = new Map<
-    string,
-    { path: Condition["path"]; byValue: Map<string, CompiledRule[]> }
-  >();
-  const unfiled: CompiledRule[] = [];
-  for (const rule of rules) {
-    const [best] = rule.compiled
-      .filter(({ set }) => set !== undefined)
-      .toSorted((a, b) => told(b) - told(a));
-    if (!best) {
-      unfiled.push(rule);
-      continue;
-    }
-    const { path } = best;
-    const file = filed.get(pathOf(best)) ?? { path, byValue: new Map<string, CompiledRule[]>() };
-    filed.set(pathOf(best), file);
-    for (const value of best.set ?? []) {
-      const here = file.byValue.get(value);
-      if (here) here.push(rule);
-      else file.byValue.set(value, [rule]);
-    }
-  }
-  return (claims) => {
-    const found = new Set(unfiled);
-    for (const { path, byValue } of filed.values()) {
-      for (const text of textsOf(claimAt(claims, path))) {
-        for (const rule of byValue.get(text) ?? []) found.add(rule);
-      }
-    }
-    return [...found];
+  const lookUp = createRuleIndex(rules.filter(({ state }) => state !== "disabled"));
+  const byClient = Map.groupBy(rules, ({ clientId }) => clientId);
+  return {
+    issuer,
+    keys: usableKeys(issuer.jwks ?? []),
+    rules,
+    rulesOf: (clientId) => (clientId === undefined ? rules : (byClient.get(clientId) ?? [])),
+    candidates: lookUp,
   };
 }

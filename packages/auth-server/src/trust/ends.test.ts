@@ -134,6 +134,27 @@ test.each<[string, () => Promise<{ status: number }>]>([
   expect(await isActive(token)).toBe(true);
 });
 
+test("X6: what ends at one server ends at another, which hears of it by itself", async () => {
+  const second = await startAuthServer({ database: server.database });
+  try {
+    const asker = await server.createClient();
+    await server.database.query("update daykey.resources set owner_client_id = $1", [
+      asker.clientId,
+    ]);
+    await second.look();
+    const { body } = await enter(second, githubToken(key, second.now()));
+    const token = String(body["access_token"]);
+    const isActiveThere = async (): Promise<unknown> =>
+      (await second.postAs(asker, "/oauth2/introspect", { token })).body["active"];
+    expect(await isActiveThere()).toBe(true);
+    expect((await admin.call("DELETE", RULE_PATH)).status).toBe(204);
+    await expect.poll(isActiveThere, { timeout: 20_000 }).toBe(false);
+    expect((await enter(second, githubToken(key, second.now()))).status).toBe(401);
+  } finally {
+    await second.stop();
+  }
+});
+
 test("X6: a rule that is enabled again lets in again, and what was ended stays ended", async () => {
   const before = await issue();
   await change(admin, RULE_PATH, { state: "disabled" });

@@ -68,8 +68,8 @@ const FORGET_MARGIN_SECONDS = 300;
 const MAX_SUBJECT_LENGTH = 1024;
 /** In a nonce's place for a kid; no secret has such a one. */
 const OF_ISSUER = "iss";
-/** A refusal looks at no more rules for the nearest. */
-const NEAREST_AMONG = 200;
+/** A refusal looks at no more rules for the nearest: first at those that could have fitted. */
+const NEAREST_AMONG = 50;
 
 export function createTrustEngine({
   directory,
@@ -147,7 +147,8 @@ export function createTrustEngine({
 
   /** The rule that has least against a token, for the log; of its condition the path alone is told. */
   function nearest(entry: DirectoryEntry, claims: JsonObject, clientId: string | undefined) {
-    const judged = entry.rules
+    const others = entry.rulesOf(clientId).slice(0, NEAREST_AMONG);
+    const judged = [...new Set([...entry.candidates(claims), ...others])]
       .filter((rule) => rule.state !== "disabled" && (!clientId || rule.clientId === clientId))
       .slice(0, NEAREST_AMONG)
       .map((rule) => ({ rule, unmet: unmetOf(rule, claims) }));

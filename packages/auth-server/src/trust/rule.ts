@@ -2,7 +2,14 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Ext } from "@daykey/common/access-token";
 import type { JsonObject } from "@daykey/common/json-numbers";
-import { type ClaimPath, claimAt, globMatches, parseClaimPath, textsOf } from "./claims.ts";
+import {
+  type ClaimPath,
+  claimAt,
+  compileGlob,
+  type Glob,
+  parseClaimPath,
+  textsOf,
+} from "./claims.ts";
 
 /** One of `values`, exactly, or what `glob` describes. */
 export interface Condition {
@@ -62,16 +69,19 @@ export interface Unmet {
 interface CompiledCondition extends Condition {
   path: ClaimPath;
   set: ReadonlySet<string> | undefined;
+  pattern: Glob | undefined;
 }
 
-export interface CompiledRule extends Rule {
-  compiled: readonly CompiledCondition[];
-}
+type Compiled<R> = R & { compiled: readonly CompiledCondition[] };
+export type CompiledRule = Compiled<Rule>;
 
-export function compileRule(rule: Rule): CompiledRule {
+export function compileRule<R extends RuleRegistration>(rule: R): Compiled<R> {
   const compiled = rule.conditions.flatMap((condition) => {
     const path = parseClaimPath(condition.claim);
-    return path ? [{ ...condition, path, set: condition.values && new Set(condition.values) }] : [];
+    const { values, glob } = condition;
+    const set = values && new Set(values);
+    const pattern = glob === undefined ? undefined : compileGlob(glob);
+    return path ? [{ ...condition, path, set, pattern }] : [];
   });
   // A condition that cannot be read is no reason to let anybody in.
   return compiled.length === rule.conditions.length && compiled.length > 0
@@ -83,13 +93,11 @@ const ACCOUNT_NAME: ClaimPath = ["kubernetes.io", "serviceaccount", "name"];
 const DEFAULT_SUBJECT = /^system:serviceaccount:[^:]+:default$/;
 
 /** The conditions that a token does not meet, in the rule's order; none for a rule that it fits. */
-export function unmetOf({ compiled }: CompiledRule, claims: JsonObject): Unmet[] {
-  const unmet = compiled.flatMap(({ claim, path, set, glob }): Unmet[] => {
+export function unmetOf({ compiled }: Pick<CompiledRule, "compiled">, claims: JsonObject): Unmet[] {
+  const unmet = compiled.flatMap(({ claim, path, set, pattern }): Unmet[] => {
     const value = claimAt(claims, path);
     if (value === undefined) return [{ claim, why: "absent" }];
-    const isMet = textsOf(value).some((text) =>
-      set ? set.has(text) : glob !== undefined && globMatches(glob, text),
-    );
+    const isMet = textsOf(value).some((text) => (set ? set.has(text) : pattern?.matches(text)));
     return isMet ? [] : [{ claim, why: "differs" }];
   });
   if (unmet.length === 0 && isDefaultAccount(claims) && !compiled.some(namesDefaultAccount)) {

@@ -5,6 +5,7 @@ import type { TestKey } from "../../test/assertions.ts";
 import type { TestAuthServer } from "../../test/auth-server.ts";
 import {
   addRule,
+  change,
   createWorkloadClient,
   DOORS,
   enter,
@@ -148,4 +149,34 @@ test("C3, T8, A7: the client must be registered for it, and enabled", async () =
   expect([refresh.status, refresh.body["error"]]).toEqual([400, "unauthorized_client"]);
   await admin.post("/clients/no-grant/disable");
   await expectRefused(server, token(), "client_assertion", "disabled", { client_id: "no-grant" });
+});
+
+test("X11: an issuer has 100 rules that one token could fit, and no more", async () => {
+  const rule = (name: string, glob: string, state = "enabled") =>
+    admin.post("/trust/rules", {
+      name,
+      state,
+      issuer: "github",
+      client_id: "deployer",
+      conditions: [{ claim: "ref", glob }],
+    });
+  await server.database.query(
+    `insert into daykey.trust_rules (name, issuer, client_id, state, conditions, cred)
+     select 'told-' || n, 'github', 'deployer', 'enabled',
+       jsonb_build_array(jsonb_build_object('claim', 'ref', 'glob', n || '/*')), 'rule told-' || n
+     from generate_series(1, 200) n`,
+  );
+  expect((await rule("told", "201/*")).status).toBe(201);
+  await server.database.query(
+    `update daykey.trust_rules set conditions = jsonb_build_array(jsonb_build_object(
+       'claim', 'ref', 'glob', '*' || name)) where name like 'told-1%'`,
+  );
+  expect((await rule("one-more", "*x")).body).toMatchObject({
+    type: "urn:daykey:problem:too-many-rules",
+    detail: expect.stringContaining("At most 100 of an issuer that one token could fit."),
+  });
+  expect((await rule("off", "*x", "disabled")).status).toBe(201);
+  expect((await change(admin, "/trust/rules/off", { state: "enabled" })).status).toBe(409);
+  await server.database.query("delete from daykey.trust_rules where name like 'told-%'");
+  await server.look();
 });

@@ -5,7 +5,8 @@ import { tellCredentialsEnded } from "../clients/credential-ended-store.ts";
 import { hasClient } from "../clients/clients-store.ts";
 import { randomKid } from "../random-kid.ts";
 import { toRowUri } from "../resources/resources-store.ts";
-import { credOf, isNoNarrower, type Rule, type RuleRegistration } from "./rule.ts";
+import { compileRule, credOf, isNoNarrower, type Rule, type RuleRegistration } from "./rule.ts";
+import { mostAlike } from "./rule-index.ts";
 import {
   ISSUER,
   type IssuerRow,
@@ -55,17 +56,17 @@ export interface TrustStore {
     page: Page & { issuer: string | undefined; clientId: string | undefined },
   ): Promise<Rule[]>;
   readRule(name: string): Promise<Rule | undefined>;
-  /** "full": the issuer has `MAX_RULES`. */
+  /** "full": the issuer has `MAX_RULES`. "alike": too many of them could fit the same token. */
   createRule(
     rule: RuleRegistration,
     record: (tx: Queryable, after: Rule) => Promise<void>,
-  ): Promise<Rule | RuleFault | "exists" | "full">;
-  /** As `changeIssuer`; when the rule might let in less than before, its tokens end. */
+  ): Promise<Rule | RuleFault | "exists" | "full" | "alike">;
+  /** As `changeIssuer`, and "alike" as above; when the rule might let in less than before, its tokens end. */
   changeRule(
     name: string,
     decide: (before: Rule) => RuleRegistration | undefined,
     record: (tx: Queryable, before: Rule, after: Rule) => Promise<void>,
-  ): Promise<Rule | RuleFault | undefined>;
+  ): Promise<Rule | RuleFault | "alike" | undefined>;
   /** Ends its tokens. @param check throws to keep it */
   removeRule(
     name: string,
@@ -79,6 +80,19 @@ export type RuleFault = "no_issuer" | "no_client";
 export const MAX_ISSUERS = 100;
 /** One issuer has no more. */
 export const MAX_RULES = 1000;
+/** No more of them could fit one token, as each of those is tried. */
+export const MAX_ALIKE_RULES = 100;
+
+/** What an earlier version let be stays, and may become no worse. */
+function areTooAlike(
+  after: readonly RuleRegistration[],
+  before: readonly RuleRegistration[],
+): boolean {
+  const alike = (rules: readonly RuleRegistration[]): number =>
+    mostAlike(rules.filter(({ state }) => state !== "disabled").map(compileRule));
+  const most = alike(after);
+  return most > MAX_ALIKE_RULES && most > alike(before);
+}
 
 export function createTrustStore(
   database: Database,
@@ -256,7 +270,9 @@ export function createTrustStore(
       return changeAlone(database, async (tx) => {
         const fault = await ruleFault(tx, rule);
         if (fault) return fault;
-        if ((await rulesOf(tx, rule.issuer)).length >= MAX_RULES) return "full";
+        const others = await rulesOf(tx, rule.issuer);
+        if (others.length >= MAX_RULES) return "full";
+        if (areTooAlike([...others, rule], others)) return "alike";
         const { rows } = await tx.query<RuleRow>({
           text: `insert into daykey.trust_rules (name, issuer, client_id, state, conditions, scopes,
                    resources, access_token_seconds, cred, ext)
@@ -278,6 +294,9 @@ export function createTrustStore(
         if (!before || !wanted) return before;
         const fault = await ruleFault(tx, wanted);
         if (fault) return fault;
+        const all = await rulesOf(tx, wanted.issuer);
+        const others = all.filter((each) => each.name !== name);
+        if (areTooAlike([...others, wanted], all)) return "alike";
         const isKept = isNoNarrower(wanted, before);
         if (!isKept) await tell(tx, [before]);
         const { rows } = await tx.query<RuleRow>({
