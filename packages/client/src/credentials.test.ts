@@ -9,6 +9,7 @@ import { dayForm } from "./day-form.ts";
 import { DaykeyError } from "./errors.ts";
 import { oneTimeForm } from "./one-time-form.ts";
 import type { SecretMaterial } from "./secret-material.ts";
+import { tlsClientAuth } from "./tls-client-auth.ts";
 
 const { client_id: clientId, client_secret: secret, salt, issuer, kid } = client;
 const prove = (credential: ClientCredential): Promise<Proof> =>
@@ -30,6 +31,10 @@ test("post is id and secret in the form (RFC 6749 §2.3.1)", async () => {
   expect(await prove(clientSecretPost({ clientId, secret }))).toEqual({
     form: { client_id: clientId, client_secret: secret },
   });
+});
+
+test("a certificate is the id in the form (RFC 8705 §2)", async () => {
+  expect(await prove(tlsClientAuth({ clientId }))).toEqual({ form: { client_id: clientId } });
 });
 
 test("a function is asked before each proof", async () => {

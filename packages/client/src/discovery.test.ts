@@ -3,6 +3,7 @@ import { client } from "../test/demo.ts";
 import { createTime, startTestServer, type TestServer, tokens } from "../test/test-server.ts";
 import { discovery } from "./discovery.ts";
 import { oneTimeForm } from "./one-time-form.ts";
+import { tlsClientAuth } from "./tls-client-auth.ts";
 import { createTokenSource } from "./token-source.ts";
 
 let server: TestServer;
@@ -24,11 +25,33 @@ test("the metadata is asked at its well-known place (RFC 8414 §3)", async () =>
   expect(await discovery(server.url)).toEqual({
     issuer: server.url,
     tokenEndpoint: `${server.url}/oauth2/token`,
+    mtlsTokenEndpoint: undefined,
     jwksUri: `${server.url}/.well-known/jwks.json`,
     introspectionEndpoint: undefined,
     revocationEndpoint: undefined,
   });
   expect(server.requests.at(-1)?.target).toBe("/.well-known/oauth-authorization-server");
+});
+
+test("a client with a certificate asks at the alias (RFC 8705 §5), and others do not", async () => {
+  const aliases = { token_endpoint: `${server.url}/mtls/token` };
+  const { clientId } = { clientId: client.client_id };
+  const material = { secret: client.client_secret, salt: client.salt };
+  const credentials = [tlsClientAuth({ clientId }), oneTimeForm({ clientId, material })];
+  const asked = await Promise.all(
+    credentials.map(async (credential) => {
+      server.answer(({ target }) =>
+        target.includes("well-known")
+          ? { body: document({ mtls_endpoint_aliases: aliases }) }
+          : tokens(1),
+      );
+      await createTokenSource({ issuer: server.url, credential }).token();
+      return server.requests
+        .map(({ target }) => target)
+        .filter((target) => target.endsWith("/token"));
+    }),
+  );
+  expect(asked.at(-1)?.toSorted()).toEqual(["/mtls/token", "/oauth2/token"]);
 });
 
 test("the well-known part goes before an issuer's path (RFC 8414 §3.1)", async () => {
@@ -55,6 +78,8 @@ test.each([
   ["invalid_response", { token_endpoint: undefined }],
   ["invalid_response", { token_endpoint: 7 }],
   ["invalid_response", { jwks_uri: ["x"] }],
+  ["invalid_response", { mtls_endpoint_aliases: ["x"] }],
+  ["insecure_url", { mtls_endpoint_aliases: { token_endpoint: "http://auth.example.com/t" } }],
   ["insecure_url", { token_endpoint: "/oauth2/token" }],
   ["insecure_url", { token_endpoint: "http://auth.example.com/oauth2/token" }],
   ["insecure_url", { token_endpoint: "file:///etc/passwd" }],

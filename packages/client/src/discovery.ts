@@ -1,4 +1,5 @@
 /** The issuer's metadata (RFC 8414): where its endpoints are. */
+import { isJsonObject } from "@daykey/common/json-numbers";
 import { PATHS } from "@daykey/common/protocol";
 import { boundedFetch } from "./bounded-fetch.ts";
 import { DaykeyError } from "./errors.ts";
@@ -9,6 +10,8 @@ import { secureUrl } from "./secure-url.ts";
 export interface ServerMetadata {
   issuer: string;
   tokenEndpoint: string;
+  /** Where clients with certificates ask, if that is not `tokenEndpoint` (RFC 8705 §5). */
+  mtlsTokenEndpoint: string | undefined;
   jwksUri: string | undefined;
   introspectionEndpoint: string | undefined;
   revocationEndpoint: string | undefined;
@@ -51,8 +54,8 @@ export async function discovery(
     throw new DaykeyError("issuer_mismatch", "The metadata is not of the issuer that was asked");
   }
 
-  const endpoint = (name: string): string | undefined => {
-    const value = document[name];
+  const endpoint = (name: string, members = document): string | undefined => {
+    const value = members[name];
     if (value === undefined) return undefined;
     if (typeof value !== "string") {
       throw new DaykeyError("invalid_response", `The metadata's ${name} is not a URL`);
@@ -64,9 +67,14 @@ export async function discovery(
   if (tokenEndpoint === undefined) {
     throw new DaykeyError("invalid_response", "The metadata names no token_endpoint");
   }
+  const { mtls_endpoint_aliases: aliases = {} } = document;
+  if (!isJsonObject(aliases)) {
+    throw new DaykeyError("invalid_response", "The metadata's mtls_endpoint_aliases is no object");
+  }
   return {
     issuer,
     tokenEndpoint,
+    mtlsTokenEndpoint: endpoint("token_endpoint", aliases),
     jwksUri: endpoint("jwks_uri"),
     introspectionEndpoint: endpoint("introspection_endpoint"),
     revocationEndpoint: endpoint("revocation_endpoint"),

@@ -31,6 +31,7 @@ export {
   type PrimeVerification,
   verifyPrimeAnswer,
 } from "@daykey/common/prime-answer";
+export { tlsClientAuth } from "./tls-client-auth.ts";
 export {
   createTokenSource,
   type ExchangeOptions,

@@ -144,6 +144,7 @@ test("what is exported is this", async () => {
     "signRequest",
     "signUrl",
     "signedFetch",
+    "tlsClientAuth",
     "verifiedFetch",
     "verifyPrimeAnswer",
   ]);

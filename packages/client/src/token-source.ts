@@ -117,10 +117,11 @@ export function createTokenSource(options: TokenSourceOptions): TokenSource {
     timeoutSeconds,
     dpop: options.dpop,
     async url(signal) {
-      url ??= secureUrl(
-        (await discovery(issuer, { ...insecure, timeoutSeconds, signal, platform })).tokenEndpoint,
-        insecure,
-      );
+      if (url) return url;
+      const asked = { ...insecure, timeoutSeconds, signal, platform };
+      const { tokenEndpoint, mtlsTokenEndpoint = tokenEndpoint } = await discovery(issuer, asked);
+      const isMutual = credential.method === "tls_client_auth";
+      url = secureUrl(isMutual ? mtlsTokenEndpoint : tokenEndpoint, insecure);
       return url;
     },
   });

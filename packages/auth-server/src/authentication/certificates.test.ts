@@ -8,6 +8,7 @@ import {
   type TestAuthority,
   type TestCertificate,
 } from "@daykey/service/test/certificates";
+import { createProofKey } from "@daykey/service/test/dpop-proofs";
 import { decodeJwt } from "jose";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { createTestAdmin, NEW_CLIENT, type TestAdmin } from "../../test/admin.ts";
@@ -300,6 +301,20 @@ describe("M5: tokens of a client that is registered so are bound to the certific
     const answer = await asked(await server.createClient(), await selfSigned());
     expect(decodeJwt(answer.body["access_token"] as string)["cnf"]).toBeUndefined();
   });
+});
+
+test("B1: a proof may be for the endpoint's other address too, and for no third one", async () => {
+  const key = createProofKey();
+  const client = await server.createClient();
+  const status = async (at: string): Promise<number> => {
+    const dpop = key.proof({ uri: `${at}/oauth2/token`, at: server.now() });
+    const form = { grant_type: "client_credentials", client_id: client.clientId };
+    const client_secret_hash = await server.dayForm(client);
+    return (await server.token({ ...form, client_secret_hash }, { dpop })).status;
+  };
+  expect(await status("https://mtls.example.test")).toBe(200);
+  expect(await status(ISSUER)).toBe(200);
+  expect(await status("https://other.example.test")).toBe(400);
 });
 
 test("the metadata say all of it", async () => {

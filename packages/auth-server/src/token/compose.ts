@@ -89,6 +89,7 @@ export function composeTokens({
     createHmac("sha256", masterKey.dpopNonceKey).update(text).digest("base64url");
   const dpop = createDpopAtIssue({
     issuer,
+    mtlsUrl: settings.mtlsUrl,
     primitives: createDpopPrimitives(),
     nonces: settings.dpopNonce ? createDpopNonces(code, clock) : undefined,
     replays,

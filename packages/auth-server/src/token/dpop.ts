@@ -46,6 +46,7 @@ const MARGIN_SECONDS = 300;
 
 export function createDpopAtIssue({
   issuer,
+  mtlsUrl,
   primitives,
   nonces,
   replays,
@@ -53,6 +54,8 @@ export function createDpopAtIssue({
   clock,
 }: {
   issuer: string;
+  /** Where the same endpoint is too (RFC 8705 §5). */
+  mtlsUrl: string | undefined;
   primitives: DpopPrimitives;
   /** Undefined where no nonce is asked for. */
   nonces: DpopNonces | undefined;
@@ -63,8 +66,12 @@ export function createDpopAtIssue({
   return {
     read({ lines, method, path }) {
       if (lines === undefined) return undefined;
-      const proven = { method, uri: `${issuer}${path}`, now: clock(), nonceEnd: nonces?.endOf };
-      const proof = checkDpopProof(lines, proven, primitives);
+      const check = (at: string): DpopProof | DpopFault => {
+        const proven = { method, uri: `${at}${path}`, now: clock(), nonceEnd: nonces?.endOf };
+        return checkDpopProof(lines, proven, primitives);
+      };
+      const first = check(issuer);
+      const proof = first === "dpop_uri" && mtlsUrl !== undefined ? check(mtlsUrl) : first;
       if (typeof proof === "string") throw refused(proof);
       return proof;
     },
