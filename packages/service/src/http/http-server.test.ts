@@ -17,7 +17,6 @@ const FAST = { headersSeconds: 0.1, requestSeconds: 0.2, idleSeconds: 0.1, check
 const AMPLE = { headersSeconds: 60, requestSeconds: 60, checkSeconds: 0.02 };
 
 const SLOW_HEADERS = {
-  "a connection without a byte": "",
   "a request line without end": "GET /things",
   "headers without end": HEAD,
 };
@@ -56,6 +55,23 @@ test("D3: an idle connection is closed after its answer", async () => {
   expect(await server.exchange(`${HEAD}\r\n`)).toMatch(/^HTTP\/1.1 200 .*[^]*\{"id":"1"\}$/);
 });
 
+test("D3: a connection without a byte is an idle one: a request is served, whenever it comes, and none is told 408", async () => {
+  // Clients open connections ahead of need. What is said on one is taken for the answer to what they send next.
+  server = await startAppServer({ limits: { ...FAST, idleSeconds: 60 } });
+  const late = await server.open();
+  const slow = await server.open();
+  slow.write("GET");
+  // By then the time for headers is over for both.
+  expect(await readAll(slow)).toMatch(/^HTTP\/1.1 408 /);
+  late.write(`${HEAD}Connection: close\r\n\r\n`);
+  expect(await readAll(late)).toMatch(/^HTTP\/1.1 200 /);
+});
+
+test("D3: a connection without a byte ends in its time, without a word", async () => {
+  server = await startAppServer({ limits: FAST });
+  expect(await server.exchange("")).toBe("");
+});
+
 test("an idle connection is kept for its whole time, whatever the other limits", async () => {
   // A proxy counts on it: a request that meets the end of its connection is lost.
   const idleSeconds = 1;
@@ -78,7 +94,7 @@ test("D3: an answer may take longer than its request had", async () => {
     addRoutes: (router) => {
       router.get("/slow", async (ctx) => {
         // A connection that is younger has had all its time.
-        ctx.body = await server.exchange("");
+        ctx.body = await server.exchange("GET");
       });
     },
   });

@@ -15,11 +15,14 @@ import type { Log } from "../observe/log.ts";
 import type { ServerTls } from "../process/tls.ts";
 
 export interface Limits extends ReadingLimits {
-  /** From the connection, or the end of the last request's answer, to the end of the headers. */
+  /** From a request's first byte to the end of its headers. */
   readonly headersSeconds: number;
   /** From a request's first byte to its last. */
   readonly requestSeconds: number;
-  /** A connection without a request in progress; longer than any proxy keeps one, or it meets the end. */
+  /**
+   * A connection without a request in progress, also before its first; longer than any proxy keeps one, or a
+   * request meets its end.
+   */
   readonly idleSeconds: number;
   /** How often the above are looked at. */
   readonly checkSeconds: number;
@@ -51,10 +54,12 @@ export interface HttpServer {
   stop(delaySeconds?: number): Promise<void>;
 }
 
+const TIMED_OUT = "ERR_HTTP_REQUEST_TIMEOUT";
+
 /** What Node's parser and clock call a fault: the answer's status, and the reason in the log. */
 const FAULTS: Readonly<Record<string, readonly [status: number, reason: string]>> = {
   HPE_HEADER_OVERFLOW: [431, "headers_too_large"],
-  ERR_HTTP_REQUEST_TIMEOUT: [408, "request_timeout"],
+  [TIMED_OUT]: [408, "request_timeout"],
 };
 
 export function createHttpServer(
@@ -104,6 +109,11 @@ export function createHttpServer(
     take(req, res);
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    // Clients open connections ahead of need: 408 on one would be taken for the answer to what comes next.
+    if (error.code === TIMED_OUT && (socket as Socket).bytesRead === 0) {
+      (socket as Socket).setTimeout(limits.idleSeconds * 1000);
+      return;
+    }
     const [status, reason] = FAULTS[error.code ?? ""] ?? [400, "malformed_request"];
     const connection = connections.get(socket as Socket);
     if (connection && error.code !== "ECONNRESET") connection.refuse(status, reason);
