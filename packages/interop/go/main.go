@@ -14,6 +14,9 @@ import (
 	"github.com/MicahParks/keyfunc/v3"
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/spiffe/go-spiffe/v2/bundle/jwtbundle"
+	"github.com/spiffe/go-spiffe/v2/spiffeid"
+	"github.com/spiffe/go-spiffe/v2/svid/jwtsvid"
 	zitadel "github.com/zitadel/oidc/v3/pkg/client"
 	"github.com/zitadel/oidc/v3/pkg/client/rp"
 	zitadeloidc "github.com/zitadel/oidc/v3/pkg/oidc"
@@ -26,6 +29,7 @@ const (
 	goOIDC    = "github.com/coreos/go-oidc"
 	golangJWT = "github.com/golang-jwt/jwt"
 	zitadelRP = "github.com/zitadel/oidc"
+	goSPIFFE  = "github.com/spiffe/go-spiffe"
 )
 
 var algorithms = []string{"ES256", "RS256", "EdDSA"}
@@ -44,6 +48,38 @@ func main() {
 	tryGoOIDC(ctx, world)
 	tryZitadel(ctx, world)
 	tryGolangJWT(ctx, world)
+	trySPIFFE(ctx, world)
+}
+
+// trySPIFFE has the library judge the SVID, and sends what it judged. The library has no function for
+// that.
+func trySPIFFE(ctx context.Context, world World) {
+	attempt(goSPIFFE, "jwt_spiffe", "", func() error {
+		domain, err := spiffeid.TrustDomainFromString(world.Spiffe.TrustDomain)
+		if err != nil {
+			return err
+		}
+		bundle, err := jwtbundle.Parse(domain, []byte(world.Spiffe.Bundle))
+		if err != nil {
+			return err
+		}
+		svid, err := jwtsvid.ParseAndValidate(world.Spiffe.SVID, bundle, []string{world.Issuer})
+		if err != nil {
+			return err
+		}
+		if svid.ID.String() != world.Spiffe.ID {
+			return errors.New("another workload: " + svid.ID.String())
+		}
+		config := clientcredentials.Config{
+			TokenURL:  world.TokenEndpoint,
+			AuthStyle: oauth2.AuthStyleInParams,
+			EndpointParams: url.Values{
+				"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-spiffe"},
+				"client_assertion":      {svid.Marshal()},
+			},
+		}
+		return callTime(config.Client(ctx), world)
+	})
 }
 
 func tryXOAuth2(ctx context.Context, world World) {

@@ -23,6 +23,12 @@ type World struct {
 			Pem string `json:"pem"`
 		} `json:"keys"`
 	} `json:"key_client"`
+	Spiffe struct {
+		TrustDomain string `json:"trust_domain"`
+		ID          string `json:"id"`
+		Bundle      string `json:"bundle"`
+		SVID        string `json:"svid"`
+	} `json:"spiffe"`
 	Validation map[string]Samples `json:"validation"`
 }
 

@@ -9,6 +9,7 @@ export const CLIENT_CHECKS = [
   "client_secret_post",
   "private_key_jwt",
   "refresh_token",
+  "jwt_spiffe",
 ] as const;
 export type ClientCheck = (typeof CLIENT_CHECKS)[number];
 

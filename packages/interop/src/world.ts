@@ -6,7 +6,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hashPrimitives } from "@daykey/auth-server/clients/verifiers";
-import { createKey } from "@daykey/auth-server/test/assertions";
+import { createKey, signJwt } from "@daykey/auth-server/test/assertions";
 import { migrateAuthServer } from "@daykey/auth-server/migrate";
 import type { CredentialFile } from "@daykey/auth-server/registration/credential-file";
 import { dayFormHash } from "@daykey/common/secret-hash";
@@ -33,6 +33,8 @@ export interface World {
   one_scope: SecretClient;
   /** Proves itself by `private_key_jwt`. */
   key_client: { client_id: string; keys: Record<KeyName, PrivateKeyForms> };
+  /** A workload of a trust domain that is trusted. */
+  spiffe: SpiffeWorkload;
   /** By the `alg` of the tokens. */
   validation: Record<TokenAlgorithm, TokenSamples>;
 }
@@ -42,6 +44,15 @@ export interface SecretClient {
   client_secret: string;
   /** The salt of its secret, for the hash forms. */
   salt: string;
+}
+
+export interface SpiffeWorkload {
+  trust_domain: string;
+  id: string;
+  /** The domain's keys, a JSON Web Key Set as text. */
+  bundle: string;
+  /** A JWT-SVID for the issuer. */
+  svid: string;
 }
 
 /** A private key as libraries take it: PKCS #8 in PEM, and JWK with `kid` and `alg`. */
@@ -203,7 +214,7 @@ async function startResourceServer(
 /** Registers what libraries log in as, over the admin API as an operator does. */
 async function registerClients(
   issuer: Issuer,
-): Promise<Pick<World, "demo" | "one_scope" | "key_client">> {
+): Promise<Pick<World, "demo" | "one_scope" | "key_client" | "spiffe">> {
   const admin = await tokenFor(await readCredential(issuer.home.adminFile));
   const { resource } = issuer.config;
   const common = {
@@ -227,6 +238,27 @@ async function registerClients(
     auth_methods: ["private_key_jwt"],
     secret: null,
   });
+  await make("/clients", {
+    ...common,
+    client_id: "spiffe-workload",
+    name: "a workload",
+    auth_methods: ["workload"],
+    grant_types: ["client_credentials"],
+    secret: null,
+  });
+  const spiffe = spiffeWorkload(issuer.config.issuer);
+  await make("/trust/issuers", {
+    name: "domain",
+    iss: `spiffe://${spiffe.trust_domain}`,
+    key_source: "jwks",
+    jwks: JSON.parse(spiffe.bundle) as object,
+  });
+  await make("/trust/rules", {
+    name: "workload",
+    issuer: "domain",
+    client_id: "spiffe-workload",
+    conditions: [{ claim: "sub", one_of: [spiffe.id] }],
+  });
   const keys = KEY_NAMES.map((name) => createKey(name.toLowerCase(), name));
   for (const { publicJwk } of keys) await make("/clients/key-holder/keys", { jwk: publicJwk });
   const forms = keys.map(({ kid, algorithm, privateKey }) => [
@@ -240,10 +272,29 @@ async function registerClients(
   return {
     demo: { client_id, client_secret, salt },
     one_scope: { client_id: "one-scope", ...secretOf(one) },
+    spiffe,
     key_client: {
       client_id: "key-holder",
       keys: Object.fromEntries(forms) as Record<KeyName, PrivateKeyForms>,
     },
+  };
+}
+
+/** Signed as SPIRE would: no `iss`, no `jti`. */
+function spiffeWorkload(audience: string): SpiffeWorkload {
+  const domain = "interop.example";
+  const id = `spiffe://${domain}/ns/prod/sa/billing`;
+  const key = createKey("svid-1");
+  const iat = Math.floor(Date.now() / 1000);
+  return {
+    trust_domain: domain,
+    id,
+    bundle: JSON.stringify({ keys: [{ ...key.publicJwk, use: "jwt-svid" }] }),
+    svid: signJwt(
+      key,
+      { alg: key.algorithm, typ: "JWT", kid: key.kid },
+      { sub: id, aud: [audience], iat, exp: iat + 3600 },
+    ),
   };
 }
 
