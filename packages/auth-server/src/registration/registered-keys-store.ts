@@ -2,9 +2,8 @@
 import type { JWK } from "jose";
 import type { Database } from "@daykey/service/database/database";
 import { changeAlone } from "../changes/changes-store.ts";
-import { keepAnAdmin } from "../clients/admins-store.ts";
-import { tellCredentialsEnded } from "../clients/credential-ended-store.ts";
 import { hasClient, type Transaction } from "../clients/clients-store.ts";
+import { revokeCredential } from "./credential-revocation-store.ts";
 
 export interface NewRegisteredKey {
   kid: string;
@@ -59,6 +58,12 @@ const COLUMNS = `kid, algorithm, public_jwk, extract(epoch from created_at)::flo
   extract(epoch from last_used_at)::float8 as last_used_at,
   extract(epoch from revoked_at)::float8 as revoked_at`;
 
+const REVOCATION = {
+  read: `select ${COLUMNS} from daykey.client_keys where client_id = $1 and kid = $2`,
+  end: `update daykey.client_keys set revoked_at = now()
+        where client_id = $1 and kid = $2 returning ${COLUMNS}`,
+};
+
 export function createRegisteredKeysStore(
   database: Database,
   { issuer, newsSeconds }: { issuer: string; newsSeconds: number },
@@ -98,28 +103,12 @@ export function createRegisteredKeysStore(
       });
     },
 
-    async revoke(clientId, kid, record) {
-      return changeAlone(database, async (tx) => {
-        if (!(await hasClient(tx, clientId, "for update"))) return "unknown";
-        const { rows } = await tx.query<Row>({
-          text: `select ${COLUMNS} from daykey.client_keys where client_id = $1 and kid = $2`,
-          values: [clientId, kid],
-        });
-        const [before] = rows;
-        if (!before) return "unknown";
-        if (before.revoked_at !== null) return "revoked";
-        const { rows: ended } = await keepAnAdmin(tx, { issuer, clientId }, async () =>
-          tx.query<Row>({
-            text: `update daykey.client_keys set revoked_at = now()
-                   where client_id = $1 and kid = $2 returning ${COLUMNS}`,
-            values: [clientId, kid],
-          }),
-        );
-        await tellCredentialsEnded(tx, [{ clientId, kid }], newsSeconds);
-        await record(tx, toKey(before), toKey(ended[0] ?? before));
-        return "revoked";
-      });
-    },
+    revoke: (clientId, kid, record) =>
+      revokeCredential<Row>(
+        database,
+        { clientId, kid, issuer, newsSeconds, statements: REVOCATION },
+        async (tx, before, after) => record(tx, toKey(before), toKey(after)),
+      ),
   };
 }
 

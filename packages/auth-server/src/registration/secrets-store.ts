@@ -1,11 +1,9 @@
 /** Secrets as an operator sees and ends them; adding one is `clients-store.ts`. */
 import type { Database } from "@daykey/service/database/database";
-import { changeAlone } from "../changes/changes-store.ts";
-import { keepAnAdmin } from "../clients/admins-store.ts";
-import { tellCredentialsEnded } from "../clients/credential-ended-store.ts";
 import { createEndingSecretsStore, type EndingSecretsStore } from "./ending-secrets-store.ts";
 import { hasClient, type Transaction } from "../clients/clients-store.ts";
 import type { StoredSecret } from "../clients/verifiers.ts";
+import { revokeCredential } from "./credential-revocation-store.ts";
 
 /** All that can be told of a secret; times are epoch seconds, by the database's clock. */
 export interface SecretState {
@@ -50,6 +48,12 @@ const COLUMNS = `kid, kind, revoked_at is null and expires_at > now() as live,
   extract(epoch from last_used_at)::float8 as last_used_at,
   extract(epoch from revoked_at)::float8 as revoked_at`;
 
+const REVOCATION = {
+  read: `select ${COLUMNS} from daykey.secrets where client_id = $1 and kid = $2`,
+  end: `update daykey.secrets set revoked_at = now(), verifiers = '', seed_verifiers = null
+        where client_id = $1 and kid = $2 returning ${COLUMNS}`,
+};
+
 export function createSecretsStore(
   database: Database,
   { issuer, newsSeconds }: { issuer: string; newsSeconds: number },
@@ -67,29 +71,12 @@ export function createSecretsStore(
       return rows.map(toState);
     },
 
-    async revoke(clientId, kid, record) {
-      return changeAlone(database, async (tx) => {
-        // Locked as for adding one, so that live secrets are counted right.
-        if (!(await hasClient(tx, clientId, "for update"))) return "unknown";
-        const { rows } = await tx.query<Row>({
-          text: `select ${COLUMNS} from daykey.secrets where client_id = $1 and kid = $2`,
-          values: [clientId, kid],
-        });
-        const [before] = rows;
-        if (!before) return "unknown";
-        if (before.revoked_at !== null) return "revoked";
-        const { rows: ended } = await keepAnAdmin(tx, { issuer, clientId }, async () =>
-          tx.query<Row>({
-            text: `update daykey.secrets set revoked_at = now(), verifiers = '', seed_verifiers = null
-                   where client_id = $1 and kid = $2 returning ${COLUMNS}`,
-            values: [clientId, kid],
-          }),
-        );
-        await tellCredentialsEnded(tx, [{ clientId, kid }], newsSeconds);
-        await record(tx, toState(before), toState(ended[0] ?? before));
-        return "revoked";
-      });
-    },
+    revoke: (clientId, kid, record) =>
+      revokeCredential<Row>(
+        database,
+        { clientId, kid, issuer, newsSeconds, statements: REVOCATION },
+        async (tx, before, after) => record(tx, toState(before), toState(after)),
+      ),
   };
 }
 
