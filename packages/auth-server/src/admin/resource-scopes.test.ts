@@ -131,6 +131,10 @@ describe("T23: a scope's name at one resource gives nothing at another", () => {
       version: 1,
       resource_scopes: null,
     });
+    expect((await admin.audit()).at(-1)).toMatchObject({
+      action: "resource.change",
+      detail: { after: { listed_clients: 1 } },
+    });
     // What an operator took away and gives back is there again.
     expect(await redefine(second, ["list", "read"])).toBe(200);
     expect(await scopeOf(alone, { resource: second })).toBe("invalid_scope");

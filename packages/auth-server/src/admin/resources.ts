@@ -137,12 +137,12 @@ export function createResourceRoutes({
           refuseIssuer(before.uri);
           return checked(view, before.scopes);
         }
-        const changed = await resources.change(uri, decide, async (tx, before, after) =>
-          recorder({ actor, action: "resource.change", target: before.uri })(
-            tx,
-            viewOf(before),
-            viewOf(after),
-          ),
+        const changed = await resources.change(uri, decide, async (tx, before, after, listed) =>
+          recorder({ actor, action: "resource.change", target: before.uri })(tx, viewOf(before), {
+            ...viewOf(after),
+            // Clients whose rights were written down, as they are, so that they gain nothing by it.
+            ...(listed > 0 && { listed_clients: listed }),
+          }),
         );
         if (changed === "unknown") throw unknownResource();
         if (changed === "no_owner") throw unknownOwner();

@@ -105,6 +105,11 @@ export const oneClient: View = async ({ session, ask, params }) => {
         <dd>${words(client.scopes)}</dd>
         <dt>Resources</dt>
         <dd>${words(client.resources)}</dd>
+        ${client.resource_scopes?.map(
+          ({ resource, scopes }) =>
+            html`<dt>Scopes at ${resource}</dt>
+              <dd>${scopes.length > 0 ? words(scopes) : html`<span class="soft">none</span>`}</dd>`,
+        )}
         <dt>Ways to authenticate</dt>
         <dd>${words(client.auth_methods)}</dd>
         <dt>Grant types</dt>
@@ -190,7 +195,14 @@ function obstaclesOf(
   }: { secrets: readonly SecretView[]; resources: z.infer<typeof resourceList>["items"] },
 ): Part[] {
   const known = new Map(resources.map(({ uri, scopes }) => [uri, scopes]));
-  const defined = new Set(client.resources.flatMap((uri) => known.get(uri) ?? []));
+  const listed = client.resource_scopes;
+  const defined = new Set(
+    client.resources.flatMap((uri) => {
+      const scopes = known.get(uri) ?? [];
+      const own = listed?.find(({ resource }) => resource === uri)?.scopes ?? [];
+      return listed ? scopes.filter((scope) => own.includes(scope)) : scopes;
+    }),
+  );
   const needsSecret = client.auth_methods.every((method) => method.startsWith("client_secret"));
   return [
     !client.enabled && "It is disabled.",
@@ -202,7 +214,7 @@ function obstaclesOf(
       .map((uri) => html`The resource <code>${uri}</code> is not registered.`),
     ...client.scopes
       .filter((scope) => !defined.has(scope))
-      .map((scope) => html`None of its resources has the scope <code>${scope}</code>.`),
+      .map((scope) => html`At none of its resources it has the scope <code>${scope}</code>.`),
   ].filter((each) => each !== false);
 }
 

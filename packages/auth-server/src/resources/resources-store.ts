@@ -39,7 +39,12 @@ export interface ResourcesStore {
   change(
     uri: string,
     decide: (current: Resource) => Resource | undefined,
-    record: (tx: Queryable, before: Resource, after: Resource) => Promise<void>,
+    record: (
+      tx: Queryable,
+      before: Resource,
+      after: Resource,
+      listedClients: number,
+    ) => Promise<void>,
   ): Promise<Resource | "unknown" | "no_owner" | "shared_names">;
   /**
    * Removes a resource, named as for `find`, that no client has, unless `record` fails.
@@ -79,14 +84,14 @@ const MAX_LISTED_CLIENTS = 10_000;
 
 /**
  * Lists the rights of clients, as they are, that have one of these names from another resource than this one.
- * @returns false, and lists none, where there are too many
+ * @returns how many; undefined, and lists none, where there are too many
  */
 async function keepNamesApart(
   tx: Queryable,
   rowUri: string,
   names: readonly string[],
-): Promise<boolean> {
-  if (names.length === 0) return true;
+): Promise<number | undefined> {
+  if (names.length === 0) return 0;
   const others = `select client_id from daykey.clients c
     where resource_scopes is null and deleted_at is null and $1 = any(resources) and scopes && $2
       and exists (select from daykey.resources r, unnest($2::text[]) one
@@ -96,8 +101,8 @@ async function keepNamesApart(
     text: `${others} limit ${MAX_LISTED_CLIENTS + 1}`,
     values,
   });
-  if (rowCount > MAX_LISTED_CLIENTS) return false;
-  if (rowCount === 0) return true;
+  if (rowCount > MAX_LISTED_CLIENTS) return undefined;
+  if (rowCount === 0) return 0;
   await tx.query({
     text: `update daykey.clients c set version = version + 1, updated_at = now(), resource_scopes = (
              select jsonb_agg(jsonb_build_object('resource', r.uri, 'scopes', array(
@@ -106,7 +111,7 @@ async function keepNamesApart(
            where client_id in (${others})`,
     values,
   });
-  return true;
+  return rowCount;
 }
 
 export function createResourcesStore(database: Database, issuer: string): ResourcesStore {
@@ -189,7 +194,8 @@ export function createResourcesStore(database: Database, issuer: string): Resour
         if (!after) return before;
         if (await lacksOwner(tx, after)) return "no_owner";
         const added = after.scopes.filter((scope) => !before.scopes.includes(scope));
-        if (!(await keepNamesApart(tx, toRowUri(after.uri, issuer), added))) return "shared_names";
+        const listed = await keepNamesApart(tx, toRowUri(after.uri, issuer), added);
+        if (listed === undefined) return "shared_names";
         await tx.query({
           text: `update daykey.resources set name = $2, scopes = $3, owner_client_id = $4
                  where uri = $1`,
@@ -200,7 +206,7 @@ export function createResourcesStore(database: Database, issuer: string): Resour
             after.ownerClientId ?? null,
           ],
         });
-        await record(tx, before, after);
+        await record(tx, before, after, listed);
         return after;
       });
     },
