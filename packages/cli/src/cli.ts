@@ -1,5 +1,6 @@
 /** What every command is given: the terminal, the global options, and the ways to a credential. */
 import type { Clock } from "@daykey/common/clock";
+import { showCertificate } from "./certificate.ts";
 import { CliError, EXIT, usageError } from "./exit.ts";
 import {
   type CredentialOptions,
@@ -30,7 +31,9 @@ export interface Cli {
 /** @throws {CliError} */
 export async function find(cli: Cli, role: Role): Promise<Found> {
   const { env, cwd, store } = cli;
-  return findCredential(role, { options: cli.globals(), env, cwd, store });
+  const found = await findCredential(role, { options: cli.globals(), env, cwd, store });
+  await showCertificate(found, { cwd, env });
+  return found;
 }
 
 /** Whether secrets may travel over plain http to other machines. */

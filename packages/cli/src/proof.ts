@@ -2,6 +2,7 @@
 import { createHmac } from "node:crypto";
 import { clientSecretBasic } from "@daykey/client/client-secret-basic";
 import { clientSecretPost } from "@daykey/client/client-secret-post";
+import { tlsClientAuth } from "@daykey/client/tls-client-auth";
 import type { ClientCredential } from "@daykey/client/credential";
 import { DaykeyError } from "@daykey/client/errors";
 import { dayForm } from "@daykey/client/day-form";
@@ -30,6 +31,7 @@ export const METHODS: Record<Form | "key" | "certificate" | "ca" | "workload", s
 /** How this client proves itself in a form. @throws {DaykeyError} `credential` */
 export function proofBy(form: Form, credential: Credential): ClientCredential {
   const { client_id: clientId, client_secret: secret, salt, root = "", kid = "" } = credential;
+  if (credential.certificate_file !== undefined) return tlsClientAuth({ clientId });
   if (secret === undefined) {
     const material = { root, kid, salt };
     if (form === "day") return dayForm({ clientId, material });

@@ -42,6 +42,8 @@ const SIGNATURES = new Set([
 ]);
 const CURVES = ["prime256v1", "secp384r1", "secp521r1"];
 const MIN_RSA_BITS = 2048;
+/** The sender of a chain chooses its keys, and a signature by a greater one takes long to check. */
+const MAX_RSA_BITS = 8192;
 
 /**
  * Reads CLIENT_CA_FILE, and again when it changes.
@@ -120,7 +122,9 @@ function judge(
 
 /** By name, key identifier and key usage, and then by the signature. */
 function hasIssued(issuer: Certificate, { x509 }: Certificate): boolean {
-  return x509.checkIssued(issuer.x509) && x509.verify(issuer.x509.publicKey);
+  const { publicKey } = issuer.x509;
+  const bits = publicKey.asymmetricKeyDetails?.modulusLength ?? 0;
+  return x509.checkIssued(issuer.x509) && bits <= MAX_RSA_BITS && x509.verify(publicKey);
 }
 
 /** RFC 5280 §4.2.1.12: one that names no purpose is for all. Node calls them its key usage. */

@@ -53,8 +53,6 @@ export function thumbprintOf(der: Uint8Array): string {
 export function readCertificate(der: Uint8Array): Certificate | undefined {
   try {
     const x509 = new X509Certificate(der);
-    // PEM is read as well, and what stands after a certificate is passed over.
-    if (!x509.raw.equals(der)) return undefined;
     const { subject, extensions } = readFields(der);
     const usage = extensions.get(KEY_USAGE)?.value;
     const constraints = extensions.get(BASIC_CONSTRAINTS)?.value;
@@ -119,6 +117,7 @@ function alternatives(extensions: Extensions): (string | undefined)[] {
   );
 }
 
+/** OpenSSL reads PEM as well, and passes over what stands after a certificate: here it is no certificate. */
 function decode(bytes: Uint8Array): AsnType {
   const { offset, result } = fromBER(bytes);
   if (offset !== bytes.length) throw new TypeError("not one value of ASN.1");

@@ -10,7 +10,7 @@ import {
 } from "@daykey/service/test/certificates";
 import { createProofKey } from "@daykey/service/test/dpop-proofs";
 import { decodeJwt } from "jose";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createTestAdmin, NEW_CLIENT, type TestAdmin } from "../../test/admin.ts";
 import {
   type Answer,
@@ -167,26 +167,6 @@ describe("M3: a certificate of a configured authority proves a client of its nam
       expect([answer.status, answer.body["error"]]).toEqual([401, "invalid_client"]);
       expect(reasonOf()).toBe("certificate_unreadable");
     }
-  });
-
-  test("the authorities are read again when their file changes, and what cannot be used changes nothing", async () => {
-    const client = await named(SUBJECT);
-    const newer = await createAuthority({ subject: "CN=Newer" });
-    const certificate = await newer.issue({ subject: WRITTEN });
-    const former = await authority.issue({ subject: WRITTEN });
-    expect((await ask(client, certificate)).status).toBe(401);
-    writeFileSync(caFile(), certificate.cert);
-    await vi.waitFor(
-      () =>
-        expect(server.lines).toContainEqual(
-          expect.objectContaining({ event: "client_ca_unusable" }),
-        ),
-      30_000,
-    );
-    expect((await ask(client, former)).status).toBe(200);
-    writeFileSync(caFile(), `${newer.cert}\n${authority.cert}\n`);
-    await vi.waitFor(async () => expect((await ask(client, certificate)).status).toBe(200), 30_000);
-    expect((await ask(client, former)).status).toBe(200);
   });
 });
 

@@ -154,6 +154,7 @@ describe("M6: a bound token is good on a connection that shows its certificate, 
       return promise;
     };
     expect(await ask(certificate)).toBe(200);
+    expect(await ask(certificate, "junk")).toBe(200);
     expect(await ask(other)).toBe(401);
     expect(await ask(renewed, certificate.field)).toBe(401);
     expect(await ask(undefined, certificate.field)).toBe(401);

@@ -148,8 +148,10 @@ export function openServerTls(
       rejectUnauthorized: false,
     },
     keep(server) {
-      const looking = setInterval(() => void look(server), lookSeconds * 1000).unref();
-      server.once("close", () => clearInterval(looking));
+      server.once("listening", () => {
+        const looking = setInterval(() => void look(server), lookSeconds * 1000).unref();
+        server.once("close", () => clearInterval(looking));
+      });
     },
   };
 }
