@@ -42,7 +42,7 @@ function exchangeText({ subjects, audiences, scopes, impersonation }: ExchangeVi
   const all = (list: readonly string[]): string => (list.includes("*") ? "any" : list.join(" "));
   return [
     `tokens of ${all(subjects)}`,
-    `for ${all(audiences)}`,
+    `for ${all(audiences) || "no resource"}`,
     ...(scopes ? [`into ${scopes.join(" ")}`] : []),
     ...(impersonation ? ["impersonation"] : []),
   ].join(", ");

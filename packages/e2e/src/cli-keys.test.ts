@@ -18,6 +18,11 @@ beforeAll(async () => {
 });
 afterAll(() => line.stop());
 
+interface Client {
+  exchange: object | null;
+  grant_types: string[];
+}
+
 interface Key {
   id: string;
   live: boolean;
@@ -51,6 +56,35 @@ test("a client's quotas on issuing and claims for services are set, shown and ta
   const wrong = await daykey("clients update billing --token-quota 5/second");
   expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining("token_quotas.0.window")]);
   expect((await daykey("clients update billing --ext tenant=acme")).code).toBe(2);
+});
+
+test("what a client may exchange is changed in what is given, and in nothing else", async () => {
+  const { resource } = line;
+  const rights = `--exchange-subject billing --exchange-audience ${resource} --exchange-scope time:read`;
+  const what = `--resource ${resource} --scope time:read primes:check ${rights} --id-jag --no-secret`;
+  await result(`clients create actor --name actor ${what}`);
+  const exchange = async (options: string): Promise<unknown> => {
+    const client = JSON.parse(await result(`clients update actor ${options} --json`)) as Client;
+    return [client.exchange, client.grant_types.length];
+  };
+  const before = {
+    subjects: ["billing"],
+    audiences: [resource],
+    scopes: ["time:read"],
+    impersonation: false,
+  };
+  const more = { ...before, subjects: ["*"], impersonation: true };
+  expect(await exchange("--exchange-subject *")).toEqual([{ ...before, subjects: ["*"] }, 3]);
+  expect(await exchange("--impersonation")).toEqual([more, 3]);
+  expect(await exchange("--form day")).toEqual([more, 3]);
+  const wide = { ...more, scopes: null, impersonation: false };
+  expect(await exchange("--no-exchange-scope --no-impersonation")).toEqual([wide, 3]);
+  expect(await exchange("--no-id-jag")).toEqual([wide, 2]);
+  expect(await exchange("--no-exchange")).toEqual([null, 1]);
+  expect((await daykey("clients update actor --exchange-scope time:read")).code).toBe(1);
+  const people = await result("clients update actor --id-jag --exchange-subject billing");
+  expect(people).toMatch(/^exchange +tokens of billing, for no resource$/m);
+  await result("clients delete actor --yes");
 });
 
 test("a client is registered to need the typ of RFC 10070 in its assertions, and no more", async () => {

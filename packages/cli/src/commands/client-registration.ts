@@ -5,6 +5,7 @@ import type { Quota } from "@daykey/common/quota";
 import {
   type AdminApi,
   type ClientView,
+  type ExchangeView,
   type NewSecret,
   openAdminApi,
   segment,
@@ -184,6 +185,9 @@ export function addClientCreation(clients: Group, cli: Cli): void {
     .addOption(exchangeOptions.impersonation())
     .addOption(exchangeOptions.idJag())
     .option("--no-exchange", "it may exchange nothing any more")
+    .option("--no-exchange-scope", "all of its scopes may come of it")
+    .option("--no-impersonation", "the token says who acts")
+    .option("--no-id-jag", "take no ID-JAGs any more")
     .addOption(scopeAtOptionOfClient())
     .option("--no-scope-at", "each scope at each of its resources that defines it")
     .addOption(tokenQuotaOption())
@@ -198,7 +202,7 @@ export function addClientCreation(clients: Group, cli: Cli): void {
         ...(options.scope && { scopes: options.scope }),
         ...(options.form && { auth_methods: options.form.map((form) => METHODS[form]) }),
         grant_types: grantTypes(client.grant_types, options),
-        ...extras(options),
+        ...extras(options, client.exchange),
       });
       const { exchange, ...given } = options;
       if (exchange && Object.keys(given).length === 0) {
@@ -240,9 +244,12 @@ function grantTypes(
   before: readonly string[],
   { refresh, form, exchangeSubject, idJag, exchange }: Grants,
 ): string[] {
+  // Who takes ID-JAGs has it for another reason than a workload.
+  const actsForOthers = before.includes(TOKEN_EXCHANGE_GRANT) && exchange !== false;
+  const asWorkload = form && (form.includes("workload") || (actsForOthers ? undefined : false));
   const wanted: [string, boolean | undefined][] = [
     ["refresh_token", refresh],
-    [JWT_BEARER_GRANT, idJag ?? form?.includes("workload")],
+    [JWT_BEARER_GRANT, idJag ?? asWorkload],
     [TOKEN_EXCHANGE_GRANT, exchange === false ? false : exchangeSubject && true],
   ];
   const after = new Set(before);
@@ -261,7 +268,8 @@ interface Extras {
   dpop?: string | undefined;
   exchangeSubject?: string[] | undefined;
   exchangeAudience?: string[] | undefined;
-  exchangeScope?: string[] | undefined;
+  /** False with --no-exchange-scope. */
+  exchangeScope?: string[] | boolean | undefined;
   impersonation?: boolean | undefined;
   /** False with --no-exchange. */
   exchange?: boolean | undefined;
@@ -274,7 +282,8 @@ interface Extras {
   ext?: object | boolean | undefined;
 }
 
-function extras(options: Extras): object {
+/** @param rights to exchange, as they are before */
+function extras(options: Extras, rights: ExchangeView | null = null): object {
   const { accessTokenSeconds, format, jwksUri, requireAssertionTyp, dpop } = options;
   const { quota, scopeAt, tokenQuota, ext } = options;
   const { certificateName: name, certificateBound: isBound } = options;
@@ -288,7 +297,7 @@ function extras(options: Extras): object {
     ...(isBound !== undefined && { tls_client_certificate_bound_access_tokens: isBound }),
     ...(Array.isArray(quota) && { quotas: quota }),
     ...(quota === false && { quotas: [] }),
-    ...exchangeOf(options),
+    ...exchangeOf(options, rights),
     ...(Array.isArray(scopeAt) && { resource_scopes: scopeAt }),
     ...(scopeAt === false && { resource_scopes: null }),
     ...(Array.isArray(tokenQuota) && { token_quotas: tokenQuota }),
@@ -298,19 +307,19 @@ function extras(options: Extras): object {
   };
 }
 
-/** The rights are given whole: what is left out of them becomes the server's default. */
-function exchangeOf(options: Extras): { exchange?: object | null } {
-  const { exchangeSubject, exchangeAudience, exchangeScope, impersonation, exchange } = options;
+/** The server takes the rights whole, so those that are not named are sent as they are. */
+function exchangeOf(
+  { exchangeSubject, exchangeAudience, exchangeScope, impersonation, exchange }: Extras,
+  before: ExchangeView | null,
+): { exchange?: object | null } {
   if (exchange === false) return { exchange: null };
-  if (!(exchangeSubject ?? exchangeAudience ?? exchangeScope ?? impersonation)) return {};
-  return {
-    exchange: {
-      ...(exchangeSubject && { subjects: exchangeSubject }),
-      ...(exchangeAudience && { audiences: exchangeAudience }),
-      ...(exchangeScope && { scopes: exchangeScope }),
-      ...(impersonation && { impersonation }),
-    },
+  const given = {
+    ...(exchangeSubject && { subjects: exchangeSubject }),
+    ...(exchangeAudience && { audiences: exchangeAudience }),
+    ...(exchangeScope !== undefined && { scopes: exchangeScope || null }),
+    ...(impersonation !== undefined && { impersonation }),
   };
+  return Object.keys(given).length > 0 ? { exchange: { ...before, ...given } } : {};
 }
 
 interface CertificateName {
