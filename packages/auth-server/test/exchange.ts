@@ -3,6 +3,7 @@ import { TOKEN_EXCHANGE_GRANT, TOKEN_TYPES } from "@daykey/common/protocol";
 import { decodeJwt, type JWTPayload } from "jose";
 import { expect } from "vitest";
 import type { ClientRegistration } from "../src/clients/client.ts";
+import type { AuthServerConfig } from "../src/config.ts";
 import { createTestAdmin, type TestAdmin } from "./admin.ts";
 import {
   type Answer,
@@ -44,8 +45,10 @@ export interface ExchangeServer {
   refusal(answer: Answer): unknown[];
 }
 
-export async function startExchangeServer(): Promise<ExchangeServer> {
-  const server = await startAuthServer({ config: { tokenExchange: true } });
+export async function startExchangeServer(
+  config: Partial<AuthServerConfig> = {},
+): Promise<ExchangeServer> {
+  const server = await startAuthServer({ config: { tokenExchange: true, ...config } });
   const admin = await createTestAdmin(server);
   const owner = await server.createClient({ scopes: ["introspect"], resources: [ISSUER] });
   for (const uri of [API, OTHER_API]) {

@@ -21,7 +21,7 @@ const life = z.int().min(1).max(2_147_483_647).nullable();
 
 const exchangeRights = z.strictObject({
   subjects: words,
-  audiences: words,
+  audiences: z.array(text(2048)).max(200).default([]),
   scopes: words.nullable().default(null),
   impersonation: z.boolean().default(false),
 });

@@ -46,6 +46,14 @@ export function fromRowScopes(
   return list?.map(({ resource, scopes }) => ({ resource: fromRowUri(resource, issuer), scopes }));
 }
 
+/** The rights with the URI of each resource as `of` has it. */
+function withAudiences(
+  rights: ExchangeRights | null | undefined,
+  of: (uri: string) => string,
+): ExchangeRights | undefined {
+  return rights ? { ...rights, audiences: rights.audiences.map(of) } : undefined;
+}
+
 export function fromRegistrationRow(row: RegistrationRow, issuer: string) {
   return {
     clientId: row.client_id,
@@ -64,7 +72,7 @@ export function fromRegistrationRow(row: RegistrationRow, issuer: string) {
     jwksUri: row.jwks_uri ?? undefined,
     requireAssertionTyp: row.require_assertion_typ,
     dpop: row.dpop,
-    exchange: row.exchange ?? undefined,
+    exchange: withAudiences(row.exchange, (uri) => fromRowUri(uri, issuer)),
     tlsClientAuth: row.tls_client_auth ?? undefined,
     certificateBound: row.certificate_bound,
     quotas: readQuotas(row.quotas) ?? [],
@@ -102,7 +110,9 @@ export function toRegistrationRow(
     ext: JSON.stringify(registration.ext ?? {}),
     require_assertion_typ: registration.requireAssertionTyp ?? false,
     dpop: registration.dpop ?? "optional",
-    exchange: registration.exchange ? JSON.stringify(registration.exchange) : null,
+    exchange: registration.exchange
+      ? JSON.stringify(withAudiences(registration.exchange, (uri) => toRowUri(uri, issuer)))
+      : null,
     tls_client_auth: registration.tlsClientAuth ? JSON.stringify(registration.tlsClientAuth) : null,
     certificate_bound: registration.certificateBound ?? false,
   };

@@ -6,16 +6,22 @@ import type { ClientRegistration, ExchangeRights } from "./client.ts";
 const ANY = "*";
 
 /**
- * Why a client cannot have these rights, or undefined.
+ * Why a client cannot have these rights, or undefined. What it had before it may keep, so that what is switched
+ * off or gone keeps nobody from changing the rest.
  * @param server.isOpen whether the grant type may be given
  * @param server.known the registered resources' URIs
  */
 export function exchangeFault(
   { exchange, grantTypes, scopes: own }: ClientRegistration,
-  { isOpen, known }: { isOpen: boolean; known: ReadonlySet<string> },
+  {
+    before,
+    isOpen,
+    known,
+  }: { before: ClientRegistration | undefined; isOpen: boolean; known: readonly string[] },
 ): string | undefined {
   const hasGrantType = grantTypes.includes(TOKEN_EXCHANGE_GRANT);
-  if (hasGrantType && !isOpen) {
+  const hadGrantType = before?.grantTypes.includes(TOKEN_EXCHANGE_GRANT) === true;
+  if (hasGrantType && !isOpen && !hadGrantType) {
     return `the grant type ${TOKEN_EXCHANGE_GRANT} is for servers with the setting TOKEN_EXCHANGE.`;
   }
   if (hasGrantType !== (exchange !== undefined)) {
@@ -26,7 +32,8 @@ export function exchangeFault(
   if (!subjects.every((id) => id === ANY || CLIENT_ID.test(id))) {
     return "exchange: subjects are client ids, or *.";
   }
-  if (!audiences.every((uri) => uri === ANY || known.has(uri))) {
+  const taken = [ANY, ...known, ...(before?.exchange?.audiences ?? [])];
+  if (!audiences.every((uri) => taken.includes(uri))) {
     return "exchange: audiences are registered resources, or *.";
   }
   return scopes.every((scope) => own.includes(scope))
@@ -39,11 +46,17 @@ export function exchangeFault(
  * @param audience the resource that it is for; undefined for an issuer's assertion, which is for the server
  */
 export function mayExchange(
-  { subjects, audiences }: ExchangeRights,
+  rights: ExchangeRights,
   { sub, audience }: { sub: string; audience: string | undefined },
 ): boolean {
-  return covers(subjects, sub) && (audience === undefined || covers(audiences, audience));
+  return (
+    coversSubject(rights, sub) && (audience === undefined || covers(rights.audiences, audience))
+  );
 }
+
+/** Whether it may act on behalf of this client at all. */
+export const coversSubject = ({ subjects }: ExchangeRights, sub: string): boolean =>
+  covers(subjects, sub);
 
 const covers = (list: readonly string[], one: string): boolean =>
   list.includes(ANY) || list.includes(one);

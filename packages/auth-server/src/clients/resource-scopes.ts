@@ -86,7 +86,7 @@ function registeredUris(uris: readonly string[], known: readonly Defined[]): str
   return uris.map((uri) => (exact.has(uri) ? uri : (byForm.get(comparableUri(uri)) ?? uri)));
 }
 
-/** With its resources as they are registered. */
+/** With the resources that it names as they are registered. */
 export function inRegisteredForm(
   asked: ClientRegistration,
   known: readonly Defined[],
@@ -99,5 +99,9 @@ export function inRegisteredForm(
       resource: uriOf(resource),
       scopes,
     })),
+    exchange: asked.exchange && {
+      ...asked.exchange,
+      audiences: registeredUris(asked.exchange.audiences, known),
+    },
   };
 }

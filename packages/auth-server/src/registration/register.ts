@@ -162,8 +162,8 @@ export function createClientRegistrar({
       "grant_types holds one or more known grant types.",
     );
     if (isNew("exchange") || isNew("grantTypes") || isNew("scopes")) {
-      const isOpen = limits.tokenExchange === true || !isNew("grantTypes");
-      refuse(exchangeFault(wanted, { isOpen, known: new Set(known.map(({ uri }) => uri)) }));
+      const isOpen = limits.tokenExchange === true;
+      refuse(exchangeFault(wanted, { before, isOpen, known: known.map(({ uri }) => uri) }));
     }
     if (isNew("scopes") || isNew("resources")) {
       checkScopes(wanted, before, known);

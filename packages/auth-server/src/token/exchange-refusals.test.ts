@@ -21,6 +21,7 @@ import {
   tokenIn,
 } from "../../test/exchange.ts";
 
+const ANY_VERSION = { "if-match": "*" };
 let given: ExchangeServer;
 let person: TestClient;
 let agent: TestClient;
@@ -104,7 +105,9 @@ describe("E6: who may not, or brings what is no token of a subject", () => {
       given.exchange(agent, root, { actor_token, actor_token_type });
     expect((await by(own)).status).toBe(200);
     const refused = [400, "invalid_request", "actor_token"];
-    expect(given.refusal(await by(await given.tokenOf(person)))).toEqual(refused);
+    for (const token of [await given.tokenOf(person), await given.exchanged(agent, root)]) {
+      expect(given.refusal(await by(token))).toEqual(refused);
+    }
     await given.server.postAs(agent, "/oauth2/revoke", { token: own });
     expect(given.refusal(await by(own))).toEqual(refused);
   });
@@ -130,6 +133,32 @@ describe("E6: who may not, or brings what is no token of a subject", () => {
     const right = { ...NEW_CLIENT, grant_types: [TOKEN_EXCHANGE_GRANT], exchange: ANY_TOKEN };
     const answer = await given.admin.post("/clients", { ...right, ...change });
     expect(answer.status, answer.text).toBe(400);
+  });
+
+  test("a registration names resources as they are registered, and this server by no address", async () => {
+    const exchange = { ...ANY_TOKEN, audiences: ["HTTPS://API.example.test:443/", ISSUER] };
+    const grant_types = [TOKEN_EXCHANGE_GRANT];
+    const made = await given.admin.post("/clients", { ...NEW_CLIENT, grant_types, exchange });
+    expect(made.status, made.text).toBe(201);
+    const client = made.body["client"] as Record<string, unknown>;
+    expect(client["exchange"]).toMatchObject({ audiences: [API, ISSUER] });
+    const rows = await given.server.database.query(
+      `select exchange -> 'audiences' as uris from daykey.clients
+       where client_id = '${String(client["client_id"])}'`,
+    );
+    expect(rows).toEqual([{ uris: [API, "urn:daykey:issuer"] }]);
+  });
+
+  test("a resource that is gone, though named in it, keeps no registration from being narrowed", async () => {
+    const uri = "https://gone.example.test";
+    const made = await given.admin.post("/resources", { uri, name: "gone", scopes: ["time:read"] });
+    const by = await given.actor({ exchange: { ...ANY_TOKEN, audiences: [uri] } });
+    await given.admin.call("DELETE", `/resources/${encodeURIComponent(uri)}`, undefined, {
+      "if-match": made.etag,
+    });
+    const path = `/clients/${by.clientId}`;
+    const narrow = await given.admin.call("PATCH", path, { scopes: ["time:read"] }, ANY_VERSION);
+    expect(narrow.status, narrow.text).toBe(200);
   });
 });
 
@@ -184,7 +213,8 @@ describe("E7: a bound token", () => {
 });
 
 test("E8: without TOKEN_EXCHANGE there is no such grant type, in requests, registrations and metadata", async () => {
-  const off = await startAuthServer();
+  const by = await given.actor();
+  const off = await startAuthServer({ database: given.server.database });
   try {
     const form = { grant_type: TOKEN_EXCHANGE_GRANT };
     expect((await off.token(form)).body).toMatchObject({ error: "unsupported_grant_type" });
@@ -198,6 +228,18 @@ test("E8: without TOKEN_EXCHANGE there is no such grant type, in requests, regis
     const offAdmin = await createTestAdmin(off);
     const body = { ...NEW_CLIENT, grant_types: [TOKEN_EXCHANGE_GRANT], exchange: ANY_TOKEN };
     expect((await offAdmin.post("/clients", body)).status).toBe(400);
+    // Who has it from before can still be changed, and be stopped.
+    const path = `/clients/${by.clientId}`;
+    for (const change of [
+      { scopes: ["time:read"] },
+      { grant_types: [TOKEN_EXCHANGE_GRANT] },
+      { grant_types: ["client_credentials"], exchange: null },
+    ]) {
+      const changed = await offAdmin.call("PATCH", path, change, ANY_VERSION);
+      expect(changed.status, changed.text).toBe(200);
+    }
+    const back = { grant_types: [TOKEN_EXCHANGE_GRANT], exchange: ANY_TOKEN };
+    expect((await offAdmin.call("PATCH", path, back, ANY_VERSION)).status).toBe(400);
   } finally {
     await off.stop();
   }
