@@ -65,6 +65,8 @@ export interface Ancestor {
   ep: number;
   /** The key that signed its token; absent where that was opaque. */
   kid?: string;
+  /** The only resources that what is exchanged below it may be for; absent where nobody limits them. */
+  resources?: readonly string[];
 }
 
 /** A token has no more grants above its own. */
@@ -162,11 +164,15 @@ function areAncestors(value: unknown): boolean {
   if (!Array.isArray(value) || value.length === 0 || value.length > MAX_ANCESTORS) return false;
   return value.every((entry: unknown) => {
     if (typeof entry !== "object" || entry === null) return false;
-    const { gid, client_id, cred, ep, kid } = entry as Record<string, unknown>;
-    const areTexts = [gid, client_id, cred].every((text) => typeof text === "string");
-    return areTexts && isTime(ep) && (!("kid" in entry) || typeof kid === "string");
+    const { gid, client_id, cred, ep, kid = "", resources = [] } = entry as Record<string, unknown>;
+    const areTexts =
+      Array.isArray(resources) &&
+      [gid, client_id, cred, kid, ...(resources as unknown[])].every(isText);
+    return areTexts && isTime(ep);
   });
 }
+
+const isText = (value: unknown): value is string => typeof value === "string";
 
 /** @param depth how many may stand in one another */
 function isActor(value: unknown, depth: number): boolean {

@@ -51,6 +51,11 @@ export interface Workloads {
   isOpenToSpiffe(): boolean;
   /** Whether assertions with this `iss` are a trusted issuer's to make. */
   knows(iss: string): boolean;
+  /**
+   * The only resources that a rule lets its workloads go to, by what their tokens name as their credential;
+   * undefined where no such rule is there, or it has no such limit.
+   */
+  resourcesOf(clientId: string, cred: string): readonly string[] | undefined;
   /** The name of the issuer that a credential claims to be of, if that one is trusted. Asks nobody. */
   issuerOf(credential: WorkloadCredential): string | undefined;
   /**

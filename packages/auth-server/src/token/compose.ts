@@ -72,7 +72,7 @@ export function composeTokens({
     replays: Pick<ReplayStore, "use">;
     limitNonces: WriteLimit;
     masterKey: Pick<MasterKey, "dpopNonceKey">;
-    workloads: Pick<Workloads, "admit">;
+    workloads: Pick<Workloads, "admit" | "resourcesOf">;
     isOpenGrantType: IsOpenGrantType;
     spendToken: SpendToken;
     cache: ClientCache;
@@ -100,8 +100,10 @@ export function composeTokens({
     readRights,
     workloads,
     replays,
+    limitNonces,
     cache,
     directory,
+    issuer,
     clock,
   });
   const issueTokens = createIssueTokens({

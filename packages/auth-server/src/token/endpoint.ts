@@ -78,6 +78,7 @@ export function createIssueTokens({
     note({ grant: authorization.grant.id, resource: authorization.resource });
     if (confirmation) requireBindingAt(authorization.resource, issuer);
     await spend();
+    await authorization.useUp?.();
 
     ctx.set("Pragma", "no-cache");
     const issued = issue(authorization, confirmation);

@@ -21,10 +21,12 @@ import { addRule, createWorkloadClient, trustIssuer } from "../../test/trust.ts"
 
 const key = createKey("ES256");
 const iss = "https://people.example.test";
+/** What one client may use up in a minute. */
+const NONCES = 40;
 let given: ExchangeServer;
 let agent: TestClient;
 beforeAll(async () => {
-  given = await startExchangeServer();
+  given = await startExchangeServer({ noncesPerClient: NONCES });
   const grantTypes = [JWT_BEARER_GRANT, TOKEN_EXCHANGE_GRANT] as const;
   agent = await given.actor({ grantTypes });
   await trustIssuer(given.admin, "people", { iss, keys: [key] });
@@ -84,8 +86,37 @@ describe("E9: an assertion that is exchanged", () => {
   test("is for the actor that it names, where it names one", async () => {
     const others = await given.exchange(agent, assertion({ may_act: { sub: "somebody" } }), form);
     expect(given.refusal(others)).toEqual([400, "invalid_request", "may_act"]);
-    const ours = assertion({ may_act: { sub: agent.clientId } });
-    expect((await given.exchange(agent, ours, form)).status).toBe(200);
+    const theirs = assertion({ may_act: { iss, sub: agent.clientId } });
+    expect(given.refusal(await given.exchange(agent, theirs, form))[2]).toBe("may_act");
+    for (const named of [{ sub: agent.clientId }, { iss: ISSUER, sub: agent.clientId }]) {
+      const ours = assertion({ may_act: named });
+      expect((await given.exchange(agent, ours, form)).status).toBe(200);
+    }
+  });
+
+  test("of a key is nothing without its proof", async () => {
+    const { jkt } = createProofKey();
+    const answer = await given.exchange(agent, assertion({ cnf: { jkt } }), form);
+    expect(given.refusal(answer)).toEqual([400, "invalid_request", "assertion_key"]);
+  });
+
+  test("goes no further than its rule, not by its own token either", async () => {
+    await createWorkloadClient(given.server, "narrow");
+    await addRule(given.admin, "narrow", {
+      issuer: "people",
+      client_id: "narrow",
+      conditions: [{ claim: "sub", one_of: ["nina"] }],
+      resources: [OTHER_API],
+    });
+    const made = assertion({ sub: "nina" });
+    const own = await given.server.token({ grant_type: JWT_BEARER_GRANT, assertion: made });
+    const first = await given.exchanged(agent, assertion({ sub: "nina" }), form);
+    for (const token of [tokenIn(own), first]) {
+      expect(claimsOf(token).aud).toBe(OTHER_API);
+      const elsewhere = await given.exchange(agent, token, { resource: API });
+      expect(given.refusal(elsewhere).slice(0, 2)).toEqual([400, "invalid_target"]);
+      expect((await given.exchange(agent, token, { resource: OTHER_API })).status).toBe(200);
+    }
   });
 
   test("is no ID-JAG, and an ID-JAG is no such assertion", async () => {
@@ -124,10 +155,21 @@ describe("E9: an ID-JAG", () => {
     ["with details that nobody understands", { authorization_details: [] }, "assertion_details"],
     ["of a key that is not proved", { cnf: { jkt: "x" } }, "assertion_key"],
     ["of a key that cannot be", { cnf: null }, "assertion_key"],
+    ["for another actor", { may_act: { sub: "somebody" } }, "may_act"],
     ["with a scope that is none", { scope: ["time:read"] }, "malformed_assertion"],
     ["with a resource that is none", { resource: { uri: API } }, "malformed_assertion"],
   ])("%s is refused", async (_what, claims, reason) => {
     expect(given.refusal(await grant(idJag(claims)))).toEqual([400, "invalid_grant", reason]);
+  });
+
+  test("that ended a moment ago gives no token, however clocks differ", async () => {
+    const now = Math.floor(given.server.now());
+    const ended = { iat: now - 100, exp: now - 10 };
+    const answer = await grant(idJag(ended));
+    expect(given.refusal(answer)).toEqual([400, "invalid_grant", "assertion_expired"]);
+    const form = { subject_token_type: TOKEN_TYPES.jwt };
+    const exchanged = await given.exchange(agent, assertion(ended), form);
+    expect(given.refusal(exchanged)).toEqual([400, "invalid_request", "assertion_expired"]);
   });
 
   test("allows no more than it says", async () => {
@@ -139,12 +181,62 @@ describe("E9: an ID-JAG", () => {
     expect((await grant(idJag({ resource: [API, OTHER_API] }), elsewhere)).status).toBe(200);
   });
 
+  test("limits what is exchanged for its token too", async () => {
+    const token = tokenIn(await grant(idJag({ resource: API })));
+    const elsewhere = await given.exchange(agent, token, { resource: OTHER_API });
+    expect(given.refusal(elsewhere).slice(0, 2)).toEqual([400, "invalid_target"]);
+    expect((await given.exchange(agent, token, { resource: API })).status).toBe(200);
+  });
+
   test("of a key gives a token that is bound to it", async () => {
     const proofs = createProofKey();
     const uri = `${ISSUER}/oauth2/token`;
-    const headers = { dpop: proofs.proof({ uri, at: given.server.now() }) };
-    const answer = await grant(idJag({ cnf: { jkt: proofs.jkt } }), { headers });
-    expect(claimsOf(tokenIn(answer))).toMatchObject({ cnf: { jkt: proofs.jkt } });
+    const proof = (): object => ({ dpop: proofs.proof({ uri, at: given.server.now() }) });
+    const { jkt } = proofs;
+    const answer = await grant(idJag({ cnf: { jkt } }), { headers: proof() });
+    expect(claimsOf(tokenIn(answer))).toMatchObject({ cnf: { jkt } });
+    const of = { jkt, "x5t#S256": jkt };
+    const both = await grant(idJag({ cnf: of }), { headers: proof() });
+    expect(given.refusal(both)).toEqual([400, "invalid_grant", "assertion_key"]);
+  });
+
+  test("is used up by nothing that is refused", async () => {
+    const grantTypes = [JWT_BEARER_GRANT, TOKEN_EXCHANGE_GRANT] as const;
+    const by = await given.actor({ grantTypes, tokenQuotas: [{ limit: 0, window: "day" }] });
+    const text = idJag({ client_id: by.clientId });
+    const proofs = createProofKey();
+    const dpop = proofs.proof({ uri: `${ISSUER}/oauth2/token`, at: given.server.now() });
+    const wide = await grant(text, { by, form: { scope: "other:write" } });
+    const nowhere = await grant(text, { by, form: { resource: ISSUER }, headers: { dpop } });
+    const spent = await grant(text, { by });
+    expect([wide, nowhere, spent].map(({ body }) => body["error"])).toEqual([
+      "invalid_scope",
+      "invalid_target",
+      "slow_down",
+    ]);
+    const path = `/clients/${by.clientId}`;
+    const { etag } = await given.admin.get(path);
+    await given.admin.call("PATCH", path, { token_quotas: [] }, { "if-match": etag });
+    expect((await grant(text, { by })).status).toBe(200);
+    expect(given.refusal(await grant(text, { by }))).toEqual([400, "invalid_grant", "replayed"]);
+  });
+
+  test("writes no more than a client may", async () => {
+    const grantTypes = [JWT_BEARER_GRANT, TOKEN_EXCHANGE_GRANT] as const;
+    const by = await given.actor({ grantTypes });
+    const once = async (): Promise<Answer> => grant(idJag({ client_id: by.clientId }), { by });
+    const answers = await Promise.all(Array.from({ length: NONCES + 1 }, once));
+    const statuses = answers.map(({ status }) => status);
+    expect(statuses.filter((status) => status === 429)).toHaveLength(1);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(NONCES);
+  });
+
+  test("is told in the log with the person and the client that a rule makes of them", async () => {
+    const answer = await grant(idJag());
+    const line = given.server.lines.findLast(
+      ({ grant: id }) => id === claimsOf(tokenIn(answer))["gid"],
+    );
+    expect(line).toMatchObject({ subject: "ada", onBehalfOf: "people", rule: "people" });
   });
 
   test("is nothing to who may not act for others, or for its subject", async () => {

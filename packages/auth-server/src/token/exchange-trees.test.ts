@@ -95,8 +95,13 @@ class World {
       cache,
       directory,
       clock,
-      workloads: { admit: async () => ({ reason: "no_rule", isProven: false }) },
+      workloads: {
+        admit: async () => ({ reason: "no_rule", isProven: false }),
+        resourcesOf: () => undefined,
+      },
       replays: { use: async () => true },
+      limitNonces: async () => {},
+      issuer: "https://auth.example.test",
     });
     this.#issue = createTokenIssuer({
       keys: { signingKey: () => ({ sign: JSON.stringify }) } as unknown as Parameters<

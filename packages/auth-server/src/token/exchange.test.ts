@@ -62,7 +62,7 @@ describe("E1: a token that is exchanged", () => {
       act: leaf["act"],
     });
     const line = given.server.lines.findLast(({ grant }) => grant === leaf["gid"]);
-    expect(line).toMatchObject({ subjectGrant: middle["gid"], subject: person.clientId });
+    expect(line).toMatchObject({ subjectGrant: middle["gid"], onBehalfOf: person.clientId });
   });
 
   test("may be opaque, and so may what it comes from", async () => {
@@ -179,6 +179,33 @@ describe("E2: never more than the subject had", () => {
     for (const token of [root, middle]) {
       expect(claimsOf(await given.exchanged(subAgent, token))["scope"]).toBe("primes:check");
     }
+    expect(await given.introspect(middle)).toMatchObject({ scope: "primes:check" });
+    const { etag: next } = await given.admin.get(path);
+    await given.admin.call(
+      "PATCH",
+      path,
+      { resources: [OTHER_API], scopes: ["time:read"] },
+      { "if-match": next },
+    );
+    expect(await given.isActive(middle)).toBe(false);
+  });
+
+  test("what an actor may not exchange any more, its tokens are not good for", async () => {
+    const by = await given.actor();
+    const token = await given.exchanged(by, await given.tokenOf(person));
+    const path = `/clients/${by.clientId}`;
+    const change = async (members: object): Promise<void> => {
+      const { etag } = await given.admin.get(path);
+      await given.admin.call("PATCH", path, members, { "if-match": etag });
+    };
+    await change({ exchange: { ...ANY_TOKEN, scopes: ["primes:check"] } });
+    expect(await given.introspect(token)).toMatchObject({ scope: "primes:check" });
+    await change({ exchange: { ...ANY_TOKEN, subjects: ["somebody"] } });
+    expect(await given.isActive(token)).toBe(false);
+    await change({ exchange: ANY_TOKEN });
+    expect(await given.isActive(token)).toBe(true);
+    await change({ exchange: null, grant_types: ["client_credentials"] });
+    expect(await given.isActive(token)).toBe(false);
   });
 });
 

@@ -21,7 +21,7 @@ export interface AuthenticatedRequest {
     resource?: string;
     refresh?: string;
     subjectGrant?: string;
-    subject?: string;
+    onBehalfOf?: string;
   }): void;
 }
 
@@ -33,6 +33,11 @@ export interface Authorization {
   scope: readonly string[];
   /** The refresh token to issue, if any. */
   refresh: { seq: number; issuedAt: number } | undefined;
+  /**
+   * Uses up what was brought and works once. The endpoint does it when nothing else can refuse the token.
+   * @throws {OAuthError} where it was used before, slow_down
+   */
+  useUp?(): Promise<void>;
   /** On whose behalf, where the token is not the client's own (RFC 8693). */
   onBehalf?: OnBehalf;
 }

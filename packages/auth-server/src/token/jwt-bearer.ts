@@ -6,13 +6,13 @@
  */
 import { isTyped } from "@daykey/common/jws";
 import { OAuthError } from "@daykey/common/oauth-error";
-import { ID_JAG_TYP } from "@daykey/common/protocol";
+import { ID_JAG_TYP, TOKEN_EXCHANGE_GRANT } from "@daykey/common/protocol";
 import { intersection } from "@daykey/common/scope";
 import type { JwtAssertion } from "../authentication/client-assertion.ts";
 import type { ParseAssertion } from "../authentication/credential.ts";
 import type { ResourceDirectory } from "../resources/resource-directory.ts";
 import type { Authorize, AuthenticatedRequest } from "./grant-type.ts";
-import type { OnBehalfOf } from "./on-behalf.ts";
+import type { OnBehalfOf, Subject } from "./on-behalf.ts";
 
 /** @param openGrant what a workload may get, as for its credentials */
 export function createJwtBearer({
@@ -32,7 +32,8 @@ export function createJwtBearer({
       if (request.client.workload) return openGrant(request);
       throw new OAuthError("invalid_request", "The parameter assertion is missing.");
     }
-    if (!request.client.exchange) {
+    const { exchange, grantTypes } = request.client;
+    if (!exchange || !grantTypes.includes(TOKEN_EXCHANGE_GRANT)) {
       throw new OAuthError("unauthorized_client", "The client may act for nobody.");
     }
     requireFor(request, assertion);
@@ -41,23 +42,15 @@ export function createJwtBearer({
     const limited = {
       ...subject,
       scope: scope ? intersection(subject.scope, scope) : subject.scope,
-      resources: resources ? intersection(subject.resources, resources) : subject.resources,
+      ...(resources && withinResources(subject, resources)),
     };
     return onBehalfOf.act(request, limited, request.form, badAssertion);
   };
 }
 
-/** It is for this client, with this key if it names one, and says nothing that is not understood here. */
-function requireFor(
-  { client, confirmation }: AuthenticatedRequest,
-  { claims }: JwtAssertion,
-): void {
+/** It is for this client, and says nothing that is not understood here. */
+function requireFor({ client }: AuthenticatedRequest, { claims }: JwtAssertion): void {
   if (claims["client_id"] !== client.clientId) throw badAssertion("assertion_client");
-  const { cnf } = claims;
-  const jkt = typeof cnf === "object" && cnf !== null && "jkt" in cnf ? cnf["jkt"] : undefined;
-  if (cnf !== undefined && (jkt === undefined || jkt !== confirmation?.jkt)) {
-    throw badAssertion("assertion_key");
-  }
   if ("authorization_details" in claims) throw badAssertion("assertion_details");
 }
 
@@ -75,6 +68,15 @@ function limitsOf(
     ...(scope !== undefined && { scope: scope.split(" ") }),
     ...(named && { resources: named.map((uri) => directory.find(uri)?.uri ?? uri) }),
   };
+}
+
+/** Its grant keeps them, for whatever is exchanged for its tokens. */
+function withinResources(
+  { resources, above }: Subject,
+  named: readonly string[],
+): Pick<Subject, "resources" | "above"> {
+  const within = intersection(resources, named);
+  return { resources: within, above: above.map((grant) => ({ ...grant, resources: within })) };
 }
 
 const isText = (value: unknown): value is string => typeof value === "string";

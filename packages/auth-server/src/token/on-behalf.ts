@@ -5,14 +5,16 @@
  */
 import { MAX_ANCESTORS, type AccessTokenClaims, type Ancestor } from "@daykey/common/access-token";
 import type { Clock } from "@daykey/common/clock";
+import type { JsonObject, JsonValue } from "@daykey/common/json-numbers";
 import type { OAuthError } from "@daykey/common/oauth-error";
 import { intersection } from "@daykey/common/scope";
 import type { JwtAssertion } from "../authentication/client-assertion.ts";
-import type { ReplayStore } from "../authentication/replay-store.ts";
+import type { Nonce, ReplayStore } from "../authentication/replay-store.ts";
 import type { WorkloadDoor, Workloads } from "../authentication/workload.ts";
 import type { Client } from "../clients/client.ts";
 import type { ClientCache } from "../clients/client-cache.ts";
 import { mayExchange } from "../clients/exchange-rights.ts";
+import type { WriteLimit } from "../clients/write-limits.ts";
 import type { ResourceDirectory } from "../resources/resource-directory.ts";
 import type { AuthenticatedRequest, Authorization } from "./grant-type.ts";
 import { uuidv7 } from "./random-ids.ts";
@@ -49,6 +51,8 @@ export interface Subject extends Pick<AccessTokenClaims, "sub" | "act" | "worklo
   cnf: AccessTokenClaims["cnf"];
   /** The client that it was issued to. */
   holder: string | undefined;
+  /** To be used up; undefined for what is good more than once. */
+  nonce: Nonce | undefined;
 }
 
 /** The error for a subject that counts for nothing; the reason is for the log. */
@@ -58,8 +62,8 @@ export interface OnBehalfOf {
   /** What the subject's own client still has, wherever it is. @throws {OAuthError} */
   ofToken(token: GenuineToken, refuse: Refuse): Promise<Subject>;
   /**
-   * The client that a rule of trust makes of an assertion, which is used up by it. It opens the grant at the
-   * root of the tree.
+   * The client that a rule of trust makes of an assertion. It opens the grant at the root of the tree. With
+   * `may_act` it is for the client that this names, with `cnf` for a request that proves that key.
    * @throws {OAuthError}; as `Workloads.admit`
    */
   ofAssertion(
@@ -85,14 +89,18 @@ export function createOnBehalfOf({
   readRights,
   workloads,
   replays,
+  limitNonces,
   cache,
   directory,
+  issuer,
   clock,
 }: Pick<OwnTokens, "readRights"> & {
-  workloads: Pick<Workloads, "admit">;
+  workloads: Pick<Workloads, "admit" | "resourcesOf">;
   replays: Pick<ReplayStore, "use">;
+  limitNonces: WriteLimit;
   cache: ClientCache;
   directory: ResourceDirectory;
+  issuer: string;
   clock: Clock;
 }): OnBehalfOf {
   const ofToken: OnBehalfOf["ofToken"] = async (token, refuse) => {
@@ -103,6 +111,10 @@ export function createOnBehalfOf({
     const { sub, act, workload, ext, gid, client_id, cred, ep, anc = [] } = rights;
     const { kid } = token;
     const own: Ancestor = { gid, client_id, cred, ep, ...(kid !== undefined && { kid }) };
+    // A rule of trust, and an issuer, may have let the subject go less far than its client.
+    const [root = own] = anc;
+    const ofRule = workloads.resourcesOf(root.client_id, root.cred);
+    const limits = [ofRule, root.resources].filter((limit) => limit !== undefined);
     return {
       sub,
       ...(act && { act }),
@@ -110,17 +122,24 @@ export function createOnBehalfOf({
       ...(ext && { ext }),
       scope: rights.scope.split(" "),
       client,
-      resources: client.resources,
+      resources: limits.reduce(intersection, [...client.resources]),
       audience: rights.aud,
       expiresAt: rights.exp,
       above: [...anc, own],
       grant: gid,
       cnf: rights.cnf,
       holder: client_id,
+      nonce: undefined,
     };
   };
 
-  const ofAssertion: OnBehalfOf["ofAssertion"] = async (assertion, door, { note }, refuse) => {
+  const ofAssertion: OnBehalfOf["ofAssertion"] = async (assertion, door, request, refuse) => {
+    const { client: actor, confirmation, note } = request;
+    const { may_act: mayAct, cnf } = assertion?.claims ?? {};
+    if (mayAct !== undefined && !names(mayAct, { clientId: actor.clientId, issuer })) {
+      throw refuse("may_act");
+    }
+    if (cnf !== undefined && !isKey(cnf, confirmation?.jkt)) throw refuse("assertion_key");
     const admitted = await workloads.admit(
       { via: "workload", door, clientId: undefined, assertion },
       note,
@@ -128,8 +147,10 @@ export function createOnBehalfOf({
     if ("reason" in admitted) throw refuse(admitted.reason);
     const { client, cred, scopes, resources, workload, ext, nonce } = admitted;
     const { accessTokenSeconds = Infinity } = admitted;
-    if (nonce && !(await replays.use(nonce))) throw refuse("replayed");
     const now = clock();
+    const expiresAt = Math.floor(Math.min(assertion?.expiresAt ?? now, now + accessTokenSeconds));
+    // Its end has no leeway here, as nothing that comes of it lives longer.
+    if (expiresAt <= now) throw refuse("assertion_expired");
     const gid = uuidv7(now);
     return {
       sub: client.clientId,
@@ -139,11 +160,12 @@ export function createOnBehalfOf({
       client,
       resources,
       audience: undefined,
-      expiresAt: Math.floor(Math.min(assertion?.expiresAt ?? now, now + accessTokenSeconds)),
+      expiresAt,
       above: [{ gid, client_id: client.clientId, cred, ep: client.epoch }],
       grant: gid,
       cnf: undefined,
       holder: undefined,
+      nonce,
     };
   };
 
@@ -169,8 +191,8 @@ export function createOnBehalfOf({
 
   const act: OnBehalfOf["act"] = (request, subject, wanted, refuse) => {
     const { client, note } = request;
-    const { sub, act: before, workload, ext, above, expiresAt } = subject;
-    note({ subjectGrant: subject.grant, subject: sub });
+    const { sub, act: before, workload, ext, above, expiresAt, nonce } = subject;
+    note({ subjectGrant: subject.grant, onBehalfOf: sub });
     requirePermission(request, subject, refuse);
     if (above.length > MAX_ANCESTORS) throw refuse("exchange_too_deep");
     const allowance = {
@@ -193,6 +215,12 @@ export function createOnBehalfOf({
       resource,
       scope,
       refresh: undefined,
+      ...(nonce && {
+        async useUp() {
+          await limitNonces(client.clientId);
+          if (!(await replays.use(nonce))) throw refuse("replayed");
+        },
+      }),
       onBehalf: {
         sub,
         ...(workload && { workload }),
@@ -207,4 +235,20 @@ export function createOnBehalfOf({
   };
 
   return { ofToken, ofAssertion, act };
+}
+
+/** Whether a `may_act` (RFC 8693 §4.4) names this client. Beside `iss`, `sub` is one of that issuer's names. */
+function names(
+  mayAct: JsonValue,
+  { clientId, issuer }: { clientId: string; issuer: string },
+): boolean {
+  if (typeof mayAct !== "object" || mayAct === null) return false;
+  const { iss = issuer, sub } = mayAct as JsonObject;
+  return iss === issuer && sub === clientId;
+}
+
+/** Whether a `cnf` (RFC 7800) asks for this key of a DPoP proof, and for nothing else. */
+function isKey(cnf: JsonValue, jkt: string | undefined): boolean {
+  if (typeof cnf !== "object" || cnf === null || jkt === undefined) return false;
+  return (cnf as JsonObject)["jkt"] === jkt && Object.keys(cnf).length === 1;
 }

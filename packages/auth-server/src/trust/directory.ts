@@ -31,6 +31,8 @@ export interface TrustDirectory {
   hasSpiffeIssuer(): boolean;
   /** Whether a rule that may let in is named so by the tokens of this client. */
   isLive(clientId: string, cred: string): boolean;
+  /** That rule. */
+  ruleOf(clientId: string, cred: string): CompiledRule | undefined;
   reload(): Promise<void>;
 }
 
@@ -40,7 +42,7 @@ export async function createTrustDirectory(
   ownIssuer: string,
 ): Promise<TrustDirectory> {
   let byIss = new Map<string, DirectoryEntry>();
-  let live = new Set<string>();
+  let live = new Map<string, CompiledRule>();
   let enabled: readonly TrustedIssuer[] = [];
 
   async function reload(): Promise<void> {
@@ -51,11 +53,11 @@ export async function createTrustDirectory(
       issuers.map((issuer) => [issuer.iss, entryOf(issuer, rules.get(issuer.name) ?? [])]),
     );
     enabled = issuers.filter((issuer) => issuer.enabled);
-    live = new Set(
+    live = new Map(
       enabled.flatMap(({ name }) =>
         (rules.get(name) ?? [])
           .filter(({ state }) => state === "enabled")
-          .map(({ clientId, cred }) => `${clientId} ${cred}`),
+          .map((rule) => [`${rule.clientId} ${rule.cred}`, rule] as const),
       ),
     );
   }
@@ -65,6 +67,7 @@ export async function createTrustDirectory(
     hasIssuer: () => enabled.some((issuer) => !isOfSpiffe(issuer)),
     hasSpiffeIssuer: () => enabled.some(isOfSpiffe),
     isLive: (clientId, cred) => live.has(`${clientId} ${cred}`),
+    ruleOf: (clientId, cred) => live.get(`${clientId} ${cred}`),
     reload,
   };
 }

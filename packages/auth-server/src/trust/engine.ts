@@ -207,6 +207,7 @@ export function createTrustEngine({
       const entry = directory.find(iss);
       return entry !== undefined && !isOfSpiffe(entry.issuer);
     },
+    resourcesOf: (clientId, cred) => directory.ruleOf(clientId, cred)?.resources,
     issuerOf: (credential) => entryOf(credential)?.issuer.name,
     admit,
     entryOf,
