@@ -1,7 +1,6 @@
 /** A client that proves itself by a certificate (RFC 8705): its credential file names it and its key. */
 import { readFile } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import { createSecureContext } from "node:tls";
 import { CliError, EXIT } from "./exit.ts";
 import type { Found } from "./find-credential.ts";
 import { proxiesIn } from "./proxy.ts";
@@ -24,6 +23,8 @@ export async function showCertificate(
     const { code = "unknown" } = error as NodeJS.ErrnoException;
     throw new CliError(EXIT.credential, `A file that ${place} names cannot be read (${code})`);
   });
+  // Loaded here: most commands need none of it.
+  const { createSecureContext } = await import("node:tls");
   try {
     createSecureContext({ cert, key });
   } catch {
