@@ -45,10 +45,12 @@ export function createExplainToken({
     if (!read) return { refused: "not_our_token", claims: undefined, grants: [] };
     const { claims, kid } = read;
     const rights = await readRights(read);
+    // As introspection says: a token that no scope is left to opens nothing.
+    const scopeless = typeof rights === "object" && rights.scope === "" ? "no_rights" : undefined;
     const { gid, client_id, cred, ep, anc = [] } = claims;
     const own: Ancestor = { gid, client_id, cred, ep, ...(kid !== undefined && { kid }) };
     return {
-      refused: typeof rights === "string" ? rights : undefined,
+      refused: typeof rights === "string" ? rights : scopeless,
       claims,
       grants: await Promise.all(
         [...anc, own].map(async (grant) => ({ ...grant, ended: await endOf(grant) })),

@@ -193,6 +193,7 @@ describe("E2: never more than the subject had", () => {
   test("what an actor may not exchange any more, its tokens are not good for", async () => {
     const by = await given.actor();
     const token = await given.exchanged(by, await given.tokenOf(person));
+    const brief = await given.exchanged(by, token, { scope: "time:read" });
     const path = `/clients/${by.clientId}`;
     const change = async (members: object): Promise<void> => {
       const { etag } = await given.admin.get(path);
@@ -200,6 +201,9 @@ describe("E2: never more than the subject had", () => {
     };
     await change({ exchange: { ...ANY_TOKEN, scopes: ["primes:check"] } });
     expect(await given.introspect(token)).toMatchObject({ scope: "primes:check" });
+    const explained = await given.admin.post("/tokens/explain", { token: brief });
+    expect(explained.body).toMatchObject({ active: false, refused: "no_rights" });
+    expect(await given.isActive(brief)).toBe(false);
     await change({ exchange: { ...ANY_TOKEN, subjects: ["somebody"] } });
     expect(await given.isActive(token)).toBe(false);
     await change({ exchange: ANY_TOKEN });
