@@ -204,6 +204,7 @@ export function actorOf(
 ): Actor {
   const { client_id: clientId } = rights;
   logFields.actor = clientId;
+  if (rights.anc) logFields.onBehalfOf = rights.sub;
   return { clientId, rights, note: (fields) => void Object.assign(logFields, fields) };
 }
 

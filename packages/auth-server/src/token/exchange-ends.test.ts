@@ -118,8 +118,9 @@ describe("E5: whatever ends what is above ends what is below, and no sibling", (
 
   test("a token on behalf of an admin is an admin's, but opens no session that would outlive what is above it", async () => {
     const rights = { scopes: ["daykey:admin"], resources: [ISSUER] } as const;
-    const root = await given.tokenOf(await given.server.createClient(rights));
-    const token = await given.exchanged(await given.actor(rights), root);
+    const boss = await given.server.createClient(rights);
+    const by = await given.actor(rights);
+    const token = await given.exchanged(by, await given.tokenOf(boss));
     const ask = async (method: string, path: string): Promise<number> =>
       (
         await fetch(`${given.server.privateUrl}/admin/v1${path}`, {
@@ -128,6 +129,8 @@ describe("E5: whatever ends what is above ends what is below, and no sibling", (
         })
       ).status;
     expect(await ask("GET", "/clients")).toBe(200);
+    const line = given.server.lines.findLast(({ actor }) => actor === by.clientId);
+    expect(line).toMatchObject({ action: "listClients", onBehalfOf: boss.clientId });
     expect(await ask("POST", "/console/links")).toBe(403);
   });
 
