@@ -13,6 +13,7 @@ import { mtls } from "../migrations/0013-mtls.ts";
 import { exchange } from "../migrations/0014-exchange.ts";
 import { claimsAndTokenQuotas } from "../migrations/0015-claims-and-token-quotas.ts";
 import { resourceScopes } from "../migrations/0015-resource-scopes.ts";
+import { labels } from "../migrations/0016-labels.ts";
 
 export const MIGRATIONS = [
   initial,
@@ -29,6 +30,7 @@ export const MIGRATIONS = [
   exchange,
   claimsAndTokenQuotas,
   resourceScopes,
+  labels,
 ];
 
 export const { apply: migrateAuthServer, require: requireMigrated } = createMigrations({

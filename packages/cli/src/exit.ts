@@ -16,7 +16,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 export const EXIT_CODES = `Exit codes:
   0    done
   1    refused by the server, or by you when asked
-  2    the command line cannot be used as it is
+  2    the command line cannot be used as it is; plan: there is something to do
   3    the server cannot be reached, or cannot serve now: try again
   4    audit verify or doctor found faults, or an answer could not be verified
   5    the credential or profile cannot be used

@@ -134,6 +134,21 @@ const GROUPS: readonly (readonly [heading: string, entries: readonly Entry[]])[]
         load: async () => (await import("./commands/console.ts")).consoleCommand,
       },
       {
+        name: "export",
+        about: "print clients, resources and trust as a file",
+        load: async () => (await import("./commands/as-code.ts")).exportCommand,
+      },
+      {
+        name: "plan",
+        about: "what a file would change; exits with 2 when there is something",
+        load: async () => (await import("./commands/as-code.ts")).planCommand,
+      },
+      {
+        name: "apply",
+        about: "make the server have what a file holds",
+        load: async () => (await import("./commands/as-code.ts")).applyCommand,
+      },
+      {
         name: "restored",
         about: "after a restore: end all that the backup has forgotten to end",
         load: async () => (await import("./commands/restored.ts")).restoredCommand,

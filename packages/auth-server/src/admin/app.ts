@@ -18,6 +18,7 @@ import type { ChangeWatcher } from "../changes/watcher.ts";
 import type { AuditStore } from "../audit/audit-store.ts";
 import { ADMIN_SCOPE } from "../clients/client.ts";
 import type { ClientRegistrar } from "../registration/register.ts";
+import type { LabelsStore } from "../registration/labels-store.ts";
 import type { RegisteredKeysStore } from "../registration/registered-keys-store.ts";
 import type { RegistrationsStore } from "../registration/registrations-store.ts";
 import type { SecretsStore } from "../registration/secrets-store.ts";
@@ -40,6 +41,7 @@ import { COMPONENTS } from "./components.ts";
 import { preconditionRequired, readIfMatch } from "./conditions.ts";
 import { createEndingSecretRoutes } from "./ending-secrets.ts";
 import { readBody } from "./input.ts";
+import { createLabelRoutes } from "./labels.ts";
 import { createOpenApiDocument } from "./openapi.ts";
 import { type Actor, createRecorder } from "./recorder.ts";
 import { createResourceRoutes } from "./resources.ts";
@@ -64,6 +66,7 @@ export interface AdminDependencies {
   registrar: ClientRegistrar;
   secrets: SecretsStore;
   clientKeys: RegisteredKeysStore;
+  labels: LabelsStore;
   accessKeys: AccessKeysStore;
   accessKeyRegistrar: AccessKeyRegistrar;
   resources: ResourcesStore;
@@ -100,6 +103,7 @@ export function createAdminRoutes(dependencies: AdminDependencies, own: readonly
     ...createResourceRoutes({ ...dependencies, recorder }),
     ...createTrustIssuerRoutes({ ...dependencies, recorder }),
     ...createTrustRuleRoutes({ ...dependencies, registeredUri, recorder }),
+    ...createLabelRoutes({ labels: dependencies.labels, recorder }),
     ...createSigningKeyRoutes({
       keys: dependencies.keys,
       aheadSeconds: dependencies.keyOverlapSeconds,

@@ -13,7 +13,8 @@ import {
 import { unknownClient } from "./clients.ts";
 import type { Recorder } from "./recorder.ts";
 import { PARAMETERS, route, type Route } from "./route.ts";
-import { instant, listOf } from "./schema-parts.ts";
+import { decodeCursor, encodeCursor } from "./cursor.ts";
+import { DEFAULT_PAGE, instant, listOf, longPageQuery, pageOf } from "./schema-parts.ts";
 import { instantOrNull } from "./secret-schema.ts";
 
 const tag = "client keys";
@@ -78,6 +79,15 @@ export const clientKeyView = z.strictObject({
 
 export const clientKeyList = listOf(clientKeyView);
 
+/** A key that a client has now, in a list of all clients. */
+export const heldKeyView = z.strictObject({
+  client_id: PARAMETERS.client_id,
+  ...clientKeyView.shape,
+});
+export const heldKeyPage = pageOf(heldKeyView);
+
+const PLACE = /^key ([A-Za-z0-9._~-]{1,64}) ([\x21-\x7E]{1,128})$/;
+
 export function createClientKeyRoutes({
   keys,
   recorder,
@@ -86,6 +96,27 @@ export function createClientKeyRoutes({
   recorder: Recorder;
 }): Route[] {
   return [
+    route({
+      method: "get",
+      path: "/client-keys",
+      operationId: "listAllClientKeys",
+      tag,
+      summary: "A page of the keys that clients have now, by client and kid",
+      query: longPageQuery,
+      status: 200,
+      answer: heldKeyPage,
+      async handle({ query: { limit = DEFAULT_PAGE, cursor } }) {
+        const [clientId = "", kid = ""] = cursor === undefined ? [] : decodeCursor(cursor, PLACE);
+        const { items, next } = await keys.page({ limit, after: { clientId, kid } });
+        return {
+          body: {
+            items: items.map((key) => ({ client_id: key.clientId, ...viewOf(key) })),
+            next_cursor: next ? encodeCursor(["key", next.clientId, next.kid]) : null,
+          },
+        };
+      },
+    }),
+
     route({
       method: "get",
       path: "/clients/{client_id}/keys",

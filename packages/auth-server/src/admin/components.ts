@@ -15,12 +15,19 @@ import {
   signatureKeyView,
 } from "./access-key-schema.ts";
 import { auditEntry, auditPage, auditVerdict } from "./audit.ts";
-import { clientKeyList, clientKeyView, newClientKey } from "./client-keys.ts";
+import {
+  clientKeyList,
+  clientKeyView,
+  heldKeyPage,
+  heldKeyView,
+  newClientKey,
+} from "./client-keys.ts";
 import { clientPatch, clientReplacement, clientView, newClient } from "./client-schema.ts";
 import { secretList } from "./client-secrets.ts";
 import { clientPage, createdClient } from "./clients.ts";
 import { consoleLink } from "./console-links.ts";
 import { endingSecretPage, endingSecretView } from "./ending-secrets.ts";
+import { labelPage, labelledList, labelView } from "./labels.ts";
 import { quotaList } from "./quota-schema.ts";
 import { newResource, resourceList, resourceReplacement, resourceView } from "./resources.ts";
 import { restorationView } from "./restored.ts";
@@ -75,6 +82,8 @@ export const COMPONENTS = {
   ClientKey: clientKeyView,
   ClientJwk: clientKeyView.shape.jwk,
   ClientKeyList: clientKeyList,
+  HeldClientKey: heldKeyView,
+  HeldClientKeyPage: heldKeyPage,
   ApiKey: apiKeyView,
   NewApiKey: newApiKey,
   CreatedApiKey: newApiKeyView,
@@ -89,6 +98,9 @@ export const COMPONENTS = {
   SignatureKeyRotation: signatureKeyRotation,
   SignatureKeyList: signatureKeyList,
   QuotaList: quotaList,
+  Label: labelView,
+  LabelPage: labelPage,
+  LabelledList: labelledList,
   Resource: resourceView,
   NewResource: newResource,
   ResourceReplacement: resourceReplacement,

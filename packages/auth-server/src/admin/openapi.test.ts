@@ -49,6 +49,9 @@ test("each operation succeeds, and its answer is as described", async () => {
   const resource = { uri, name: "new", scopes: ["read"], owner_client_id: null };
   expect((await admin.post("/resources", resource)).status).toBe(201);
   expect((await admin.get("/resources")).status).toBe(200);
+  const items = [{ kind: "resource", id: uri }];
+  expect((await admin.call("PUT", "/labels/main", { items })).status).toBe(204);
+  expect((await admin.get("/labels")).body.items).toContainEqual({ ...items[0], label: "main" });
   expect((await admin.get(path)).body).toEqual(resource);
   const wider = { name: "new", scopes: ["read", "write"], owner_client_id: admin.client.clientId };
   expect((await admin.call("PUT", path, wider)).status).toBe(200);
@@ -106,6 +109,9 @@ test("each operation succeeds, and its answer is as described", async () => {
   const key = await admin.post(`${id}/keys`, { jwk: publicKey.export({ format: "jwk" }) });
   expect(key.status, key.text).toBe(201);
   expect((await admin.get(`${id}/keys`)).body.items).toEqual([key.body]);
+  expect((await admin.get("/client-keys")).body.items).toContainEqual(
+    expect.objectContaining({ kid: key.body.kid }),
+  );
   expect((await admin.post(`${id}/keys/${key.body.kid}/revoke`)).status).toBe(204);
 
   for (const [segment, body] of [

@@ -67,6 +67,14 @@ export const pageQuery = z.strictObject({
     .optional(),
 });
 
+/** The same where a place holds what is long, such as a URI. */
+export const longPageQuery = pageQuery.extend({
+  cursor: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,4096}$/, "must be the next_cursor of the page before")
+    .optional(),
+});
+
 export const DEFAULT_PAGE = 50;
 
 export function pageOf<T extends z.ZodType>(item: T) {

@@ -300,3 +300,43 @@ describe("grants", () => {
     }
   });
 });
+
+test("a label is that of one thing as it was made: what is made anew under its name carries none", async () => {
+  const uri = "https://labelled.example.test";
+  const path = `/resources/${encodeURIComponent(uri)}`;
+  const make = async () =>
+    admin.post("/resources", { uri, name: "l", scopes: ["l:read"], owner_client_id: null });
+  await make();
+  const { body: made } = await admin.create();
+  const items = [
+    { kind: "resource", id: uri },
+    { kind: "client", id: made.client.client_id },
+    { kind: "trust_rule", id: "nobody" },
+  ];
+  const labels = async () => {
+    const all: Json[] = [];
+    for (let cursor: string | null = ""; cursor !== null;) {
+      const { body }: { body: Json } = await admin.get(
+        `/labels?limit=1${cursor && `&cursor=${cursor}`}`,
+      );
+      all.push(...body.items);
+      cursor = body.next_cursor;
+    }
+    return all;
+  };
+  expect((await admin.call("PUT", "/labels/one", { items })).status).toBe(204);
+  expect(await labels()).toEqual([
+    { kind: "client", id: made.client.client_id, label: "one" },
+    { kind: "resource", id: uri, label: "one" },
+  ]);
+  await admin.call("PUT", "/labels/two", { items: items.slice(0, 1) });
+  // Once more changes nothing, and is not recorded.
+  await admin.call("PUT", "/labels/two", { items: items.slice(0, 1) });
+  const last = (await admin.audit()).filter(({ action }) => action === "label.set");
+  expect(last.map(({ target }) => target)).toEqual(["one", "two"]);
+  await admin.call("DELETE", path);
+  await make();
+  expect(await labels()).toEqual([{ kind: "client", id: made.client.client_id, label: "one" }]);
+  const { body: client } = await admin.get(`/clients/${made.client.client_id}`);
+  expect(client.version).toBe(made.client.version);
+});

@@ -29,6 +29,7 @@ export const AUDIT_ACTIONS = [
   "trust_rule.change",
   "trust_rule.disable",
   "trust_rule.delete",
+  "label.set",
   "signing_key.add",
   "signing_key.revoke",
   "grant.revoke",

@@ -4,6 +4,7 @@ import type { Ground } from "../ground.ts";
 import type { ResourcesStore } from "../resources/resources-store.ts";
 import { createEndingSecrets, type EndingSecrets } from "./ending-secrets.ts";
 import { ensureFirstAdmin } from "./first-admin.ts";
+import { createLabelsStore, type LabelsStore } from "./labels-store.ts";
 import { type ClientRegistrar, createClientRegistrar } from "./register.ts";
 import { createRegisteredKeysStore, type RegisteredKeysStore } from "./registered-keys-store.ts";
 import { createRegistrationsStore, type RegistrationsStore } from "./registrations-store.ts";
@@ -17,6 +18,7 @@ export interface Registration {
   secrets: SecretsStore;
   endingSecrets: EndingSecrets;
   clientKeys: RegisteredKeysStore;
+  labels: LabelsStore;
 }
 
 /** Makes the first admin where there is none. @throws as `ensureFirstAdmin` */
@@ -51,5 +53,6 @@ export async function composeRegistration({
     secrets,
     endingSecrets: createEndingSecrets({ store: secrets, clock, log }),
     clientKeys: createRegisteredKeysStore(database, { issuer, newsSeconds }),
+    labels: createLabelsStore(database, { issuer }),
   };
 }

@@ -19,9 +19,24 @@ export interface RegisteredKey extends NewRegisteredKey {
   revokedAt: number | undefined;
 }
 
+/** Where a list of all clients' keys goes on. */
+export interface KeyPlace {
+  clientId: string;
+  kid: string;
+}
+
+export interface HeldKey extends RegisteredKey {
+  clientId: string;
+}
+
 export interface RegisteredKeysStore {
   /** Newest first, the revoked ones too; undefined without such a client. */
   list(clientId: string): Promise<RegisteredKey[] | undefined>;
+  /**
+   * Keys of all clients that were not revoked, by client and kid, after a place. Rows of revoked keys and of
+   * deleted clients are examined too: a page may hold fewer than `limit` with more behind it.
+   */
+  page(wish: { limit: number; after: KeyPlace }): Promise<{ items: HeldKey[]; next?: KeyPlace }>;
   /**
    * Adds a key, unless `record`, which comes last, fails. "full": the client has `MAX_LIVE_KEYS`;
    * "kid_exists": it has or had a key or a secret of this kid.
@@ -77,6 +92,22 @@ export function createRegisteredKeysStore(
         values: [clientId],
       });
       return rows.map(toKey);
+    },
+
+    async page({ limit, after }) {
+      const { rows } = await database.query<Row & { client_id: string; is_held: boolean }>({
+        text: `select client_id, ${COLUMNS}, revoked_at is null and exists (
+                 select from daykey.clients c
+                 where c.client_id = k.client_id and c.deleted_at is null) as is_held
+               from daykey.client_keys k where (client_id, kid) > ($1, $2)
+               order by client_id, kid limit $3`,
+        values: [after.clientId, after.kid, limit],
+      });
+      const items = rows
+        .filter((row) => row.is_held)
+        .map((row) => ({ clientId: row.client_id, ...toKey(row) }));
+      const last = rows.length < limit ? undefined : rows.at(-1);
+      return { items, ...(last && { next: { clientId: last.client_id, kid: last.kid } }) };
     },
 
     async add(clientId, { kid, algorithm, publicJwk }, record) {
