@@ -12,7 +12,7 @@ import { compare, type Contender, type Measured, median, type Plan } from "./rou
 import { refreshScripts } from "./scripts.ts";
 import type { ServerProcess } from "./server-process.ts";
 import { daykeyTokens, introspections, oidcTokens, treeToken } from "./tokens.ts";
-import { accessTokens, gatewayChecks, validations } from "./validations.ts";
+import { accessTokens, boundValidations, gatewayChecks, validations } from "./validations.ts";
 
 /** How much is done. */
 export interface Effort extends Plan {
@@ -199,6 +199,8 @@ async function callingTime(
     validations("Daykey's resource-server, not logging", ours.silent, tokens),
     validations("fastify, @fastify/jwt with its cache, not logging", fastify, tokens),
     validations("Daykey's resource-server, four grants above", ours.logging, trees),
+    await boundValidations("ES256", auth, ours.logging),
+    await boundValidations("Ed25519", auth, ours.logging),
     gatewayChecks("Daykey's gateway, asked by a proxy", ours.gateway, tokens),
   ];
   for (const { issuing, server } of express) {

@@ -3,8 +3,9 @@ import { randomBytes } from "node:crypto";
 import { hashPrimitives } from "@daykey/auth-server/clients/verifiers";
 import type { IssuedSecret } from "@daykey/auth-server/registration/register";
 import { PATHS, TOKEN_EXCHANGE_GRANT, TOKEN_TYPES } from "@daykey/common/protocol";
+import { createProofKey } from "@daykey/service/test/dpop-proofs";
 import { dayFormHash, oneTimeHash } from "@daykey/common/secret-hash";
-import { post } from "./connection.ts";
+import { get, post } from "./connection.ts";
 import type { AuthServer } from "./daykey.ts";
 import type { Script } from "./load.ts";
 
@@ -60,24 +61,71 @@ export function createOneTimeScripts({ server, client, issuer }: AuthServer): {
   scripts: Script[];
   prepare(count: number): Promise<void>;
 } {
-  const ready: Buffer[] = [];
+  const hashes: Buffer[] = [];
   const { clientId, clientSecret: root, salt, kid } = client;
   return {
     async prepare(count) {
-      while (ready.length < count) {
+      while (hashes.length < count) {
         const hash = await oneTimeHash(
           hashPrimitives,
           { root, salt, kid },
           { issuer, clientId, epochSeconds: nowSeconds(), nonce: randomBytes(16) },
         );
         const form = { ...CLIENT_CREDENTIALS, client_id: clientId, client_secret_hash: hash };
-        ready.push(post(server.port, PATHS.token, form));
+        hashes.push(post(server.port, PATHS.token, form));
       }
     },
     scripts: Array.from({ length: CONNECTIONS }, () => ({
       next() {
-        const request = ready.pop();
+        const request = hashes.pop();
         if (request === undefined) throw new Error("too few one-time hashes were made");
+        return request;
+      },
+    })),
+  };
+}
+
+/**
+ * Calls with a token that is bound to a key (RFC 9449), each with a proof of its own: `prepare` makes as many
+ * as a turn can use.
+ */
+export async function createBoundScripts(
+  { server: { port }, client, issuer }: AuthServer,
+  {
+    port: target,
+    resource,
+    algorithm,
+  }: { port: number; resource: string; algorithm: "ES256" | "Ed25519" },
+): Promise<{ scripts: Script[]; prepare(count: number): Promise<void> }> {
+  const key = createProofKey(algorithm);
+  const proof = key.proof({ uri: `${issuer}${PATHS.token}`, at: nowSeconds() });
+  const answer = await fetch(`http://127.0.0.1:${port}${PATHS.token}`, {
+    method: "POST",
+    headers: { ...basic(client.clientId, client.clientSecret), DPoP: proof },
+    body: new URLSearchParams(CLIENT_CREDENTIALS),
+  });
+  const { access_token: accessToken = "" } = (await answer.json()) as { access_token?: string };
+  const uri = `${resource}/time`;
+  return ready((at) => {
+    const own = key.proof({ method: "GET", uri, accessToken, at });
+    return get(target, "/time", { Authorization: `DPoP ${accessToken}`, DPoP: own });
+  });
+}
+
+/** Requests that work once each. */
+function ready(make: (at: number) => Buffer): {
+  scripts: Script[];
+  prepare(count: number): Promise<void>;
+} {
+  const made: Buffer[] = [];
+  return {
+    async prepare(count) {
+      while (made.length < count) made.push(make(nowSeconds()));
+    },
+    scripts: Array.from({ length: CONNECTIONS }, () => ({
+      next() {
+        const request = made.pop();
+        if (request === undefined) throw new Error("too few requests were made");
         return request;
       },
     })),

@@ -1,9 +1,9 @@
 /** Validations a second: `GET /time` with an access token of Daykey's, before each validator. */
 import { PATHS } from "@daykey/common/protocol";
 import { get } from "./connection.ts";
-import type { AuthServer } from "./daykey.ts";
+import { type AuthServer, RESOURCE } from "./daykey.ts";
 import type { Contender } from "./rounds.ts";
-import { basic, repeating } from "./scripts.ts";
+import { basic, createBoundScripts, repeating } from "./scripts.ts";
 import type { ServerProcess } from "./server-process.ts";
 import { accessToken } from "./tokens.ts";
 
@@ -25,6 +25,26 @@ export function validations(
   const { port } = server;
   const requests = tokens.map((token) => get(port, "/time", { Authorization: `Bearer ${token}` }));
   return { name, server, port, scripts: repeating(requests) };
+}
+
+/** More than a resource-server answers in a second on one core. */
+const MOST_PER_SECOND = 8000;
+
+/** The same with tokens that are bound to a key, each request with a proof of its own (RFC 9449). */
+export async function boundValidations(
+  algorithm: "ES256" | "Ed25519",
+  auth: AuthServer,
+  server: ServerProcess,
+): Promise<Contender> {
+  const { port } = server;
+  const bound = await createBoundScripts(auth, { port, resource: RESOURCE, algorithm });
+  return {
+    name: `Daykey's resource-server, bound to a key, ${algorithm}`,
+    server,
+    port,
+    scripts: bound.scripts,
+    prepare: (seconds) => bound.prepare(Math.ceil(seconds * MOST_PER_SECOND)),
+  };
 }
 
 /** The same, asked by a proxy: the gateway decides, and nobody answers. */
