@@ -137,6 +137,20 @@ def roc2_by_key():
     call_time(client.client_credentials(scope="time:read").access_token)
 
 
+def roc2_dpop():
+    client = OAuth2Client(TOKEN_ENDPOINT, testing=True, auth=(ID, SECRET))
+    token = client.client_credentials(scope="time:read", dpop=True)
+    expect_ok(requests.get(TIME, auth=token))
+
+
+def roc2_exchange():
+    theirs = OAuth2Client(TOKEN_ENDPOINT, testing=True, auth=(ID, SECRET))
+    agent = (WORLD["agent"]["client_id"], WORLD["agent"]["client_secret"])
+    client = OAuth2Client(TOKEN_ENDPOINT, testing=True, auth=agent)
+    token = client.token_exchange(subject_token=theirs.client_credentials())
+    call_time(token.access_token)
+
+
 AUTHLIB = ("Authlib", "Authlib")
 attempt(*AUTHLIB, "client_secret_basic", authlib("client_secret_basic"))
 attempt(*AUTHLIB, "client_secret_post", authlib("client_secret_post"))
@@ -168,3 +182,5 @@ attempt(*ROC2, "client_secret_post", roc2(client_id=ID, client_secret=SECRET))
 attempt(*ROC2, "private_key_jwt", roc2_as_it_comes)
 attempt(*ROC2, "private_key_jwt", roc2_by_key, "`PrivateKeyJwt(…, aud=issuer)`")
 attempt(*ROC2, "refresh_token", roc2_refresh)
+attempt(*ROC2, "DPoP", roc2_dpop)
+attempt(*ROC2, "token exchange", roc2_exchange)

@@ -10,6 +10,9 @@ export const CLIENT_CHECKS = [
   "private_key_jwt",
   "refresh_token",
   "jwt_spiffe",
+  "DPoP",
+  "token exchange",
+  "ID-JAG",
 ] as const;
 export type ClientCheck = (typeof CLIENT_CHECKS)[number];
 

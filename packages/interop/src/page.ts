@@ -78,7 +78,7 @@ export function formatPage({
     `Runtimes: ${all.map(({ language, runtime }) => runtime ?? `${language} is not installed here, so its libraries were not tried`).join(", ")}.`,
     "**yes**: the library works as its documentation says. **set**: it works with the setting that stands below. **no**: it does not work; the reason stands below. An empty cell: the library does not do this.",
     "## Clients",
-    "Each gets a token and calls `GET /time` with it, which answers 200. *RFC 8414* and *OpenID* say whether the library finds the endpoints at `/.well-known/oauth-authorization-server` and at `/.well-known/openid-configuration`. `private_key_jwt` is tried with each algorithm that the library has, of ES256, RS256 and Ed25519. The MCP SDKs start from the answer 401 of `/time` alone; by Basic, post and `private_key_jwt` they are a client that is registered for one of the two scopes. *JWT-SVID*: the library takes the SVID of a workload by the bundle of its trust domain, and the same bytes are the client's assertion.",
+    "Each gets a token and calls `GET /time` with it, which answers 200. *RFC 8414* and *OpenID* say whether the library finds the endpoints at `/.well-known/oauth-authorization-server` and at `/.well-known/openid-configuration`. `private_key_jwt` is tried with each algorithm that the library has, of ES256, RS256 and Ed25519. The MCP SDKs start from the answer 401 of `/time` alone; by Basic, post and `private_key_jwt` they are a client that is registered for one of the two scopes. *DPoP*: the token is bound to a key, and `/time` is called with a proof (RFC 9449). *exchange*: another client's token is exchanged (RFC 8693). *ID-JAG*: an identity provider lets the client act for a person. *JWT-SVID*: the library takes the SVID of a workload by the bundle of its trust domain, and the same bytes are the client's assertion.",
     table(
       [
         "",
@@ -91,6 +91,9 @@ export function formatPage({
         "`private_key_jwt`",
         "refresh",
         "JWT-SVID",
+        "DPoP",
+        "exchange",
+        "ID-JAG",
       ],
       rows(clients, CLIENT_CHECKS),
     ),

@@ -6,9 +6,10 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hashPrimitives } from "@daykey/auth-server/clients/verifiers";
-import { createKey, signJwt } from "@daykey/auth-server/test/assertions";
+import { createKey, signJwt, type TestKey } from "@daykey/auth-server/test/assertions";
 import { migrateAuthServer } from "@daykey/auth-server/migrate";
 import type { CredentialFile } from "@daykey/auth-server/registration/credential-file";
+import { JWT_BEARER_GRANT, TOKEN_EXCHANGE_GRANT } from "@daykey/common/protocol";
 import { dayFormHash } from "@daykey/common/secret-hash";
 import { migrateResourceServer } from "@daykey/resource-server/migrate";
 import type { LocalConfig } from "@daykey/local/config";
@@ -35,6 +36,10 @@ export interface World {
   key_client: { client_id: string; keys: Record<KeyName, PrivateKeyForms> };
   /** A workload of a trust domain that is trusted. */
   spiffe: SpiffeWorkload;
+  /** May exchange anybody's tokens, and takes ID-JAGs. */
+  agent: SecretClient;
+  /** A trusted issuer that names people, whom a rule lets in. */
+  id_provider: { issuer: string; person: string; key: PrivateKeyForms };
   /** By the `alg` of the tokens. */
   validation: Record<TokenAlgorithm, TokenSamples>;
 }
@@ -180,6 +185,7 @@ async function startIssuer({
       ADMIN_CREDENTIAL_FILE: home.adminFile,
       // Tools that try every input with bad credentials would be told to wait.
       BAD_CREDENTIALS_PER_MINUTE: "100000",
+      TOKEN_EXCHANGE: "true",
       HOST,
       PORT: String(auth),
       PRIVATE_PORT: String(authPrivate),
@@ -214,7 +220,7 @@ async function startResourceServer(
 /** Registers what libraries log in as, over the admin API as an operator does. */
 async function registerClients(
   issuer: Issuer,
-): Promise<Pick<World, "demo" | "one_scope" | "key_client" | "spiffe">> {
+): Promise<Pick<World, "demo" | "one_scope" | "key_client" | "spiffe" | "agent" | "id_provider">> {
   const admin = await tokenFor(await readCredential(issuer.home.adminFile));
   const { resource } = issuer.config;
   const common = {
@@ -261,18 +267,43 @@ async function registerClients(
   });
   const keys = KEY_NAMES.map((name) => createKey(name.toLowerCase(), name));
   for (const { publicJwk } of keys) await make("/clients/key-holder/keys", { jwk: publicJwk });
-  const forms = keys.map(({ kid, algorithm, privateKey }) => [
-    algorithm,
-    {
-      kid,
-      pem: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
-      jwk: { ...privateKey.export({ format: "jwk" }), kid, alg: algorithm },
-    },
-  ]);
+  const agent = await make("/clients", {
+    ...common,
+    client_id: "agent",
+    name: "agent",
+    auth_methods: ["client_secret_basic", "client_secret_post"],
+    grant_types: ["client_credentials", JWT_BEARER_GRANT, TOKEN_EXCHANGE_GRANT],
+    exchange: { subjects: ["*"], audiences: ["*"] },
+  });
+  await make("/clients", {
+    ...common,
+    client_id: "people",
+    name: "people",
+    auth_methods: ["workload"],
+    grant_types: ["client_credentials"],
+    secret: null,
+  });
+  const personsKey = createKey("people", "ES256");
+  const provider = { issuer: "https://people.example.com", person: "ada" };
+  await make("/trust/issuers", {
+    name: "people",
+    iss: provider.issuer,
+    key_source: "jwks",
+    jwks: { keys: [personsKey.publicJwk] },
+  });
+  await make("/trust/rules", {
+    name: "people",
+    issuer: "people",
+    client_id: "people",
+    conditions: [{ claim: "sub", one_of: [provider.person] }],
+  });
+  const forms = keys.map((key) => [key.algorithm, formsOf(key)]);
   return {
     demo: { client_id, client_secret, salt },
     one_scope: { client_id: "one-scope", ...secretOf(one) },
     spiffe,
+    agent: { client_id: "agent", ...secretOf(agent) },
+    id_provider: { ...provider, key: formsOf(personsKey) },
     key_client: {
       client_id: "key-holder",
       keys: Object.fromEntries(forms) as Record<KeyName, PrivateKeyForms>,
@@ -295,6 +326,14 @@ function spiffeWorkload(audience: string): SpiffeWorkload {
       { alg: key.algorithm, typ: "JWT", kid: key.kid },
       { sub: id, aud: [audience], iat, exp: iat + 3600 },
     ),
+  };
+}
+
+function formsOf({ kid, algorithm, privateKey }: TestKey): PrivateKeyForms {
+  return {
+    kid,
+    pem: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+    jwk: { ...privateKey.export({ format: "jwk" }), kid, alg: algorithm },
   };
 }
 

@@ -1,6 +1,6 @@
 import { importJWK } from "jose";
 import * as oauth from "oauth4webapi";
-import { callTime, type ClientAttempt, type ValidatorAttempt } from "../attempt.ts";
+import { callTime, type ClientAttempt, expectOk, type ValidatorAttempt } from "../attempt.ts";
 import { TOKEN_ALGORITHMS, type World } from "../world.ts";
 
 // eslint-disable-next-line typescript/no-deprecated -- the library's mark for plain HTTP, which loopback is
@@ -73,6 +73,22 @@ export const oauth4webapiClient: readonly ClientAttempt[] = [
       await callTime(world, access_token);
     },
   })),
+  {
+    ...it,
+    check: "DPoP",
+    async run(world) {
+      const server = await discover(world.issuer);
+      const client: oauth.Client = { client_id: world.demo.client_id };
+      const method = oauth.ClientSecretBasic(world.demo.client_secret);
+      const DPoP = oauth.DPoP(client, await oauth.generateKeyPair("ES256"));
+      const options = { ...INSECURE, DPoP };
+      const answer = oauth.clientCredentialsGrantRequest(server, client, method, {}, options);
+      const tokens = await oauth.processClientCredentialsResponse(server, client, await answer);
+      const url = new URL("/time", world.resource);
+      const { protectedResourceRequest: call } = oauth;
+      await expectOk(await call(tokens.access_token, "GET", url, new Headers(), null, options));
+    },
+  },
   {
     ...it,
     check: "refresh_token",

@@ -1,8 +1,9 @@
 /** openid-client, both lines that are in use. */
+import { TOKEN_EXCHANGE_GRANT, TOKEN_TYPES } from "@daykey/common/protocol";
 import { importJWK } from "jose";
 import * as openid from "openid-client";
 import { Issuer } from "openid-client-5";
-import { callTime, type ClientAttempt } from "../attempt.ts";
+import { callTime, type ClientAttempt, expectOk } from "../attempt.ts";
 import type { KeyName, World } from "../world.ts";
 
 // eslint-disable-next-line typescript/no-deprecated -- the library's mark for plain HTTP, which loopback is
@@ -31,6 +32,11 @@ async function bySecret(
 async function useTokens(world: World, config: openid.Configuration): Promise<void> {
   const { access_token } = await openid.clientCredentialsGrant(config, { scope: "time:read" });
   await callTime(world, access_token);
+}
+
+async function subjectToken(world: World): Promise<string> {
+  const config = await bySecret(world, openid.ClientSecretBasic);
+  return (await openid.clientCredentialsGrant(config)).access_token;
 }
 
 async function refresh(world: World, config: openid.Configuration): Promise<void> {
@@ -111,6 +117,31 @@ export const openidClient: readonly ClientAttempt[] = [
     ...six,
     check: "refresh_token",
     run: async (world) => refresh(world, await bySecret(world, openid.ClientSecretPost)),
+  },
+  {
+    ...six,
+    check: "DPoP",
+    async run(world) {
+      const config = await bySecret(world, openid.ClientSecretBasic);
+      const DPoP = openid.getDPoPHandle(config, await openid.randomDPoPKeyPair());
+      const { access_token: token } = await openid.clientCredentialsGrant(config, {}, { DPoP });
+      const url = new URL("/time", world.resource);
+      const { fetchProtectedResource: call } = openid;
+      await expectOk(await call(config, token, url, "GET", null, new Headers(), { DPoP }));
+    },
+  },
+  {
+    ...six,
+    check: "token exchange",
+    async run(world) {
+      const { client_id, client_secret } = world.agent;
+      const config = await discover(world, client_id, openid.ClientSecretBasic(client_secret));
+      const { access_token } = await openid.genericGrantRequest(config, TOKEN_EXCHANGE_GRANT, {
+        subject_token: await subjectToken(world),
+        subject_token_type: TOKEN_TYPES.accessToken,
+      });
+      await callTime(world, access_token);
+    },
   },
   {
     ...five,

@@ -3,6 +3,8 @@ import { OAuth2Client, OAuth2Fetch } from "@badgateway/oauth2-client";
 import * as two from "@modelcontextprotocol/client";
 import * as oneAuth from "@modelcontextprotocol/sdk/client/auth-extensions.js";
 import { withOAuth } from "@modelcontextprotocol/sdk/client/middleware.js";
+import { ID_JAG_TYP } from "@daykey/common/protocol";
+import { importJWK, SignJWT } from "jose";
 import { ClientCredentials } from "simple-oauth2";
 import { callTime, type ClientAttempt, expectOk } from "../attempt.ts";
 import type { World } from "../world.ts";
@@ -58,6 +60,31 @@ async function mcpOne(
 
 async function mcpTwo({ resource }: World, provider: two.OAuthClientProvider): Promise<void> {
   await expectOk(await two.withOAuth(provider)(fetch)(`${resource}/time`));
+}
+
+const mcpTwoLibrary = { library: "MCP SDK 2", from: "@modelcontextprotocol/client" };
+
+/** What an identity provider says: the client may act for a person. */
+async function idJag(
+  { id_provider: { issuer, person, key }, agent }: World,
+  { authorizationServerUrl, resourceUrl }: two.CrossAppAccessContext,
+): Promise<string> {
+  return new SignJWT({ client_id: agent.client_id, resource: resourceUrl })
+    .setProtectedHeader({ alg: "ES256", typ: ID_JAG_TYP, kid: key.kid })
+    .setIssuer(issuer)
+    .setSubject(person)
+    .setAudience(authorizationServerUrl)
+    .setJti(crypto.randomUUID())
+    .setIssuedAt()
+    .setExpirationTime("5 min")
+    .sign(await importJWK(key.jwk));
+}
+
+class DpopProvider extends two.ClientCredentialsProvider {
+  readonly #session = two.DpopSession.create();
+  dpop(): Promise<two.DpopSession> {
+    return this.#session;
+  }
 }
 
 function mcp<Provider>(
@@ -151,8 +178,31 @@ export const otherClients: readonly ClientAttempt[] = [
     secret: (options) => new oneAuth.ClientCredentialsProvider(options),
     key: (options) => new oneAuth.PrivateKeyJwtProvider(options),
   }),
-  ...mcp({ library: "MCP SDK 2", from: "@modelcontextprotocol/client" }, mcpTwo, {
+  ...mcp(mcpTwoLibrary, mcpTwo, {
     secret: (options) => new two.ClientCredentialsProvider(options),
     key: (options): two.OAuthClientProvider => new two.PrivateKeyJwtProvider(options),
   }),
+  {
+    ...mcpTwoLibrary,
+    check: "DPoP",
+    async run(world) {
+      const { client_id: clientId, client_secret: clientSecret } = world.demo;
+      const expectedIssuer = world.issuer;
+      await mcpTwo(world, new DpopProvider({ clientId, clientSecret, expectedIssuer }));
+    },
+  },
+  {
+    ...mcpTwoLibrary,
+    check: "ID-JAG",
+    async run(world) {
+      const { client_id: clientId, client_secret: clientSecret } = world.agent;
+      const provider = new two.CrossAppAccessProvider({
+        assertion: async (context) => idJag(world, context),
+        clientId,
+        clientSecret,
+        expectedIssuer: world.issuer,
+      });
+      await mcpTwo(world, provider);
+    },
+  },
 ];

@@ -21,10 +21,13 @@ import org.springframework.security.oauth2.client.endpoint.OAuth2ClientCredentia
 import org.springframework.security.oauth2.client.endpoint.OAuth2RefreshTokenGrantRequest;
 import org.springframework.security.oauth2.client.endpoint.RestClientClientCredentialsTokenResponseClient;
 import org.springframework.security.oauth2.client.endpoint.RestClientRefreshTokenTokenResponseClient;
+import org.springframework.security.oauth2.client.endpoint.RestClientTokenExchangeTokenResponseClient;
+import org.springframework.security.oauth2.client.endpoint.TokenExchangeGrantRequest;
 import org.springframework.security.oauth2.client.registration.ClientRegistration;
 import org.springframework.security.oauth2.client.registration.ClientRegistrations;
 import org.springframework.security.oauth2.core.AuthorizationGrantType;
 import org.springframework.security.oauth2.core.ClientAuthenticationMethod;
+import org.springframework.security.oauth2.core.OAuth2AccessToken;
 import org.springframework.security.oauth2.core.endpoint.OAuth2AccessTokenResponse;
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.RestController;
@@ -109,6 +112,25 @@ public class App {
                           client, first.getAccessToken(), first.getRefreshToken()));
           callTime(next.getAccessToken().getTokenValue());
         });
+    attempt(NAME, VERSION, "token exchange", null, () -> callTime(exchangedToken()));
+  }
+
+  private static String exchangedToken() {
+    OAuth2AccessToken theirs =
+        grant(registration(ClientAuthenticationMethod.CLIENT_SECRET_BASIC)).getAccessToken();
+    Map<String, Object> agent = map(WORLD, "agent");
+    ClientRegistration registration =
+        ClientRegistrations.fromIssuerLocation(ISSUER)
+            .registrationId("agent")
+            .clientId(text(agent, "client_id"))
+            .clientSecret(text(agent, "client_secret"))
+            .authorizationGrantType(AuthorizationGrantType.TOKEN_EXCHANGE)
+            .scope("time:read")
+            .build();
+    return new RestClientTokenExchangeTokenResponseClient()
+        .getTokenResponse(new TokenExchangeGrantRequest(registration, theirs, null))
+        .getAccessToken()
+        .getTokenValue();
   }
 
   private static ClientRegistration registration(ClientAuthenticationMethod method) {
