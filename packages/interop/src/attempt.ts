@@ -1,5 +1,6 @@
 /** One library tried in one way, and what came of it. */
-import type { KeyName, TokenAlgorithm, World } from "./world.ts";
+import type { TokenAlgorithm, World } from "./world.ts";
+import type { KeyName } from "./world-clients.ts";
 import type { TokenSamples } from "./token-samples.ts";
 
 export const CLIENT_CHECKS = [

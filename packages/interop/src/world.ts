@@ -6,10 +6,8 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { hashPrimitives } from "@daykey/auth-server/clients/verifiers";
-import { createKey, signJwt, type TestKey } from "@daykey/auth-server/test/assertions";
 import { migrateAuthServer } from "@daykey/auth-server/migrate";
 import type { CredentialFile } from "@daykey/auth-server/registration/credential-file";
-import { JWT_BEARER_GRANT, TOKEN_EXCHANGE_GRANT } from "@daykey/common/protocol";
 import { dayFormHash } from "@daykey/common/secret-hash";
 import { migrateResourceServer } from "@daykey/resource-server/migrate";
 import type { LocalConfig } from "@daykey/local/config";
@@ -20,55 +18,18 @@ import { prepareDatabase } from "@daykey/local/prepare-database";
 import { type ServerProcess, startServerProcess } from "@daykey/local/server-process";
 import { freePorts } from "@daykey/service/test/free-ports";
 import { type TokenSamples, tokenSamples } from "./token-samples.ts";
+import { registerClients, type WorldClients } from "./world-clients.ts";
 
 /** What a library gets. It is also the file that programs in other languages read. */
-export interface World {
+export interface World extends WorldClients {
   issuer: string;
   token_endpoint: string;
   /** Answers `GET /time` with 200 to a token with the scope `time:read`. */
   resource: string;
   admin_url: string;
-  /** May use both scopes. */
-  demo: SecretClient;
-  /** Is registered for `time:read` alone. */
-  one_scope: SecretClient;
-  /** Proves itself by `private_key_jwt`. */
-  key_client: { client_id: string; keys: Record<KeyName, PrivateKeyForms> };
-  /** A workload of a trust domain that is trusted. */
-  spiffe: SpiffeWorkload;
-  /** May exchange anybody's tokens, and takes ID-JAGs. */
-  agent: SecretClient;
-  /** A trusted issuer that names people, whom a rule lets in. */
-  id_provider: { issuer: string; person: string; key: PrivateKeyForms };
   /** By the `alg` of the tokens. */
   validation: Record<TokenAlgorithm, TokenSamples>;
 }
-
-export interface SecretClient {
-  client_id: string;
-  client_secret: string;
-  /** The salt of its secret, for the hash forms. */
-  salt: string;
-}
-
-export interface SpiffeWorkload {
-  trust_domain: string;
-  id: string;
-  /** The domain's keys, a JSON Web Key Set as text. */
-  bundle: string;
-  /** A JWT-SVID for the issuer. */
-  svid: string;
-}
-
-/** A private key as libraries take it: PKCS #8 in PEM, and JWK with `kid` and `alg`. */
-export interface PrivateKeyForms {
-  kid: string;
-  pem: string;
-  jwk: Record<string, unknown>;
-}
-
-const KEY_NAMES = ["ES256", "RS256", "Ed25519"] as const;
-export type KeyName = (typeof KEY_NAMES)[number];
 
 /** By the value of `SIGNING_ALGORITHM`. */
 export const TOKEN_ALGORITHMS = ["ES256", "RS256", "EdDSA"] as const;
@@ -103,7 +64,14 @@ export async function startWorld(): Promise<RunningWorld> {
   const resourceServer = await startResourceServer(cluster, main);
   started.defer(() => resourceServer.stop());
 
-  const clients = await registerClients(main);
+  const { client_id, client_secret, salt } = await readCredential(main.home.demoFile);
+  const clients = await registerClients({
+    adminUrl: adminUrl(main),
+    adminToken: await tokenFor(await readCredential(main.home.adminFile)),
+    issuer: main.config.issuer,
+    resource: main.config.resource,
+    demo: { client_id, client_secret, salt },
+  });
   const samples = issuers.map(async (issuer) => [
     issuer.algorithm,
     await tokenSamples({
@@ -217,131 +185,6 @@ async function startResourceServer(
   });
 }
 
-/** Registers what libraries log in as, over the admin API as an operator does. */
-async function registerClients(
-  issuer: Issuer,
-): Promise<Pick<World, "demo" | "one_scope" | "key_client" | "spiffe" | "agent" | "id_provider">> {
-  const admin = await tokenFor(await readCredential(issuer.home.adminFile));
-  const { resource } = issuer.config;
-  const common = {
-    grant_types: ["client_credentials", "refresh_token"],
-    scopes: ["time:read"],
-    resources: [resource],
-  };
-  const make = (path: string, body: object) => post(adminUrl(issuer) + path, admin, body);
-
-  const { client_id, client_secret, salt } = await readCredential(issuer.home.demoFile);
-  const one = await make("/clients", {
-    ...common,
-    client_id: "one-scope",
-    name: "one scope",
-    auth_methods: ["client_secret_basic", "client_secret_post"],
-  });
-  await make("/clients", {
-    ...common,
-    client_id: "key-holder",
-    name: "key holder",
-    auth_methods: ["private_key_jwt"],
-    secret: null,
-  });
-  await make("/clients", {
-    ...common,
-    client_id: "spiffe-workload",
-    name: "a workload",
-    auth_methods: ["workload"],
-    grant_types: ["client_credentials"],
-    secret: null,
-  });
-  const spiffe = spiffeWorkload(issuer.config.issuer);
-  await make("/trust/issuers", {
-    name: "domain",
-    iss: `spiffe://${spiffe.trust_domain}`,
-    key_source: "jwks",
-    jwks: JSON.parse(spiffe.bundle) as object,
-  });
-  await make("/trust/rules", {
-    name: "workload",
-    issuer: "domain",
-    client_id: "spiffe-workload",
-    conditions: [{ claim: "sub", one_of: [spiffe.id] }],
-  });
-  const keys = KEY_NAMES.map((name) => createKey(name.toLowerCase(), name));
-  for (const { publicJwk } of keys) await make("/clients/key-holder/keys", { jwk: publicJwk });
-  const agent = await make("/clients", {
-    ...common,
-    client_id: "agent",
-    name: "agent",
-    auth_methods: ["client_secret_basic", "client_secret_post"],
-    grant_types: ["client_credentials", JWT_BEARER_GRANT, TOKEN_EXCHANGE_GRANT],
-    exchange: { subjects: ["*"], audiences: ["*"] },
-  });
-  await make("/clients", {
-    ...common,
-    client_id: "people",
-    name: "people",
-    auth_methods: ["workload"],
-    grant_types: ["client_credentials"],
-    secret: null,
-  });
-  const personsKey = createKey("people", "ES256");
-  const provider = { issuer: "https://people.example.com", person: "ada" };
-  await make("/trust/issuers", {
-    name: "people",
-    iss: provider.issuer,
-    key_source: "jwks",
-    jwks: { keys: [personsKey.publicJwk] },
-  });
-  await make("/trust/rules", {
-    name: "people",
-    issuer: "people",
-    client_id: "people",
-    conditions: [{ claim: "sub", one_of: [provider.person] }],
-  });
-  const forms = keys.map((key) => [key.algorithm, formsOf(key)]);
-  return {
-    demo: { client_id, client_secret, salt },
-    one_scope: { client_id: "one-scope", ...secretOf(one) },
-    spiffe,
-    agent: { client_id: "agent", ...secretOf(agent) },
-    id_provider: { ...provider, key: formsOf(personsKey) },
-    key_client: {
-      client_id: "key-holder",
-      keys: Object.fromEntries(forms) as Record<KeyName, PrivateKeyForms>,
-    },
-  };
-}
-
-/** Signed as SPIRE would: no `iss`, no `jti`. */
-function spiffeWorkload(audience: string): SpiffeWorkload {
-  const domain = "interop.example";
-  const id = `spiffe://${domain}/ns/prod/sa/billing`;
-  const key = createKey("svid-1");
-  const iat = Math.floor(Date.now() / 1000);
-  return {
-    trust_domain: domain,
-    id,
-    bundle: JSON.stringify({ keys: [{ ...key.publicJwk, use: "jwt-svid" }] }),
-    svid: signJwt(
-      key,
-      { alg: key.algorithm, typ: "JWT", kid: key.kid },
-      { sub: id, aud: [audience], iat, exp: iat + 3600 },
-    ),
-  };
-}
-
-function formsOf({ kid, algorithm, privateKey }: TestKey): PrivateKeyForms {
-  return {
-    kid,
-    pem: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
-    jwk: { ...privateKey.export({ format: "jwk" }), kid, alg: algorithm },
-  };
-}
-
-function secretOf(answer: unknown): Pick<SecretClient, "client_secret" | "salt"> {
-  const { client_secret, salt } = (answer as { secret: SecretClient }).secret;
-  return { client_secret, salt };
-}
-
 function adminUrl({ config }: Issuer): string {
   return `http://${HOST}:${config.ports.AUTH_PRIVATE_PORT}/admin/v1`;
 }
@@ -364,16 +207,4 @@ async function tokenFor(credential: CredentialFile, scope?: string): Promise<str
   const answer = (await response.json()) as { access_token?: string };
   if (answer.access_token === undefined) throw new Error(`no token: ${JSON.stringify(answer)}`);
   return answer.access_token;
-}
-
-/** @throws {Error} when it is not made */
-async function post(url: string, token: string, body: object): Promise<unknown> {
-  const response = await fetch(url, {
-    method: "POST",
-    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
-    body: JSON.stringify(body),
-  });
-  const text = await response.text();
-  if (response.status !== 201) throw new Error(`${url}: ${text}`);
-  return JSON.parse(text);
 }

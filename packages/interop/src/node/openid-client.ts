@@ -4,7 +4,8 @@ import { importJWK } from "jose";
 import * as openid from "openid-client";
 import { Issuer } from "openid-client-5";
 import { callTime, type ClientAttempt, expectOk } from "../attempt.ts";
-import type { KeyName, World } from "../world.ts";
+import type { World } from "../world.ts";
+import type { KeyName } from "../world-clients.ts";
 
 // eslint-disable-next-line typescript/no-deprecated -- the library's mark for plain HTTP, which loopback is
 const EXECUTE = { execute: [openid.allowInsecureRequests] };
