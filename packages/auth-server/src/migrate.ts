@@ -13,6 +13,7 @@ import { mtls } from "../migrations/0013-mtls.ts";
 import { exchange } from "../migrations/0014-exchange.ts";
 import { claimsAndTokenQuotas } from "../migrations/0015-claims-and-token-quotas.ts";
 import { resourceScopes } from "../migrations/0015-resource-scopes.ts";
+import { importedSecrets } from "../migrations/0016-imported-secrets.ts";
 import { labels } from "../migrations/0016-labels.ts";
 
 export const MIGRATIONS = [
@@ -31,6 +32,7 @@ export const MIGRATIONS = [
   claimsAndTokenQuotas,
   resourceScopes,
   labels,
+  importedSecrets,
 ];
 
 export const { apply: migrateAuthServer, require: requireMigrated } = createMigrations({

@@ -30,10 +30,11 @@ const SCHEMA = new URL("../daykey-file.schema.json", import.meta.url);
 
 /** @throws {CliError} exit 2, with each fault as `file:line:column: …` */
 export async function readDaykeyFile(path: string): Promise<DaykeyFile> {
-  return checkDaykeyFile(await textOf(path), path);
+  return checkDaykeyFile(await readText(path), path);
 }
 
-async function textOf(path: string): Promise<string> {
+/** A file in UTF-8, of at most 64 MiB. @throws {CliError} */
+export async function readText(path: string): Promise<string> {
   try {
     const { size } = await stat(path);
     if (size > MAX_BYTES) throw usageError(`${path} is larger than ${MAX_BYTES} bytes`);

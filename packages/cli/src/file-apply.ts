@@ -7,6 +7,12 @@ import { differencesOf, nameOf, type Plan, type Step } from "./file-plan.ts";
 import type { SecretKeeper } from "./file-secrets.ts";
 import { pathOf, PATHS_OF, readThing } from "./file-state.ts";
 
+/** Where new secrets go, and those that come from another server. */
+interface Given {
+  secrets: SecretKeeper;
+  imported: { secrets: ReadonlyMap<string, string>; days: number };
+}
+
 /** The most that one request labels. */
 const LABELS_AT_ONCE = 200;
 
@@ -17,14 +23,14 @@ const LABELS_AT_ONCE = 200;
 export async function applyPlan(
   api: AdminApi,
   { steps, label }: Plan,
-  { secrets, done }: { secrets: SecretKeeper; done: (step: Step) => void },
+  { done, ...given }: Given & { done: (step: Step) => void },
 ): Promise<void> {
   const owners: Step[] = [];
   const made: Step[] = [];
   let count = 0;
   try {
     for (const step of steps) {
-      const isLate = await applyStep(api, step, secrets);
+      const isLate = await applyStep(api, step, given);
       if (isLate) owners.push(step);
       if (step.label !== undefined) made.push(step);
       if (made.length === LABELS_AT_ONCE) await setLabel(api, label, made.splice(0));
@@ -50,9 +56,9 @@ async function setLabel(api: AdminApi, label: string, made: readonly Step[]): Pr
 }
 
 /** Whether its owner, a client that is made later, is still to be set. */
-async function applyStep(api: AdminApi, step: Step, secrets: SecretKeeper): Promise<boolean> {
+async function applyStep(api: AdminApi, step: Step, given: Given): Promise<boolean> {
   const { action, kind, id, before, after } = step;
-  if (action === "create") return create(api, step, secrets);
+  if (action === "create") return create(api, step, given);
   const { thing, etag } = await readThing(api, kind, id);
   const changed = differencesOf(thing, before ?? {});
   if (changed.length > 0) {
@@ -82,13 +88,17 @@ async function replace(
   await api.answer("PUT", pathOf(kind, id), { body: { ...thing, ...members }, ifMatch: etag });
 }
 
-async function create(api: AdminApi, step: Step, secrets: SecretKeeper): Promise<boolean> {
+async function create(api: AdminApi, step: Step, { secrets, imported }: Given): Promise<boolean> {
   const { kind, id, after = {} } = step;
   const { keys: _, secret, ...body } = after;
   if (kind === "client") {
     const takes = (body["auth_methods"] as string[]).some((one) => one.startsWith("client_secret"));
     const isWanted = secret === undefined ? takes : secret === "generated";
-    if (isWanted) await createWithSecret(api, { id, body, secrets });
+    if (secret === "imported") {
+      await api.answer("POST", PATHS_OF.client, {
+        body: { ...body, secret: importedOf(id, imported) },
+      });
+    } else if (isWanted) await createWithSecret(api, { id, body, secrets });
     else await api.answer("POST", PATHS_OF.client, { body: { ...body, secret: null } });
     await applyKeys(api, step);
     return false;
@@ -97,6 +107,16 @@ async function create(api: AdminApi, step: Step, secrets: SecretKeeper): Promise
   const sent = isOwned ? { ...body, owner_client_id: null } : body;
   await api.answer("POST", PATHS_OF[kind], { body: sent });
   return isOwned;
+}
+
+/** @throws {CliError} */
+function importedOf(id: string, { secrets, days }: Given["imported"]): object {
+  const secret = secrets.get(id);
+  if (secret !== undefined) return { kind: "imported", secret, days };
+  throw new CliError(
+    EXIT.usage,
+    `The secret of ${id} is to be imported, and is not in a file of --imported`,
+  );
 }
 
 async function createWithSecret(

@@ -139,6 +139,11 @@ const GROUPS: readonly (readonly [heading: string, entries: readonly Entry[]])[]
         load: async () => (await import("./commands/as-code.ts")).exportCommand,
       },
       {
+        name: "import",
+        about: "the clients of Hydra, Keycloak or Auth0 as such a file",
+        load: async () => (await import("./commands/import.ts")).importCommand,
+      },
+      {
         name: "plan",
         about: "what a file would change; exits with 2 when there is something",
         load: async () => (await import("./commands/as-code.ts")).planCommand,

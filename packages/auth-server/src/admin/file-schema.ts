@@ -50,9 +50,9 @@ const client = z.strictObject({
   keys: z.array(key).max(MAX_LIVE_KEYS).optional().meta({
     description: "Its public keys, each with its kid. Left out: as they are at the server.",
   }),
-  secret: z.enum(["generated", "none"]).optional().meta({
+  secret: z.enum(["generated", "imported", "none"]).optional().meta({
     description:
-      "Whether a client that is made gets a secret. Left out: if one of its methods takes one.",
+      "Whether a client that is made gets a secret, or one that another server made. Left out: if one of its methods takes one.",
   }),
 });
 

@@ -94,13 +94,13 @@ test.each<[kind: string, path: string, body: unknown, detail: string]>([
     "none of the kinds",
     "/clients/known/secrets",
     { kind: "x" },
-    'kind: must be one of "generated", "chosen", "verifiers"',
+    'kind: must be one of "generated", "chosen", "verifiers", "imported"',
   ],
   [
     "no kind",
     "/clients/known/secrets",
     {},
-    'kind: is missing, and must be one of "generated", "chosen", "verifiers"',
+    'kind: is missing, and must be one of "generated", "chosen", "verifiers", "imported"',
   ],
   [
     "a pattern",

@@ -29,9 +29,10 @@ export const KINDS = [
       .min(1)
       .max(MAX_VERIFIERS),
   }),
+  z.strictObject({ kind: z.literal("imported"), secret: z.string().max(512), days }),
 ] as const;
 
-/** A client's first secret: made here, chosen by a person, or kept by the client. */
+/** A client's first secret: made here, chosen by a person, kept by the client, or made by another server. */
 export const secretBody = z.discriminatedUnion("kind", KINDS);
 
 const overlap = {
@@ -46,6 +47,7 @@ export const ROTATION_KINDS = [
   KINDS[0].extend(overlap),
   KINDS[1].extend(overlap),
   KINDS[2].extend(overlap),
+  KINDS[3].extend(overlap),
 ] as const;
 
 /** The next secret, and how long the one before still lives beside it. */
@@ -62,7 +64,7 @@ export const newSecretView = z.strictObject({
 
 export const secretView = z.strictObject({
   kid,
-  kind: z.enum(["generated", "chosen", "verifiers"]),
+  kind: z.enum(["generated", "chosen", "verifiers", "imported"]),
   created_at: instant,
   expires_at: instant,
   last_used_at: instant.nullable(),
@@ -77,9 +79,9 @@ export function secretRequestOf(body: z.infer<typeof secretBody>): AnySecretRequ
     return { ...rest, firstDay };
   }
   const life = body.days === undefined ? {} : { days: body.days };
-  return body.kind === "chosen"
-    ? { kind: "chosen", secret: body.secret, ...life }
-    : { kind: "generated", ...life };
+  return body.kind === "generated"
+    ? { kind: "generated", ...life }
+    : { kind: body.kind, secret: body.secret, ...life };
 }
 
 export function newSecretViewOf({

@@ -88,7 +88,9 @@ function checkSecret(secret: string, entry: ClientEntry, now: number): Proof | u
   const proved = slotThat(entry, now, (slot, day) =>
     timingSafeEqual(verifierOf(dayKeyOf(secret, slot.salt, day)), verifierAt(entry, slot, day)),
   );
-  return kidOfSecret(secret) !== undefined && proved ? { slot: proved, form: "secret" } : undefined;
+  // The root of a chosen secret proves nothing here, and is no secret of this server's form.
+  const isSecret = kidOfSecret(secret) !== undefined || proved?.isImported === true;
+  return isSecret && proved ? { slot: proved, form: "secret" } : undefined;
 }
 
 /** k = proof XOR H(verifier, message) and S(k) = verifier, for the date that `when` names. */

@@ -28,8 +28,7 @@ const CAN = `c.deleted_at is null and c.enabled and '${ADMIN_SCOPE}' = any(c.sco
       select from daykey.secrets s
       where s.client_id = c.client_id and s.revoked_at is null
         and s.expires_at > now() + make_interval(secs => $2)
-        and c.auth_methods && case s.kind
-          when 'generated' then array['client_secret_basic', 'client_secret_post',
+        and c.auth_methods && case when s.kind in ('generated', 'imported') then array['client_secret_basic', 'client_secret_post',
             'client_secret_hash_day', 'client_secret_hash_once']
           else ${HASH_FORMS} end)
     or ${HAS_KEY})`;

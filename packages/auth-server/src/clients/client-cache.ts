@@ -86,6 +86,7 @@ export function createClientCache({
       kid: secret?.kid ?? "",
       salt: secret?.salt ?? fakeSalt(clientId, index),
       expiresAt: secret?.expiresAt ?? 0,
+      isImported: secret?.isImported ?? false,
       verifiers: days.map(
         (day) => secret?.verifiers.get(day) ?? fakeVerifier(clientId, index, day),
       ),

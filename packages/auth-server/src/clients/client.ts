@@ -123,6 +123,8 @@ export interface SecretSlot {
   salt: string;
   /** Epoch seconds. */
   expiresAt: number;
+  /** Whether another server made the secret, so that it does not have the form of this one's. */
+  isImported: boolean;
   /** 32-byte verifiers of three days around today, in order. */
   verifiers: readonly Buffer[];
   /** The same of the seed-compatible hash; most secrets have none. */

@@ -15,6 +15,8 @@ export interface LiveSecret {
   salt: string;
   /** Epoch seconds. */
   expiresAt: number;
+  /** Whether another server made it. */
+  isImported: boolean;
   /** By day since 1970-01-01, where the secret has one; 32 bytes each. */
   verifiers: ReadonlyMap<number, Buffer>;
   /** The same of the seed-compatible hash, where it has any. */
@@ -90,6 +92,7 @@ interface FoundRow extends RegistrationRow {
 interface ClientSecretRow extends FoundRow {
   kid: string | null;
   salt: string;
+  is_imported: boolean;
   expires_at: number;
   /** The day of the first verifier in `verifiers`. */
   verifiers_day: number;
@@ -137,7 +140,8 @@ export function createClientsStore(
                       c.refresh_absolute_seconds, c.access_token_format, c.jwks_uri, c.quotas,
                       c.require_assertion_typ, c.dpop, c.exchange, c.token_quotas, c.ext,
                       c.tls_client_auth, c.certificate_bound,
-                      s.kid, s.salt, extract(epoch from s.expires_at)::float8 as expires_at,
+                      s.kid, s.salt, s.kind = 'imported' as is_imported,
+                      extract(epoch from s.expires_at)::float8 as expires_at,
                       greatest(s.first_day - date '1970-01-01', $2::int) as verifiers_day,
                       substring(s.verifiers
                         from greatest($2::int - (s.first_day - date '1970-01-01'), 0) * 32 + 1
@@ -194,6 +198,7 @@ export function createClientsStore(
             kid: row.kid,
             salt: row.salt,
             expiresAt: row.expires_at,
+            isImported: row.is_imported,
             verifiers: verifiersByDay(row.verifiers, row.verifiers_day, firstDay + 2),
             seedVerifiers: verifiersByDay(
               row.seed_verifiers ?? NONE,

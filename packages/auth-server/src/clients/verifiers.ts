@@ -6,7 +6,7 @@ import { dayKeyMessage, type HashPrimitives } from "@daykey/common/secret-hash";
 /** The row of a secret: everything the server keeps of it. */
 export interface StoredSecret {
   kid: string;
-  kind: "generated" | "chosen" | "verifiers";
+  kind: "generated" | "chosen" | "verifiers" | "imported";
   /** 32 lowercase hex. */
   salt: string;
   /** Days since 1970-01-01 of the first verifier. */

@@ -26,15 +26,16 @@ import { problem, type ProblemError } from "@daykey/service/http/problem-error";
 import { randomKid } from "../random-kid.ts";
 import { dayKeyOf, hashPrimitives, type StoredSecret, verifierOf } from "../clients/verifiers.ts";
 import { createGate, GateFull } from "./gate.ts";
+import { importFault } from "./import-fault.ts";
 
 const DEFAULT_SECRET_DAYS = 366;
 export const MAX_SECRET_DAYS = 400;
 const VERIFIER_BYTES = 32;
 
-/** What the operator asks for: a secret made here, or one a person chose. `days` is its life. */
+/** What the operator asks for: a secret made here, chosen by a person, or made by another server. `days` is its life. */
 export type SecretRequest =
   | { kind: "generated"; days?: number }
-  | { kind: "chosen"; secret: string; days?: number };
+  | { kind: "chosen" | "imported"; secret: string; days?: number };
 
 /** A secret that its client made and keeps to itself: only the verifiers come here. */
 export interface BroughtVerifiers {
@@ -163,6 +164,11 @@ export function createSecretMaker({ seedHash = false } = {}): SecretMaker {
     if (request.kind === "generated") {
       const clientSecret = await formatSecret(hashPrimitives, secretBody(kid, randomBytes(32)));
       return { clientSecret, root: clientSecret };
+    }
+    if (request.kind === "imported") {
+      const fault = importFault(request.secret);
+      if (fault !== undefined) throw problem("invalid-secret", { detail: fault });
+      return { clientSecret: request.secret, root: request.secret };
     }
     if (!isChosenSecret(request.secret)) {
       throw problem("invalid-secret", {

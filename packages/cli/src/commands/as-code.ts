@@ -3,9 +3,9 @@ import { resolve } from "node:path";
 import { Option } from "@commander-js/extra-typings";
 import { type AdminApi, openAdminApi } from "../admin-api.ts";
 import { type Cli, confirm, hint, show } from "../cli.ts";
-import { examples, type Group } from "../command.ts";
-import { KINDS, readDaykeyFile, type Thing, writeDaykeyFile } from "../daykey-file.ts";
-import { CliError, EXIT } from "../exit.ts";
+import { examples, type Group, wholeNumber } from "../command.ts";
+import { KINDS, readDaykeyFile, readText, type Thing, writeDaykeyFile } from "../daykey-file.ts";
+import { CliError, EXIT, usageError } from "../exit.ts";
 import { applyPlan } from "../file-apply.ts";
 import { describePlan, nameOf, type Plan, planOf } from "../file-plan.ts";
 import { createSecretKeeper, SECRET_FORMS } from "../file-secrets.ts";
@@ -80,6 +80,8 @@ export function applyCommand(own: Group, cli: Cli): void {
     .argument("<file>", "the file")
     .option("--prune", "also remove what carries the file's label and is not in it")
     .option("--yes", "do not ask")
+    .option("--imported <file>", "secrets of another server, as daykey import wrote them")
+    .option("--imported-days <days>", "after how many days they end", wholeNumber, 90)
     .option("--secrets-in <folder>", "where new secrets go", "daykey-secrets")
     .addOption(
       new Option("--secrets-as <form>", "credential files, or manifests of Secrets")
@@ -90,7 +92,7 @@ export function applyCommand(own: Group, cli: Cli): void {
       "after",
       examples("daykey apply daykey.yaml", "daykey apply daykey.yaml --prune --yes"),
     )
-    .action(async (path, { prune, yes, secretsIn, secretsAs }) => {
+    .action(async (path, { prune, yes, imported, importedDays, secretsIn, secretsAs }) => {
       const { plan, api } = await made(cli, path, { prune: prune === true });
       if (plan.foreign.length > 0) throw foreign(plan);
       if (cli.globals().json !== true || plan.steps.length === 0) {
@@ -100,8 +102,10 @@ export function applyCommand(own: Group, cli: Cli): void {
       await confirm(cli, `Do this at ${api.issuer}?`, yes);
       const folder = resolve(cli.cwd, secretsIn);
       const secrets = createSecretKeeper({ issuer: api.issuer, folder, form: secretsAs });
+      const known = imported === undefined ? {} : await importedIn(resolve(cli.cwd, imported));
       await applyPlan(api, plan, {
         secrets,
+        imported: { secrets: new Map(Object.entries(known)), days: importedDays },
         done: (step) => hint(cli, `${step.action}d ${nameOf(step)}`),
       });
       if (cli.globals().json === true) show(cli, { ...plan, secrets: secrets.written }, () => "");
@@ -109,6 +113,21 @@ export function applyCommand(own: Group, cli: Cli): void {
         hint(cli, `New secrets are in ${folder}, readable by you alone.`);
       }
     });
+}
+
+/** @throws {CliError} */
+async function importedIn(path: string): Promise<Record<string, string>> {
+  const text = await readText(path);
+  try {
+    const secrets = JSON.parse(text) as unknown;
+    const isMap = typeof secrets === "object" && secrets !== null && !Array.isArray(secrets);
+    if (isMap && Object.values(secrets).every((one) => typeof one === "string")) {
+      return secrets as Record<string, string>;
+    }
+  } catch {
+    // Said below, without a word of what it holds.
+  }
+  throw usageError(`${path} does not hold secrets by client id, as daykey import writes them`);
 }
 
 async function made(
