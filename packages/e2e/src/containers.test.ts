@@ -89,18 +89,21 @@ test("every file that the Dockerfile copies or runs is there", () => {
   expect([...copied, ...run].filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
 });
 
+/** The packages of this repository that one needs, those of those too. */
+function neededBy(name: string): string[] {
+  const { dependencies = {} } = JSON.parse(read(`packages/${name}/package.json`)) as {
+    dependencies?: Record<string, string>;
+  };
+  const own = Object.keys(dependencies).flatMap((one) => /^@daykey\/(.+)$/.exec(one)?.[1] ?? []);
+  return [...new Set([...own, ...own.flatMap(neededBy)])];
+}
+
 test("an image has the packages that its program imports, and no other server's", () => {
   for (const name of ["auth-server", "resource-server", "gateway", "cli"]) {
-    const manifest = JSON.parse(read(`packages/${name}/package.json`)) as {
-      dependencies: Record<string, string>;
-    };
-    const needed = Object.keys(manifest.dependencies)
-      .filter((dependency) => dependency.startsWith("@daykey/"))
-      .map((dependency) => dependency.slice("@daykey/".length));
     const copied = [...wholeStage(name).matchAll(/^COPY packages\/(\S+)/gm)].map(
       ([, folder = ""]) => folder,
     );
-    expect(copied.toSorted(), name).toEqual([...needed, name].toSorted());
+    expect(copied.toSorted(), name).toEqual([...neededBy(name), name].toSorted());
   }
 });
 
