@@ -124,6 +124,11 @@ const GROUPS: readonly (readonly [heading: string, entries: readonly Entry[]])[]
         load: async () => (await import("./commands/usage.ts")).usageCommand,
       },
       {
+        name: "who-uses",
+        about: "the clients that have a scope or a resource",
+        load: async () => (await import("./commands/who-uses.ts")).whoUsesCommand,
+      },
+      {
         name: "audit",
         about: "the record of all changes",
         load: async () => (await import("./commands/audit.ts")).auditCommand,

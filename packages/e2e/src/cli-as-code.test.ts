@@ -168,6 +168,15 @@ test("what left the file is removed by --prune alone, and nothing that carries a
   ]);
 });
 
+test("who-uses names the clients of a scope or a resource, and no other", async () => {
+  for (const what of ["orders:read", ORDERS, `${ORDERS}:443/`]) {
+    const told = await result(`who-uses ${what}`);
+    expect(told).toMatch(/^signer /m);
+    expect(told).not.toMatch(/^admin|demo/m);
+  }
+  expect(await result("who-uses orders:write")).not.toContain("signer");
+});
+
 test("what export prints can be applied as it is, and changes nothing but the label", async () => {
   await write("all.yaml", await result("export --only-label orders"));
   expect(await result("plan all.yaml --prune")).toMatch(/^0 to create, 0 to change, 0 to remove/);
