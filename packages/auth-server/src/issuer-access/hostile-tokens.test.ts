@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { isBearerToken } from "@daykey/common/bearer";
 import { type GoodJwt, hostileJwts, signEs256 } from "@daykey/service/test/hostile-jwts";
+import { TOKEN_EXCHANGE_GRANT } from "@daykey/common/protocol";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   ISSUER,
@@ -9,6 +10,7 @@ import {
   type TestAuthServer,
   type TestClient,
 } from "../../test/auth-server.ts";
+import { ANY_TOKEN } from "../../test/exchange.ts";
 import { ownKey } from "../../test/own-key.ts";
 
 type Claims = Record<string, unknown>;
@@ -20,10 +22,13 @@ let client: TestClient;
 let good: GoodJwt & { claims: Claims };
 let token: string;
 beforeAll(async () => {
-  server = await startAuthServer();
+  server = await startAuthServer({ config: { tokenExchange: true } });
   client = await server.createClient({
     scopes: ["daykey:admin", "revocations:read", "introspect"],
     resources: [ISSUER],
+    // Some tokens here stand below another grant.
+    grantTypes: ["client_credentials", "refresh_token", TOKEN_EXCHANGE_GRANT],
+    exchange: ANY_TOKEN,
   });
   await server.look();
   const answer = await server.clientCredentials(client, { resource: ISSUER });
