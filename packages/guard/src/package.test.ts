@@ -79,6 +79,8 @@ test("what runs imports common, the client, two libraries and what every runtime
     "lru-cache",
     "node:crypto",
     "node:fs/promises",
+    // Deno 2 and Bun 1 have its BlockList too.
+    "node:net",
     "node:timers/promises",
   ]);
 });
