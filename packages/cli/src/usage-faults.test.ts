@@ -89,8 +89,8 @@ async function modulesOf(line: string): Promise<string[]> {
 test.each([
   ["--version", 42],
   ["--help", 42],
-  ["token --help", 70],
-  ["clients list --help", 97],
+  ["token --help", 72],
+  ["clients list --help", 100],
 ])("a start reads few modules: daykey %s, at most %i", async (line, most) => {
   const modules = await modulesOf(line);
   expect(modules.length).toBeGreaterThan(10);
