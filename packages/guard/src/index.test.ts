@@ -26,7 +26,7 @@ test("what is exported is this", () => {
       "setHeaders",
       "toCheckRequest",
     ],
-    postgres: ["MIGRATIONS", "createPostgresStore"],
+    postgres: ["MIGRATIONS", "createPostgresQuotas", "createPostgresStore"],
     redis: ["createRedisStore", "redisCommands"],
   });
 });
