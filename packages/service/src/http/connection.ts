@@ -37,6 +37,9 @@ const MAX_WAITING = 100;
 const MAX_WAITING_TOGETHER = 1000;
 const FEW_WAITING = 8;
 
+/** In a turn the event loop reads up to 2 MiB of a connection, which is more than a request may have. */
+const TURNS_TO_READ = 10;
+
 /** The requests that were sent ahead on all connections of a server. */
 export interface SentAhead {
   waiting: number;
@@ -64,11 +67,18 @@ export interface Connection {
   /** The answer that is being made or sent. */
   answerInProgress(): ServerResponse | undefined;
   /** Ends the connection when its client does not read what is written. */
-  look(nowSeconds: number, limits: ReadingLimits): void;
+  look(nowSeconds: number, limits: ClientLimits): void;
+  /**
+   * The time of the request that comes in is over. What the system already has of it is read first: a
+   * server that was busy for so long has not read it, and its client is not the slow one.
+   */
+  timedOut(limits: Pick<ClientLimits, "requestSeconds">): void;
 }
 
-/** What a reader of answers has to keep. */
-export interface ReadingLimits {
+/** What a client has to keep while it sends, and while it reads answers. */
+export interface ClientLimits {
+  /** From a request's first byte to its last. */
+  readonly requestSeconds: number;
   /** An answer of which nothing is read. */
   readonly writeSeconds: number;
   /** A reader that takes less, where the system has taken much to send, counts as one that reads nothing. */
@@ -136,6 +146,30 @@ export function createConnection(
     socket.once("close", () => clearInterval(timer));
   }
 
+  function refuse(status: number, reason: string): void {
+    if (isLingering) {
+      socket.destroy();
+      return;
+    }
+    if (refusal !== undefined || socket.destroyed) return;
+    refusal = { status, reason };
+    const isAnswered = !last || last.res.writableFinished || last.res.destroyed;
+    // What is wrong with a request that has begun is in that request's line.
+    if (isAnswered || last?.req.complete === true) {
+      const level = status === 408 ? "debug" : "info";
+      log[level]({ status, reason, address: socket.remoteAddress }, "connection refused");
+    }
+    if (!last || isAnswered) return end();
+    if (last.req.complete) {
+      pause();
+      last.res.once("finish", end);
+    } else if (last.res.socket !== null) {
+      // A second head would be read as the body of an answer that has begun.
+      if (last.res.headersSent) socket.destroy();
+      else end();
+    }
+  }
+
   socket.once("close", () => wait(-waiting));
 
   // What has ended is not read on: a piece of 64 KiB holds 2,400 very small requests.
@@ -188,29 +222,7 @@ export function createConnection(
       pause();
       res.once("socket", () => begin(req, res));
     },
-    refuse(status, reason) {
-      if (isLingering) {
-        socket.destroy();
-        return;
-      }
-      if (refusal !== undefined || socket.destroyed) return;
-      refusal = { status, reason };
-      const isAnswered = !last || last.res.writableFinished || last.res.destroyed;
-      // What is wrong with a request that has begun is in that request's line.
-      if (isAnswered || last?.req.complete === true) {
-        const level = status === 408 ? "debug" : "info";
-        log[level]({ status, reason, address: socket.remoteAddress }, "connection refused");
-      }
-      if (!last || isAnswered) return end();
-      if (last.req.complete) {
-        pause();
-        last.res.once("finish", end);
-      } else if (last.res.socket !== null) {
-        // A second head would be read as the body of an answer that has begun.
-        if (last.res.headersSent) socket.destroy();
-        else end();
-      }
-    },
+    refuse,
     look(nowSeconds, { writeSeconds, slowestBytesPerSecond }) {
       const { _handle: handle } = internals;
       const { bytesWritten = 0, writeQueueSize = 0 } = handle ?? {};
@@ -223,6 +235,29 @@ export function createConnection(
         log.info({ reason: "answer_not_read", address: socket.remoteAddress }, "connection ended");
         socket.destroy();
       }
+    },
+    timedOut({ requestSeconds }) {
+      const before = last;
+      /** The request, once its head has come. */
+      let late = before?.req.complete === false ? before : undefined;
+      function judge(turnsLeft: number): void {
+        if (waiting > 0) {
+          // Nothing of it is read until its turn. From there it has its time once more.
+          last?.res.once("socket", () => {
+            setTimeout(judge, requestSeconds * 1000, TURNS_TO_READ).unref();
+          });
+          return;
+        }
+        const read = socket.bytesRead;
+        // Two turns, so that one of them has all its reading before it.
+        setImmediate(setImmediate, () => {
+          if (last !== before) late ??= last;
+          if (socket.destroyed || late?.req.complete === true) return;
+          if ((socket.bytesRead > read || waiting > 0) && turnsLeft > 0) judge(turnsLeft - 1);
+          else refuse(408, "request_timeout");
+        });
+      }
+      judge(TURNS_TO_READ);
     },
   };
 }

@@ -10,15 +10,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { addressKey, isTrusted } from "./address.ts";
 import type { App } from "./app.ts";
 import { awaitContinue } from "./body.ts";
-import { type Connection, createConnection, type ReadingLimits } from "./connection.ts";
+import { type Connection, createConnection, type ClientLimits } from "./connection.ts";
 import type { Log } from "../observe/log.ts";
 import type { ServerTls } from "../process/tls.ts";
 
-export interface Limits extends ReadingLimits {
+export interface Limits extends ClientLimits {
   /** From a request's first byte to the end of its headers. */
   readonly headersSeconds: number;
-  /** From a request's first byte to its last. */
-  readonly requestSeconds: number;
   /**
    * A connection without a request in progress, also before its first; longer than any proxy keeps one, or a
    * request meets its end.
@@ -56,10 +54,9 @@ export interface HttpServer {
 
 const TIMED_OUT = "ERR_HTTP_REQUEST_TIMEOUT";
 
-/** What Node's parser and clock call a fault: the answer's status, and the reason in the log. */
+/** What Node's parser calls a fault: the answer's status, and the reason in the log. */
 const FAULTS: Readonly<Record<string, readonly [status: number, reason: string]>> = {
   HPE_HEADER_OVERFLOW: [431, "headers_too_large"],
-  [TIMED_OUT]: [408, "request_timeout"],
 };
 
 export function createHttpServer(
@@ -116,7 +113,8 @@ export function createHttpServer(
     }
     const [status, reason] = FAULTS[error.code ?? ""] ?? [400, "malformed_request"];
     const connection = connections.get(socket as Socket);
-    if (connection && error.code !== "ECONNRESET") connection.refuse(status, reason);
+    if (connection && error.code === TIMED_OUT) connection.timedOut(limits);
+    else if (connection && error.code !== "ECONNRESET") connection.refuse(status, reason);
     else socket.destroy();
   });
   // Without a listener Node would cut the connection off, answers that are due included.
