@@ -61,7 +61,9 @@ describe("A1: without an admin's token", () => {
     const body = method === "GET" ? undefined : "{not json";
     const answer = await stranger.call(method, path, body);
     expect(answer.status).toBe(401);
-    expect(answer.headers.get("www-authenticate")).toBe(`Bearer realm="${ISSUER}"`);
+    expect(answer.headers.get("www-authenticate")).toBe(
+      `Bearer realm="${ISSUER}", scope="daykey:admin"`,
+    );
     expect(answer.headers.get("content-type")).toBe("application/problem+json");
   });
 

@@ -11,7 +11,7 @@ export interface BearerAuthorizer {
   /**
    * The claims of the access token in the Authorization header (RFC 6750 §2.1), its scope cut to what
    * its client has now.
-   * @throws {OAuthError} with the challenge of RFC 6750 §3: 401 without a token or with one that is not
+   * @throws {OAuthError} with the challenge of RFC 6750 §3, which names the scope: 401 without a token or with one that is not
    *   good here, 400 for a malformed header, 403 without the scope
    */
   authorize(headers: IncomingHttpHeaders, scope: string): Promise<Readonly<AccessTokenClaims>>;
@@ -26,27 +26,27 @@ export function createBearerAuthorizer({
   readRights: ReadRights;
   issuer: string;
 }): BearerAuthorizer {
-  const challenge = (parameters = ""): Record<string, string> => ({
-    "WWW-Authenticate": `Bearer realm="${issuer}"${parameters}`,
+  const challenge = (scope: string, error?: string): Record<string, string> => ({
+    "WWW-Authenticate": `Bearer realm="${issuer}"${error ? `, error="${error}"` : ""}, scope="${scope}"`,
   });
-  const notValid = (detail: string): OAuthError =>
-    new OAuthError("invalid_token", "The access token is not valid here.", {
-      detail,
-      headers: challenge(', error="invalid_token"'),
-    });
   return {
     async authorize({ authorization }, scope) {
+      const notValid = (detail: string): OAuthError =>
+        new OAuthError("invalid_token", "The access token is not valid here.", {
+          detail,
+          headers: challenge(scope, "invalid_token"),
+        });
       const presented = readBearer(authorization);
       if (presented.kind === "none") {
         throw new OAuthError("invalid_token", "An access token is required.", {
           detail: "no_credential",
-          headers: challenge(),
+          headers: challenge(scope),
         });
       }
       if (presented.kind === "malformed") {
         throw new OAuthError("invalid_request", "The Authorization header is malformed.", {
           detail: "malformed_credential",
-          headers: challenge(', error="invalid_request"'),
+          headers: challenge(scope, "invalid_request"),
         });
       }
       const token = readAccessToken(presented.token);
@@ -57,7 +57,7 @@ export function createBearerAuthorizer({
       if (typeof rights === "string") throw notValid(rights);
       if (!rights.scope.split(" ").includes(scope)) {
         throw new OAuthError("insufficient_scope", `This needs the scope ${scope}.`, {
-          headers: challenge(`, error="insufficient_scope", scope="${scope}"`),
+          headers: challenge(scope, "insufficient_scope"),
         });
       }
       return rights;
