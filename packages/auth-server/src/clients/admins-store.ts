@@ -1,7 +1,7 @@
 /**
  * Who can administrate, which is more than who may: an enabled client with the scope `daykey:admin`, the
- * issuer among its resources, the grant type `client_credentials`, and a live credential that one of its
- * methods takes. Not checked: whether a `jwks_uri` can be fetched, and whether anybody has the secret.
+ * issuer among its resources, the grant type `client_credentials`, access tokens that need no key or
+ * certificate, as none for the issuer is bound, and a live credential that one of its methods takes. Not checked: whether a `jwks_uri` can be fetched, and whether anybody has the secret.
  * The seed-compatible hash does not count, since a setting can turn it off.
  */
 import type { Queryable } from "@daykey/service/database/database";
@@ -23,6 +23,7 @@ export const HAS_KEY = `('private_key_jwt' = any(c.auth_methods) and (
 /** `$1` is the issuer's row, `$2` in how many seconds. The scope stands in the text for its index. */
 const CAN = `c.deleted_at is null and c.enabled and '${ADMIN_SCOPE}' = any(c.scopes)
   and $1 = any(c.resources) and 'client_credentials' = any(c.grant_types)
+  and c.dpop = 'optional' and not c.certificate_bound
   and (
     exists (
       select from daykey.secrets s
@@ -69,7 +70,7 @@ export async function keepAnAdmin<T>(
   throw problem("last-admin", {
     detail:
       "An admin is enabled, has the scope daykey:admin, the issuer as a resource, the grant type " +
-      "client_credentials, and a live credential of one of its methods. Give one to this client or " +
-      "to another first.",
+      "client_credentials, access tokens that are bound to nothing, and a live credential of one of " +
+      "its methods. Let this client or another have all of these first.",
   });
 }

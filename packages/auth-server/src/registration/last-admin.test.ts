@@ -33,6 +33,11 @@ test("the last one that can administrate stays able to", async () => {
     ["take the resource", () => patch({ scopes: ["time:read"], resources: [API] })],
     ["take the grant type", () => patch({ grant_types: ["refresh_token"] })],
     ["leave a method without a key", () => patch({ auth_methods: ["private_key_jwt"] })],
+    ["bind its tokens to a key", () => patch({ dpop: "required" })],
+    [
+      "bind its tokens to the key of the day",
+      () => patch({ auth_methods: ["client_secret_hash_once"], dpop: "day-key" }),
+    ],
   ];
   for (const [what, change] of changes) {
     const { status, body } = await change();
@@ -42,7 +47,7 @@ test("the last one that can administrate stays able to", async () => {
   expect((await admin.get("/audit/verify")).body.valid).toBe(true);
 });
 
-test("who may but cannot is no other admin: disabled, without a secret, a key or the grant type", async () => {
+test("who may but cannot is no other admin: disabled, bound, without a secret, a key or the grant type", async () => {
   const may = { scopes: ["daykey:admin"], resources: [ISSUER] };
   await admin.create({ ...may, client_id: "without-secret", secret: null });
   await admin.create({ ...may, client_id: "without-grant", grant_types: ["refresh_token"] });
@@ -51,6 +56,11 @@ test("who may but cannot is no other admin: disabled, without a secret, a key or
     client_id: "without-key",
     auth_methods: ["private_key_jwt"],
   });
+  await admin.create({ ...may, client_id: "with-proof", dpop: "required" });
+  await admin.create({ ...may, client_id: "with-certificate" });
+  await server.database.query(
+    "update daykey.clients set certificate_bound = true where client_id = 'with-certificate'",
+  );
   await admin.create({ ...may, client_id: "off" });
   expect((await admin.post("/clients/off/disable")).status).toBe(200);
   const revoke = async () => admin.post(`${path}/secrets/${admin.client.kid}/revoke`);
