@@ -6,7 +6,7 @@
 import { LRUCache } from "lru-cache";
 import type { Clock } from "@daykey/common/clock";
 import type { Log } from "@daykey/service/observe/log";
-import { type ClientKey, usableKeys } from "../clients/client-key.ts";
+import { type ClientKey, usablePublishedKeys } from "../clients/client-key.ts";
 
 /** A key set that says for how long it is fresh. */
 export interface FetchedKeys {
@@ -96,7 +96,8 @@ export function createClientJwks({
         const fetched = await fetchKeySet(uri);
         const members = "members" in fetched ? fetched.members : fetched;
         const considered = members.slice(0, MAX_MEMBERS);
-        set.keys = usableKeys(considered, (fault) => faults.add(fault)).slice(0, MAX_KEYS);
+        const passOver = (fault: string): unknown => faults.add(fault);
+        set.keys = await usablePublishedKeys(considered, { most: MAX_KEYS, passOver });
         set.freshSeconds = ("members" in fetched && fetched.freshSeconds) || FRESH_SECONDS;
         set.fetchedAt = set.triedAt;
         if (faults.size > 0) {

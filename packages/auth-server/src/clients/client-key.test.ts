@@ -1,9 +1,9 @@
 /** C11: what may be registered as a client's key (RFC 7517, RFC 7518 §6, RFC 7638). */
-import { generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, generatePrimeSync } from "node:crypto";
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK } from "jose";
 import { describe, expect, test } from "vitest";
 import { ProblemError } from "@daykey/service/http/problem-error";
-import { registrableKey, usableKeys } from "./client-key.ts";
+import { registrableKey, usableKeys, usablePublishedKeys } from "./client-key.ts";
 
 async function publicJwk(algorithm: string): Promise<JWK> {
   return exportJWK((await generateKeyPair(algorithm, { extractable: true })).publicKey);
@@ -177,6 +177,19 @@ test("a key that protects nothing, with the reason", async () => {
     "good",
   ]);
   expect(passedOver).toEqual(weak.map(([, fault]) => fault));
+});
+
+test("an RSA modulus that is a prime, registered or published", async () => {
+  const good = await publicJwk("RS256");
+  const prime = { ...good, n: Buffer.from(generatePrimeSync(2048)).toString("base64url") };
+  const fault = "The RSA modulus is a prime, so its private key is known.";
+  expect(faultOf(prime)).toBe(fault);
+  const passedOver: string[] = [];
+  const set = [{ ...prime, kid: "weak" }, { ...good, kid: "good" }, await publicJwk("ES256")];
+  const passOver = (why: string): unknown => passedOver.push(why);
+  const kept = await usablePublishedKeys(set, { most: 3, passOver });
+  expect(kept.map(({ algorithm }) => algorithm)).toEqual(["RS256", "ES256"]);
+  expect(passedOver).toEqual([fault]);
 });
 
 test("of a published set what is no usable key is passed over, and a kid's second", async () => {

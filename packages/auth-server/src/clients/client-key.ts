@@ -3,12 +3,15 @@
  * has one algorithm (RFC 8725 §3.1), and its kid is the credential of the grants it opens.
  */
 import {
+  checkPrime,
+  checkPrimeSync,
   createHash,
   createPublicKey,
   type JsonWebKey,
   type KeyObject,
   X509Certificate,
 } from "node:crypto";
+import { promisify } from "node:util";
 import type { JWK } from "jose";
 import { LRUCache } from "lru-cache";
 import type { AssertionAlgorithm } from "@daykey/common/protocol";
@@ -57,6 +60,10 @@ const KINDS: Readonly<Record<string, KeyKind>> = {
 export function registrableKey(jwk: unknown): PublicClientKey {
   const read = readPublicKey(jwk);
   if (typeof read === "string") throw problem("invalid-key", { detail: read });
+  const modulus = modulusOf(read);
+  if (modulus && checkPrimeSync(modulus, ONE_ROUND)) {
+    throw problem("invalid-key", { detail: PRIME_MODULUS });
+  }
   if (certificateIn(jwk as Record<string, unknown>, read.key) !== false) return read;
   throw problem("invalid-key", {
     detail: "x5c begins with the key's own certificate in base64, and x5t#S256 is its SHA-256.",
@@ -80,6 +87,35 @@ export function usableKeys(
     byKid.set(read.kid, key);
   }
   return [...byKid.values()];
+}
+
+/** The same of a set that its client publishes, which nobody has looked at before; the first `most` of them. */
+export async function usablePublishedKeys(
+  jwks: readonly unknown[],
+  { most, passOver }: { most: number; passOver: (fault: string) => void },
+): Promise<ClientKey[]> {
+  const keys = usableKeys(jwks, passOver).slice(0, most);
+  const areWeak = await Promise.all(
+    keys.map(async (key) => {
+      const modulus = modulusOf(key);
+      return modulus !== undefined && isPrime(modulus, ONE_ROUND);
+    }),
+  );
+  if (areWeak.includes(true)) passOver(PRIME_MODULUS);
+  return keys.filter((_, i) => !areWeak[i]);
+}
+
+/**
+ * Everybody can compute the private exponent of a prime (NIST SP 800-89 §5.3.3). One round of Miller and
+ * Rabin takes 4 to 20 ms, so it is made once for a key, when it comes.
+ */
+const ONE_ROUND = { checks: 1 };
+const PRIME_MODULUS = "The RSA modulus is a prime, so its private key is known.";
+const isPrime = promisify<Buffer, typeof ONE_ROUND, boolean>(checkPrime);
+
+function modulusOf({ key }: ClientKey): Buffer | undefined {
+  const { n } = key.export({ format: "jwk" });
+  return n === undefined ? undefined : Buffer.from(n, "base64url");
 }
 
 /** The key, or in a sentence why it is none. */
