@@ -4,10 +4,11 @@ import { signRequest } from "@daykey/client/internal/signed-fetch";
 import { exchangeFor } from "@daykey/auth-server/test/exchange";
 import { signUrl } from "@daykey/client/internal/sign-url";
 import { createTestLog } from "@daykey/service/test/log";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { FRAMEWORKS, type Service } from "../test/frameworks.ts";
 import { API, EXT, ISSUER, type RealIssuer, startRealIssuer } from "../test/real-issuer.ts";
 import { createGuard, type Guard, type GuardOptions } from "./guard.ts";
+import type { StalePolicy } from "./revocation/stale-policy.ts";
 
 let issuer: RealIssuer;
 let guard: Guard;
@@ -15,6 +16,13 @@ let guard: Guard;
 let alone: Guard;
 /** What it needs is not there. */
 let away: Guard;
+/** One for each policy. They have the keys, and hear of nothing. */
+let deaf: Guard[];
+const STALE_POLICIES: StalePolicy[] = [
+  { kind: "deny" },
+  { kind: "allow", seconds: 60 },
+  { kind: "introspect" },
+];
 const { log, lines } = createTestLog();
 
 beforeAll(async () => {
@@ -23,11 +31,14 @@ beforeAll(async () => {
   const options: GuardOptions = { issuer: ISSUER, resource: API, authServerUrl: server.url, log };
   guard = createGuard({ ...options, credential, usageSeconds: 3600 });
   alone = createGuard(options);
-  away = createGuard({ ...options, credential, authServerUrl: "http://127.0.0.1:9" });
+  const lost = { ...options, credential, authServerUrl: "http://127.0.0.1:9" };
+  away = createGuard(lost);
+  const jwksUri = `${server.url}/.well-known/jwks.json`;
+  deaf = STALE_POLICIES.map((stalePolicy) => createGuard({ ...lost, jwksUri, stalePolicy }));
   await Promise.all([guard.ready(), alone.ready()]);
 });
 afterAll(async () => {
-  await Promise.all([guard.close(), alone.close(), away.close()]);
+  await Promise.all([guard, alone, away, ...deaf].map((each) => each.close()));
   await issuer.stop();
 });
 
@@ -37,22 +48,23 @@ const challenge = (parameters = ""): string =>
 
 describe.each(Object.entries(FRAMEWORKS))("%s", (_name, serve) => {
   let service: Service;
-  let unheard: Service;
-  let broken: Service;
   let token: string;
+  /** The guard that stands in the service. */
+  let current: Guard;
   beforeAll(async () => {
-    [service, unheard, broken] = await Promise.all([serve(guard), serve(alone), serve(away)]);
+    service = await serve({ check: (...given) => current.check(...given) });
     token = await issuer.token();
   });
-  afterAll(() => Promise.all([service.stop(), unheard.stop(), broken.stop()]));
+  afterAll(() => service.stop());
+  beforeEach(() => void (current = guard));
 
   async function ask(
     path: string,
     headers: Record<string, string> = { authorization: `Bearer ${token}` },
-    init: RequestInit & { to?: Service } = {},
+    init: RequestInit = {},
   ) {
     // Some servers close a connection on which a refused body was left.
-    const response = await fetch((init.to ?? service).url + path, {
+    const response = await fetch(service.url + path, {
       ...init,
       headers: { ...headers, connection: "close" },
     });
@@ -265,30 +277,65 @@ describe.each(Object.entries(FRAMEWORKS))("%s", (_name, serve) => {
   });
 
   test("while what it needs is away it is 503, and nobody is let through", async () => {
+    current = away;
     const cases = {
       "keys-unavailable": { authorization: `Bearer ${token}` },
       "auth-server-unavailable": { "x-api-key": issuer.apiKey },
     };
     for (const [code, headers] of Object.entries(cases)) {
-      const answer = await ask("/orders", headers, { to: broken });
+      const answer = await ask("/orders", headers);
       expect(answer, code).toMatchObject({
         status: 503,
         body: { type: `urn:daykey:problem:${code}` },
       });
       expect(answer.headers.get("retry-after")).toBe("1");
     }
-    expect((await ask("/orders", {}, { to: broken })).status).toBe(401);
+    expect((await ask("/orders", {})).status).toBe(401);
   });
 
+  test.each(STALE_POLICIES)(
+    "while no revocation is heard and nobody can be asked it is 503, by policy $kind",
+    async (policy) => {
+      current = deaf[STALE_POLICIES.indexOf(policy)] ?? guard;
+      await expect.poll(() => current.health().keys).toBeUndefined();
+      const answer = await ask("/orders");
+      const type = "urn:daykey:problem:revocations-unknown";
+      expect(answer).toMatchObject({ status: 503, body: { type } });
+      expect(answer.headers.get("retry-after")).toBe("1");
+      expect((await ask("/orders", { authorization: `Bearer ${token}x` })).status).toBe(401);
+    },
+  );
+
+  test.each(["with", "without"])(
+    "a guard %s a credential that was closed refuses everything with 503, whatever it knew",
+    async (which) => {
+      current = createGuard({
+        issuer: ISSUER,
+        resource: API,
+        authServerUrl: issuer.server.url,
+        credential: which === "with" ? issuer.credential : undefined,
+        log: createTestLog().log,
+      });
+      await current.ready();
+      const headers = { authorization: `Bearer ${token}` };
+      expect((await ask("/orders", headers)).status).toBe(200);
+      await current.close();
+      for (const each of [headers, { "x-api-key": issuer.apiKey }, await signed("/orders"), {}]) {
+        const answer = await ask("/orders", each);
+        expect(answer).toMatchObject({ status: 503, body: { type: "about:blank" } });
+        expect(answer.headers.get("retry-after")).toBe("1");
+      }
+    },
+  );
+
   test("without a credential of its own it takes JWTs until their end, and says so", async () => {
-    const answer = await ask("/orders", undefined, { to: unheard });
+    current = alone;
+    const answer = await ask("/orders");
     expect(answer).toMatchObject({ status: 200, body: { revocation: "until-expiry" } });
     const opaque = { authorization: `Bearer ${await issuer.opaqueToken()}` };
-    expect((await ask("/orders", opaque, { to: unheard })).status).toBe(401);
-    expect((await ask("/orders", { "x-api-key": issuer.apiKey }, { to: unheard })).status).toBe(
-      401,
-    );
-    expect((await ask("/orders", await signed("/orders"), { to: unheard })).status).toBe(401);
+    expect((await ask("/orders", opaque)).status).toBe(401);
+    expect((await ask("/orders", { "x-api-key": issuer.apiKey })).status).toBe(401);
+    expect((await ask("/orders", await signed("/orders"))).status).toBe(401);
     expect(lines.filter(({ event }) => event === "until_expiry").length).toBe(1);
   });
 });

@@ -59,6 +59,9 @@ export interface AccessOutcome {
   result: string;
 }
 
+/** The reasons of refusals that no credential is behind. */
+const UNREAD: ReadonlySet<string> = new Set(["no_credential", "guard_closed"]);
+
 /** @throws {TypeError} what is wrong with the options of a route, where the route is made */
 export function requireOptions({ scope }: CheckOptions): void {
   if (typeof scope === "string" && isScopeToken(scope)) return;
@@ -70,6 +73,7 @@ export function createCheck({
   authenticators,
   proofs,
   charge,
+  isClosed = () => false,
   count,
   log,
 }: {
@@ -77,6 +81,8 @@ export function createCheck({
   authenticators: Authenticators;
   proofs: TokenProofs;
   charge: ChargeQuota;
+  /** From then on nothing is let through. What was begun before ends as it would have. */
+  isClosed?: () => boolean;
   /** Told of each request. */
   count: (outcome: AccessOutcome) => void;
   log: GuardLog;
@@ -91,6 +97,8 @@ export function createCheck({
   ): Promise<Access> {
     const note = ({ clientId, credential, grant }: Holder): void =>
       void Object.assign(noted, { client: clientId, kid: credential, grant });
+
+    if (isClosed()) throw refusals.closed();
 
     // 1. Exactly one credential.
     const presented = readCredential(request, accepted);
@@ -138,8 +146,7 @@ export function createCheck({
       }
       const refusal = refusalOf(error, noted);
       const { reason } = refusal;
-      const via: AccessOutcome["via"] =
-        noted.via ?? (reason === "no_credential" ? "none" : "access_token");
+      const via: AccessOutcome["via"] = noted.via ?? (UNREAD.has(reason) ? "none" : "access_token");
       if (!isGranted) count({ via, result: reason });
       return refusal;
     }

@@ -91,7 +91,10 @@ export interface Guard {
   health(): { keys?: string; revocations?: string };
   /** How old the news of revocations is and how many are known; undefined without a credential. */
   readonly revocations: Pick<RevocationFeed, "ageSeconds" | "size"> | undefined;
-  /** Ends what runs beside requests, and reports the usage that is left. */
+  /**
+   * Ends what runs beside requests, and reports the usage that is left. From its call on every check is
+   * refused with 503, since what was revoked would not be heard any more.
+   */
   close(): Promise<void>;
 }
 
@@ -128,7 +131,9 @@ export function createGuard(options: GuardOptions): Guard {
     useNonce: store.nonces.use,
     clock,
   });
+  const closed = new AbortController();
   const check = createCheck({
+    isClosed: () => closed.signal.aborted,
     refusals: createRefusals(resource, options.dpop?.required ?? false),
     proofs,
     authenticators: {
@@ -154,7 +159,6 @@ export function createGuard(options: GuardOptions): Guard {
     { cleanQuotas: () => store.quotas.clean(), cleanNonces: () => store.nonces.clean() },
     log,
   );
-  const closed = new AbortController();
 
   const health: Guard["health"] = () => ({
     // Asking is also what fetches: now, and again with every look until there are keys.

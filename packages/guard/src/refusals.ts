@@ -64,6 +64,8 @@ export interface Refusals {
   insufficientScope(scope: string, kind: CredentialKind): Refused;
   /** The route is for other clients. */
   otherClient(kind: CredentialKind, scope: string): Refused;
+  /** The guard was closed: it hears of no more revocations, and nothing is known from then on. */
+  closed(): Refused;
 }
 
 const INVALID: Record<CredentialKind, ProblemCode> = {
@@ -151,6 +153,12 @@ export function createRefusals(resource: string, isDpopRequired: boolean): Refus
       new Refused("other-client", {
         reason: "other_client",
         headers: challengeFor(kind, { scope }),
+      }),
+    closed: () =>
+      new Refused(503, {
+        title: "Nothing is checked here any more",
+        reason: "guard_closed",
+        headers: { "Retry-After": "1" },
       }),
   };
 }

@@ -32,7 +32,7 @@ const ROUTES: Record<string, CheckOptions> = {
   "/twice": { scope: "time:read", quota: { name: "twice", quota: { limit: 2, window: "day" } } },
 };
 
-type Serve = (guard: Guard) => Promise<Service>;
+type Serve = (guard: Pick<Guard, "check">) => Promise<Service>;
 
 function answerOf(access: Access, body: string): object {
   const { via, clientId, subject, actors, scope, revocation, ext } = access;
