@@ -3,6 +3,7 @@
  * on it share. Headers are taken as they came, repeated ones too; nothing of `X-Forwarded-*` is read.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { TLSSocket } from "node:tls";
 import type { Access } from "./access.ts";
 import { type CheckOptions, type CheckResult, requireOptions } from "./check.ts";
@@ -10,8 +11,11 @@ import type { Guard } from "./guard.ts";
 import type { Refusal } from "./refusals.ts";
 import { type CheckRequest, type FieldLines, type ReadBody, RequestBodyError } from "./request.ts";
 
+type AnyRequest = IncomingMessage | Http2ServerRequest;
+type AnyResponse = ServerResponse | Http2ServerResponse;
+
 /** Routers that strip what they are mounted at keep what was sent in `originalUrl`. */
-export type NodeRequest = IncomingMessage & { originalUrl?: string };
+export type NodeRequest = AnyRequest & { originalUrl?: string };
 
 /** What a route needs, besides its scope. */
 export type RouteOptions = Omit<CheckOptions, "scope">;
@@ -21,12 +25,15 @@ export type RouteOptions = Omit<CheckOptions, "scope">;
  * handled: what `handler` throws.
  * @throws {TypeError} for a scope that is none
  */
-export function protect(
+export function protect<
+  Req extends AnyRequest = IncomingMessage,
+  Res extends AnyResponse = ServerResponse,
+>(
   guard: Pick<Guard, "check">,
   scope: string,
-  handler: (req: IncomingMessage, res: ServerResponse, access: Access) => void | Promise<void>,
+  handler: (req: Req, res: Res, access: Access) => void | Promise<void>,
   options: RouteOptions = {},
-): (req: IncomingMessage, res: ServerResponse) => Promise<void> {
+): (req: Req, res: Res) => Promise<void> {
   const needs = { ...options, scope };
   requireOptions(needs);
   return async (req, res) => {
@@ -35,7 +42,9 @@ export function protect(
       result = await guard.check(toCheckRequest(req), needs);
     } catch {
       // The guard has logged it, and nobody above would answer.
-      res.writeHead(500, { "Cache-Control": "no-store" }).end();
+      res.statusCode = 500;
+      res.setHeader("Cache-Control", "no-store");
+      res.end();
       return;
     }
     if (!result.allowed) return sendRefusal(res, result);
@@ -63,21 +72,21 @@ export function toCheckRequest(
 }
 
 /** Answers with a refusal. To HEAD its body is not sent (RFC 9110 §9.3.2): Node leaves it out. */
-export function sendRefusal(res: ServerResponse, { status, headers, body }: Refusal): void {
+export function sendRefusal(res: AnyResponse, { status, headers, body }: Refusal): void {
   res.statusCode = status;
   setHeaders(res, headers);
   res.end(JSON.stringify(body));
 }
 
 export function setHeaders(
-  res: Pick<ServerResponse, "setHeader">,
+  res: Pick<AnyResponse, "setHeader">,
   headers: Readonly<Record<string, string>>,
 ): void {
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
 }
 
 /** Node keeps the first of repeated Authorization headers without a word, so the raw ones are asked. */
-export function linesOf({ headers, rawHeaders }: IncomingMessage): FieldLines {
+export function linesOf({ headers, rawHeaders }: AnyRequest): FieldLines {
   return (name) => {
     const value = headers[name];
     if (value === undefined) return undefined;
@@ -96,12 +105,12 @@ export function linesOf({ headers, rawHeaders }: IncomingMessage): FieldLines {
  * The certificate in DER whose key the client proved in the handshake of this connection, where it was asked
  * for one. Not checked: who issued it, and until when it is valid.
  */
-export function peerCertificateOf({ socket }: IncomingMessage): Uint8Array | undefined {
+export function peerCertificateOf({ socket }: Pick<AnyRequest, "socket">): Uint8Array | undefined {
   return (socket as Partial<TLSSocket> | undefined)?.getPeerX509Certificate?.()?.raw;
 }
 
 /** HTTP/2 says where the content ends by a flag, and needs no Content-Length. */
-function hasBodyOf(req: IncomingMessage): boolean | undefined {
+function hasBodyOf(req: AnyRequest): boolean | undefined {
   const { stream } = req as { stream?: { endAfterHeaders?: boolean } };
   return stream?.endAfterHeaders === undefined ? undefined : !stream.endAfterHeaders;
 }
@@ -110,7 +119,7 @@ function hasBodyOf(req: IncomingMessage): boolean | undefined {
  * Reads the content and puts it back, so that whoever reads it after the guard has the same. It must stand
  * before any body parser: what another has read is gone.
  */
-function readAhead(req: IncomingMessage): ReadBody {
+function readAhead(req: AnyRequest): ReadBody {
   return async (limitBytes) => {
     if (req.readableEnded || req.destroyed) throw new RequestBodyError("gone");
     if (Number(req.headers["content-length"] ?? 0) > limitBytes) {
@@ -146,7 +155,7 @@ function readAhead(req: IncomingMessage): ReadBody {
 }
 
 /** Whether all of it has come, and has been read. */
-function isWhole(req: IncomingMessage): boolean {
+function isWhole(req: AnyRequest): boolean {
   // oxlint-disable-next-line no-underscore-dangle -- HTTP/2 has no other word for it before the end is told
   const { ended } = (req as unknown as { _readableState: { ended: boolean } })._readableState;
   return ended && req.readableLength === 0;

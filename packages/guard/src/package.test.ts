@@ -47,6 +47,13 @@ test("it depends on the client and common it was built with, on two libraries, a
   expect(Object.values(peerDependenciesMeta)).toEqual([{ optional: true }]);
 });
 
+test("no manifest names what only this workspace knows: an installer would refuse it", async () => {
+  for (const name of ["guard", "client", "common"]) {
+    const manifest = join(project, "node_modules/@daykey", name, "package.json");
+    expect(await readFile(manifest, "utf8")).not.toMatch(/"(?:workspace|catalog|link|file):/);
+  }
+});
+
 test("it holds its license and no source or test", () => {
   const files = execFileSync("tar", ["tzf", tarballs.files.guard], { encoding: "utf8" });
   const others = files
@@ -106,6 +113,7 @@ test("attw finds no wrong types at any entry", async () => {
 });
 
 const PROGRAM = `
+import { createServer } from "node:http2";
 import { createGuard, type CheckResult, type Guard } from "@daykey/guard";
 import { accessOf, protect as protectExpress } from "@daykey/guard/express";
 import { protect as protectFetch } from "@daykey/guard/fetch";
@@ -121,6 +129,7 @@ if (!result.allowed) result.access;
 // @ts-expect-error a route needs a scope
 await guard.check({ method: "GET", url: "/", headers: {} }, {});
 protect(guard, "a", (_req, res, access) => void res.end(access.clientId));
+createServer(protect(guard, "a", (_req, res, access) => void res.end(access.clientId)));
 protectFetch(guard, "a", (_request, access) => Response.json(access.scope));
 void [protectExpress(guard, "a"), protectKoa(guard, "a"), accessOf, createPostgresStore];
 type State = GuardState;
