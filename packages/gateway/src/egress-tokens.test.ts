@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
+import { createServer, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { join } from "node:path";
 import { startAuthServer } from "@daykey/auth-server/test/auth-server";
@@ -41,6 +41,28 @@ test("RFC 6750 §3.1: a token that is refused as invalid is replaced, once, wher
   expect([await statusOf(egress, "one", { method: "POST", body: "x" }), seen.length]).toEqual([
     401, 1,
   ]);
+});
+
+test.each<[string, (res: ServerResponse) => void]>([
+  ["never ends", (res) => void setInterval(() => res.write("x".repeat(1000)), 1).unref()],
+  ["stands still", (res) => void res.write("x")],
+])("the body of a refusal that is not passed on is not taken either: it %s", async (_, write) => {
+  const { seen, upstreamUrl } = bench;
+  const file = await bench.credentialFile("endless.json");
+  const egress = await bench.start(
+    `upstreams: { one: { url: '${upstreamUrl}', credential: '${file}' } }`,
+  );
+  const ended = new Promise<void>((resolve) => {
+    bench.answer(async (req, res) => {
+      await bench.see(req);
+      if (seen.length > 1) return res.end("ok");
+      res.once("close", resolve);
+      res.writeHead(401, { "WWW-Authenticate": 'Bearer error="invalid_token"' });
+      return write(res);
+    });
+  });
+  expect([await statusOf(egress, "one"), seen.length]).toEqual([200, 2]);
+  await ended;
 });
 
 test("while the token server is away the last good token serves; without one it is 503", async () => {

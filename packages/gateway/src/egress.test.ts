@@ -118,6 +118,30 @@ describe("a request is refused", () => {
     expect(status).toBe(504);
   });
 
+  const OK = "HTTP/1.1 200 OK\r\n";
+  test.each([
+    ["never ends its headers", 504, OK, "X-A: 1\r\n"],
+    ["sends more headers than are read", 502, OK + "X-A: 1\r\n".repeat(10_000), ""],
+    ["begins a line that never ends", 502, `HTTP/1.1 200 ${"x".repeat(100_000)}`, "x"],
+    ["goes on saying that it goes on", 504, "", "HTTP/1.1 103 Early Hints\r\n\r\n"],
+    ["is no HTTP", 502, "SSH-2.0-OpenSSH_9.2\r\n", ""],
+  ])("when the upstream %s: %i", async (_, status, first, next) => {
+    const ended = new Promise<void>((resolve) => {
+      bench.answer(({ socket }) => {
+        socket.write(first);
+        const going = setInterval(() => next !== "" && socket.write(next), 10);
+        socket
+          .on("error", () => {})
+          .once("close", () => {
+            clearInterval(going);
+            resolve();
+          });
+      });
+    });
+    expect((await ask("/billing/x")).status).toBe(status);
+    await ended;
+  });
+
   test("unanswered, when the upstream switches protocols", async () => {
     bench.answer((req) => {
       req.socket.write(

@@ -157,7 +157,8 @@ async function ask(
   if (hasBody(req)) return answer;
   const another = await tokenOf(tokens).catch(() => token);
   if (another === token) return answer;
-  answer.resume();
+  // Nobody waits for its content, which might never end.
+  answer.destroy();
   return send(upstream, rest, req, res, another.value);
 }
 
