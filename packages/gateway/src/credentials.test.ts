@@ -7,7 +7,9 @@ import {
   type SignatureKeyFile,
 } from "@daykey/client/internal/signature-key";
 import { signRequest } from "@daykey/client/internal/signed-fetch";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { machineTool } from "@daykey/service/test/machine-tool";
+import { type RedisServer, startRedis } from "@daykey/service/test/redis-server";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { HOST, startGateway, type TestGateway } from "../test/gateway.ts";
 import { question, send } from "../test/wire.ts";
 import { HTTP_DOORS, type HttpDoor } from "./doors.ts";
@@ -25,14 +27,15 @@ beforeAll(async () => {
 afterAll(() => gateway.stop());
 const makeKey = (kind: string, body: object) =>
   admin.post(`/clients/${gateway.client.clientId}/${kind}`, { name: "a key", ...body });
-/** The status that the caller gets. */
+/** The status that the caller gets. @param at the gateway that is asked */
 async function told(
   door: HttpDoor,
   method: string,
   target: string,
   headers: string[],
+  at = gateway,
 ): Promise<number> {
-  const answer = await send(gateway.publicPort, question(door, { method, target }, headers));
+  const answer = await send(at.publicPort, question(door, { method, target }, headers));
   return Number(answer.headers.get("x-daykey-status")?.[0] ?? answer.status);
 }
 async function signed(method: string, target: string, body?: Uint8Array): Promise<string[]> {
@@ -80,4 +83,49 @@ test.each(HTTP_DOORS)("a signed URL opens the door of %s for its method and path
   expect(await told(door, "GET", target, [])).toBe(200);
   expect(await told(door, "POST", target, [])).toBe(401);
   expect(await told(door, "GET", target.replace("/x", "/y"), [])).toBe(401);
+});
+
+const redisServer = machineTool("redis-server");
+describe.skipIf(redisServer === undefined)("two gateways with one Redis", () => {
+  let redis: RedisServer;
+  let both: TestGateway[];
+  beforeAll(async () => {
+    redis = await startRedis(redisServer ?? "");
+    const options = { auth: gateway.auth, config: { redisUrl: redis.url } };
+    both = await Promise.all([startGateway(options), startGateway(options)]);
+  });
+  afterAll(async () => {
+    await Promise.all(both.map((each) => each.stop()));
+    await redis.kill();
+  });
+  const askBoth = (target: string, headers: string[]): Promise<number[]> =>
+    Promise.all(both.map((each) => told("traefik", "GET", target, headers, each)));
+
+  test("a quota is counted once for both, and a signature is good at one of them", async () => {
+    const client = await gateway.auth.createClient();
+    const headers = [`Authorization: Bearer ${await gateway.token(client)}`];
+    const statuses = [
+      ...(await askBoth("/limited", headers)),
+      ...(await askBoth("/limited", headers)),
+    ];
+    expect(statuses.toSorted()).toEqual([200, 200, 429, 429]);
+    expect((await askBoth("/time", await signed("GET", "/time"))).toSorted()).toEqual([200, 401]);
+  });
+
+  test("without it no signature is good, quotas are each gateway's own, and both say so", async () => {
+    await redis.kill();
+    const [first] = both;
+    await expect.poll(() => first?.lines.some(({ event }) => event === "redis_lost")).toBe(true);
+    expect(await askBoth("/time", await signed("GET", "/time"))).toEqual([503, 503]);
+    const client = await gateway.auth.createClient();
+    const headers = [`Authorization: Bearer ${await gateway.token(client)}`];
+    expect(await askBoth("/limited", headers)).toEqual([200, 200]);
+    expect(await askBoth("/limited", headers)).toEqual([200, 200]);
+    expect(await askBoth("/limited", headers)).toEqual([429, 429]);
+    const health = await fetch(`${first?.privateUrl}/readyz`);
+    expect([health.status, await health.text()]).toEqual([200, expect.stringContaining("redis")]);
+    await redis.restart();
+    await expect.poll(() => first?.lines.some(({ event }) => event === "redis_back")).toBe(true);
+    await expect.poll(async () => askBoth("/time", await signed("GET", "/time"))).toContain(200);
+  });
 });
