@@ -29,12 +29,10 @@ USER 1000:1000
 FROM runtime AS cli
 COPY packages/client packages/client
 COPY packages/cli packages/cli
-# A command compiles nothing then: it takes a third less time. Made by the user who runs it, because
-# Node keeps a cache for each user.
+# A command compiles nothing then: it takes a third less time. So do the servers, each once below.
 USER root
-RUN ["install", "-d", "-o", "1000", "-g", "1000", "./packages/cli/node_modules/.cache"]
+RUN ["node", "packages/common/bin/warm.mjs", "packages/cli/bin/warm.mjs", "packages/cli/node_modules/.cache"]
 USER 1000:1000
-RUN ["node", "packages/cli/bin/warm.mjs"]
 ENTRYPOINT ["node", "/daykey/packages/cli/bin/daykey.mjs"]
 
 FROM runtime AS server
@@ -48,6 +46,9 @@ FROM server AS auth-server
 COPY packages/client packages/client
 COPY packages/guard packages/guard
 COPY packages/auth-server packages/auth-server
+USER root
+RUN ["node", "packages/common/bin/warm.mjs", "packages/auth-server/src/main.ts", "packages/auth-server/node_modules/.cache", "--help"]
+USER 1000:1000
 ENV PRIVATE_PORT=4001
 EXPOSE 4000 4001
 ENTRYPOINT ["node", "packages/auth-server/src/main.ts"]
@@ -56,6 +57,9 @@ FROM server AS resource-server
 COPY packages/client packages/client
 COPY packages/guard packages/guard
 COPY packages/resource-server packages/resource-server
+USER root
+RUN ["node", "packages/common/bin/warm.mjs", "packages/resource-server/src/main.ts", "packages/resource-server/node_modules/.cache", "--help"]
+USER 1000:1000
 ENV PRIVATE_PORT=5001
 EXPOSE 5000 5001
 ENTRYPOINT ["node", "packages/resource-server/src/main.ts"]
@@ -64,6 +68,9 @@ FROM server AS gateway
 COPY packages/client packages/client
 COPY packages/guard packages/guard
 COPY packages/gateway packages/gateway
+USER root
+RUN ["node", "packages/common/bin/warm.mjs", "packages/gateway/src/main.ts", "packages/gateway/node_modules/.cache", "--help"]
+USER 1000:1000
 ENV PRIVATE_PORT=6001
 EXPOSE 6000 6001
 ENTRYPOINT ["node", "packages/gateway/src/main.ts"]

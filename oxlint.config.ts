@@ -189,7 +189,7 @@ function restrictedImports(grant: Grant): NonNullable<DummyRuleMap["no-restricte
       message: "The product does not import its tests.",
     },
     !tests && {
-      regex: "^(\\.\\./)+(main|server|serve|config|migrate|metrics)\\.ts$",
+      regex: "^(\\.\\./)+(main|commands|server|serve|config|migrate|metrics)\\.ts$",
       message: "server.ts knows the features, not they it: take what is needed as an argument.",
     },
     protocol === false && {
@@ -229,7 +229,7 @@ export default defineConfig({
           {
             name: "process",
             message:
-              "Only main.ts and config.ts know the process: take what is needed as an argument.",
+              "Only commands.ts and config.ts know the process: take what is needed as an argument.",
           },
         ],
       },
@@ -296,12 +296,12 @@ export default defineConfig({
       rules: { "no-restricted-imports": restrictedImports(grant) },
     })),
     {
-      files: ["packages/{*-server,gateway}/src/{main,config}.ts", TESTS, AROUND],
+      files: ["packages/{*-server,gateway}/src/{commands,config}.ts", TESTS, AROUND],
       rules: { "daykey/no-current-time": "off", "no-restricted-globals": "off" },
     },
     {
       // The CLI's process: which Node it is, arguments, streams, exit code; and the current time.
-      files: ["packages/cli/{bin/*.mjs,src/main.ts}", "packages/gateway/bin/*.mjs"],
+      files: ["packages/cli/{bin/*.mjs,src/main.ts}", "packages/{common,gateway}/bin/*.mjs"],
       rules: { "daykey/no-current-time": "off", "no-restricted-globals": "off" },
     },
     {

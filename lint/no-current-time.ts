@@ -17,7 +17,7 @@ interface Context {
   report(finding: { node: Node; message: string }): void;
 }
 
-const MESSAGE = "Only main.ts reads the machine's clock: take a Clock, which a test can set.";
+const MESSAGE = "Only commands.ts reads the machine's clock: take a Clock, which a test can set.";
 
 const isDate = (node: Node | undefined): boolean => node?.name === "Date";
 

@@ -82,10 +82,10 @@ test("every file that the Dockerfile copies or runs is there", () => {
   const copied = [...DOCKERFILE.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, files = ""]) =>
     files.split(" "),
   );
-  const run = [...DOCKERFILE.matchAll(/"(?:\/daykey\/)?(packages\/[^"]+)"/g)].map(
+  const run = [...DOCKERFILE.matchAll(/"(?:\/daykey\/)?(packages\/[^"]+\.(?:ts|mjs))"/g)].map(
     ([, file = ""]) => file,
   );
-  expect(run.length).toBe(6);
+  expect(run.length).toBe(13);
   expect([...copied, ...run].filter((file) => !existsSync(join(ROOT, file)))).toEqual([]);
 });
 
@@ -97,6 +97,27 @@ function neededBy(name: string): string[] {
   const own = Object.keys(dependencies).flatMap((one) => /^@daykey\/(.+)$/.exec(one)?.[1] ?? []);
   return [...new Set([...own, ...own.flatMap(neededBy)])];
 }
+
+test("an image holds its program's modules compiled, for each user that a container runs as", () => {
+  for (const name of ["auth-server", "resource-server", "gateway", "cli"]) {
+    const { text = "" } = stages.get(name) ?? {};
+    const [, program, cache] =
+      /"packages\/common\/bin\/warm.mjs", "(\S+)", "(\S+)"/.exec(text) ?? [];
+    expect([program, cache], name).toEqual([
+      expect.stringContaining(`packages/${name}/`),
+      `packages/${name}/node_modules/.cache`,
+    ]);
+    const entry = name === "cli" ? "packages/cli/bin/daykey.mjs" : program;
+    expect(text).toContain(`${entry}"]`);
+    expect(read(entry ?? "")).toContain('new URL("../node_modules/.cache/", import.meta.url)');
+  }
+  const [, users = ""] = /USERS = \[(.*)\]/.exec(read("packages/common/bin/warm.mjs")) ?? [];
+  const manifests = ["auth-server", "resource-server", "migrate", "gateway/gateway"].map((file) =>
+    read(`deploy/kubernetes/${file}.yaml`),
+  );
+  const those = `USER 1000\n${manifests.join("\n")}`.matchAll(/(?:USER|runAsUser:) (\d+)/g);
+  expect(users.split(", ")).toEqual([...new Set([...those].map(([, user]) => user))]);
+});
 
 test("an image has the packages that its program imports, and no other server's", () => {
   for (const name of ["auth-server", "resource-server", "gateway", "cli"]) {

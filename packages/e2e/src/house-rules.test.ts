@@ -17,8 +17,9 @@ interface Finding {
   readonly filename: string;
 }
 
-const PROCESS = "Only main.ts and config.ts know the process: take what is needed as an argument.";
-const CLOCK = "Only main.ts reads the machine's clock: take a Clock, which a test can set.";
+const PROCESS =
+  "Only commands.ts and config.ts know the process: take what is needed as an argument.";
+const CLOCK = "Only commands.ts reads the machine's clock: take a Clock, which a test can set.";
 
 const CODE: readonly Plant[] = [
   ...["ab", "ba"].map((pair) => ({
@@ -60,8 +61,8 @@ const CODE: readonly Plant[] = [
     allowed: ["export const epoch = new Date(0);"],
   })),
   {
-    rule: "House rule 5: main.ts knows both, and only as globals",
-    file: "packages/resource-server/src/main.ts",
+    rule: "House rule 5: commands.ts knows both, and only as globals",
+    file: "packages/resource-server/src/commands.ts",
     refused: ['export type { Process } from "node:process";'],
     reason: "'node:process' import is restricted",
     allowed: ["export const now = Date.now();", "export const { env } = process;"],

@@ -245,7 +245,14 @@ export const IMPORTS: readonly Plant[] = [
   ...["auth-server", "resource-server"].map((server) => ({
     rule: `House rule 2: no feature of the ${server} knows what composes it`,
     file: `packages/${server}/src/access/composed.ts`,
-    refused: ["../server.ts", "../serve.ts", "../main.ts", "../config.ts", "../metrics.ts"],
+    refused: [
+      "../server.ts",
+      "../serve.ts",
+      "../main.ts",
+      "../commands.ts",
+      "../config.ts",
+      "../metrics.ts",
+    ],
     reason: COMPOSED,
     allowed: ["./jwt.ts"],
   })),
