@@ -301,7 +301,11 @@ export default defineConfig({
     },
     {
       // The CLI's process: which Node it is, arguments, streams, exit code; and the current time.
-      files: ["packages/cli/{bin/*.mjs,src/main.ts}", "packages/{common,gateway}/bin/*.mjs"],
+      files: [
+        "packages/cli/{bin/*.mjs,src/main.ts}",
+        "packages/{common,gateway}/bin/*.mjs",
+        "deploy/**/*.mjs",
+      ],
       rules: { "daykey/no-current-time": "off", "no-restricted-globals": "off" },
     },
     {

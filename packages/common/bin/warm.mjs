@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { chownSync, mkdirSync } from "node:fs";
 
-/** Of the images, and of deploy/kubernetes. */
+/** The images name the first, deploy/kubernetes the second. */
 const USERS = [1000, 10001];
 
 const [program, cache, ...args] = process.argv.slice(2);

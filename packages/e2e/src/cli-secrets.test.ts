@@ -1,10 +1,14 @@
 /** `daykey` against the real servers: secrets made elsewhere than on the server, and their ends. */
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { fromCredentialFile } from "@daykey/client/credential-file";
 import type { Outcome } from "@daykey/cli/test/run-daykey";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type CommandLine, compact, startCommandLine } from "../test/daykey.ts";
+import { ROOT, run } from "../test/stack.ts";
 
 let line: CommandLine;
 let resource: string;
@@ -105,4 +109,129 @@ test("secrets that end soon or have ended are listed, and named by the doctor", 
   expect(await result("secrets ending --within 7d")).toBe(
     "no client's last secret ends within 7d\n",
   );
+});
+
+/** What the program asks of Kubernetes' API, of secrets alone. */
+async function startKubernetes() {
+  const secrets = new Map<string, { version: number; text: string }>();
+  let isBusy = false;
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const name = request.url?.replace("/api/v1/namespaces/daykey/secrets/", "") ?? "";
+    const secret = secrets.get(name);
+    let status = secret && request.headers.authorization === "Bearer account" ? 200 : 403;
+    const sent = (await request.toArray()) as Buffer[];
+    if (secret && request.method === "PATCH") {
+      const { data, metadata } = JSON.parse(Buffer.concat(sent).toString()) as {
+        data: Record<string, string>;
+        metadata: { resourceVersion: string };
+      };
+      if (request.headers["content-type"] !== "application/merge-patch+json") status = 415;
+      else if (isBusy || metadata.resourceVersion !== String(secret.version)) status = 409;
+      else {
+        const text = Buffer.from(data["credential.json"] ?? "", "base64").toString();
+        secrets.set(name, { version: secret.version + 1, text });
+      }
+    }
+    const { version, text } = secrets.get(name) ?? { version: 0, text: "" };
+    const body =
+      status === 200
+        ? {
+            metadata: { resourceVersion: String(version) },
+            data: { "credential.json": Buffer.from(text).toString("base64"), other: "kept" },
+          }
+        : { message: status === 409 ? "the object has been modified" : "forbidden" };
+    response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+  };
+  const server = createServer((request, response) => void answer(request, response));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    text: (name: string) => secrets.get(name)?.text ?? "",
+    put: (name: string, text: string) => void secrets.set(name, { version: 1, text }),
+    setBusy: (busy: boolean) => void (isBusy = busy),
+    stop: () => server.close(),
+  };
+}
+
+test("in Kubernetes a job renews what ends within 60 days, and its own", MANY, async () => {
+  const kubernetes = await startKubernetes();
+  const account = join(line.folder, "account");
+  await mkdir(account);
+  await writeFile(join(account, "namespace"), "daykey\n");
+  await writeFile(join(account, "token"), "account\n");
+  const renew = async (clients: string, env: Record<string, string> = {}) => {
+    const job = run(process.execPath, [join(ROOT, "deploy/kubernetes/renewal/renew.mjs")], {
+      CLIENTS: clients,
+      CREDENTIAL_FILE: join(line.folder, "renewal.json"),
+      TOKEN_ENDPOINT: `${line.issuer}/oauth2/token`,
+      DAYKEY_ADMIN_URL: line.adminUrl,
+      DAYKEY: join(ROOT, "packages/cli/bin/daykey.mjs"),
+      KUBERNETES_URL: kubernetes.url,
+      ACCOUNT: account,
+      HOME: account,
+      ...env,
+    });
+    return { code: await job.ended, told: job.output() };
+  };
+  const add = async (id: string, command: string): Promise<string> => {
+    await result(`clients create ${id} --name x ${command} --save ${id}.json`);
+    const text = await readFile(join(line.folder, `${id}.json`), "utf8");
+    kubernetes.put(id, text);
+    return text;
+  };
+  const works = async (text: string): Promise<boolean> => {
+    await writeFile(join(line.folder, "now.json"), text, { mode: 0o600 });
+    return (await daykey("token --credential now.json")).code === 0;
+  };
+  const liveOf = async (id: string): Promise<number> => {
+    const { items } = JSON.parse(await result(`secrets list ${id} --json`)) as {
+      items: { live: boolean }[];
+    };
+    return items.filter(({ live }) => live).length;
+  };
+  const toTime = `--resource ${resource} --scope time:read`;
+  await add("renewal", `--resource ${line.issuer} --scope daykey:admin --life 59d`);
+  const before = await add("job", `${toTime} --life 59d`);
+  await add("year", toTime);
+
+  // Somebody changes the secret meanwhile: nothing is left of it, and the others are renewed.
+  kubernetes.setBusy(true);
+  expect(await renew("job year")).toEqual({
+    code: 1,
+    told: expect.stringMatching(
+      /^job was not renewed: the secret job of Kubernetes: 409 the object has been modified\nyear: its secret \w{8} ends \S+\n$/,
+    ) as string,
+  });
+  expect(await liveOf("job")).toBe(1);
+  kubernetes.setBusy(false);
+
+  // One that a run before lost is ended.
+  await result("secrets rotate job --overlap 59d --save lost.json");
+  const { code, told } = await renew("job year renewal", { LOST_AFTER_DAYS: "0" });
+  expect([code, told]).toEqual([
+    0,
+    expect.stringMatching(
+      /^job: the secret \w{8} follows \w{8}\nyear: its .*\nrenewal: the secret \w{8} follows \w{8}\n$/,
+    ),
+  ]);
+  expect(kubernetes.text("job")).not.toBe(before);
+  expect([await works(kubernetes.text("job")), await works(before)]).toEqual([true, true]);
+  await writeFile(join(line.folder, "renewal.json"), kubernetes.text("renewal"));
+  expect((await renew("job")).told).toMatch(/^job: its secret \w{8} ends /);
+
+  // One that somebody may use is not ended; nor is what is another client's taken for one's own.
+  kubernetes.put("job", before);
+  expect(await renew("job gone")).toEqual({
+    code: 1,
+    told: expect.stringMatching(
+      /^job was not renewed: it has another secret, \w{8}, which is new or used; put that one into the secret job, or revoke it\ngone was not renewed: the secret gone of Kubernetes: 403 forbidden\n$/,
+    ) as string,
+  });
+  kubernetes.put("job", kubernetes.text("year"));
+  expect((await renew("job")).told).toBe(
+    "job was not renewed: the secret job of Kubernetes is of the client year\n",
+  );
+  expect(await liveOf("job")).toBe(2);
+  kubernetes.stop();
 });

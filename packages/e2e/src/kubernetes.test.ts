@@ -18,8 +18,14 @@ interface Manifest {
 }
 
 interface Spec {
-  template?: { metadata: { labels: Record<string, string> }; spec: Pod };
+  template?: Template;
+  jobTemplate?: { spec: { template: Template } };
   selector?: Record<string, unknown>;
+}
+
+interface Template {
+  metadata: { labels: Record<string, string> };
+  spec: Pod;
 }
 
 interface Pod {
@@ -36,15 +42,20 @@ const read = (file: string): Promise<string> => readFile(join(FOLDER, file), "ut
 const kustomization = parse(await read("kustomization.yaml")) as { resources: string[] };
 const manifests = (
   await Promise.all(
-    kustomization.resources.map(async (file) =>
+    [...kustomization.resources, "renewal/renewal.yaml"].map(async (file) =>
       parseAllDocuments(await read(file)).map((document) => document.toJS() as Manifest),
     ),
   )
 ).flat();
 const title = ({ kind, metadata }: Manifest): string => `${kind} ${metadata.name}`;
-const pods = manifests.flatMap(({ kind, metadata, spec }) =>
-  spec?.template ? [{ title: `${kind} ${metadata.name}`, ...spec.template }] : [],
+const allPods = manifests.flatMap(({ kind, metadata, spec }) =>
+  [spec?.template, spec?.jobTemplate?.spec.template].flatMap((template) =>
+    template ? [{ title: `${kind} ${metadata.name}`, ...template }] : [],
+  ),
 );
+
+/** Those of the two servers: the renewal's is no server, and asks no database. */
+const pods = allPods.filter((pod) => pod.title !== "CronJob renewal");
 
 /** The module that has the kind's model. */
 const moduleOf = ({ apiVersion }: Manifest): string =>
@@ -73,6 +84,9 @@ test("the manifests are read", () => {
       (name) => `NetworkPolicy ${name}`,
     ),
     "NetworkPolicy database",
+    ...["CronJob", "ServiceAccount", "Role", "RoleBinding"].map((kind) => `${kind} renewal`),
+    "NetworkPolicy to-renew",
+    "NetworkPolicy from-renewal",
   ]);
 });
 
@@ -114,7 +128,7 @@ export const manifest${i}: Kind${i} = ${JSON.stringify(manifest)};`,
   }
 });
 
-test.each(pods.map((pod) => [pod.title, pod.spec] as const))(
+test.each(allPods.map((pod) => [pod.title, pod.spec] as const))(
   "%s: nobody in particular, read-only, without capabilities",
   (_, { securityContext, containers }) => {
     expect(securityContext).toMatchObject({
@@ -162,6 +176,21 @@ test("every secret, and every file in it, is one that README.md tells to make", 
     .map(({ value }) => value.slice("/secrets/".length));
   expect(files.length).toBeGreaterThan(5);
   expect([...commands, ...files].filter((text) => !readme.includes(text))).toEqual([]);
+});
+
+test("what renews secrets may read and change those of its clients alone, which README.md tells to make", async () => {
+  const [renewal] = allPods.filter((pod) => !pods.includes(pod));
+  const env = renewal?.spec.containers.flatMap((container) => container.env) ?? [];
+  const clients = env.find(({ name }) => name === "CLIENTS")?.value.split(" ");
+  const role = manifests.find(({ kind }) => kind === "Role") as unknown as { rules: object[] };
+  expect(role.rules).toEqual([
+    { apiGroups: [""], resources: ["secrets"], resourceNames: clients, verbs: ["get", "patch"] },
+  ]);
+  const readme = await read("README.md");
+  for (const client of clients ?? []) {
+    expect(readme).toContain(`clients create ${client} `);
+    expect(readme).toContain(`create secret generic ${client} --from-file=credential.json`);
+  }
 });
 
 test("a caller cannot choose its address: no network of pods or nodes is believed", async () => {
