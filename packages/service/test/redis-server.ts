@@ -1,12 +1,16 @@
-/** A redis-server of the test's own on a free port, with nothing on disk. */
+/** A redis-server of the test's own on a free port, with nothing on disk unless a test wants it. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { freePorts } from "./free-ports.ts";
 
 export interface RedisServer {
   url: string;
+  /** Where it would save what it holds. */
+  folder: string;
   /** Ends it at once; what it held is lost. */
   kill(): Promise<void>;
   /** Another in its place, empty. */
@@ -20,10 +24,13 @@ export interface RedisServer {
 
 export async function startRedis(program: string): Promise<RedisServer> {
   const [port = 0] = await freePorts(1);
-  const options = `--port ${port} --bind 127.0.0.1 --save --appendonly no --dir ${tmpdir()}`;
+  const folder = await mkdtemp(join(tmpdir(), "daykey-redis-"));
+  const options = `--port ${port} --bind 127.0.0.1 --save --appendonly no --dir`;
 
   async function start() {
-    const child = spawn(program, options.split(" "), { stdio: ["ignore", "pipe", "ignore"] });
+    const child = spawn(program, [...options.split(" "), folder], {
+      stdio: ["ignore", "pipe", "ignore"],
+    });
     for await (const text of child.stdout.setEncoding("utf8")) {
       if (String(text).includes("Ready to accept")) break;
     }
@@ -33,12 +40,15 @@ export async function startRedis(program: string): Promise<RedisServer> {
   let child = await start();
   return {
     url: `redis://127.0.0.1:${port}`,
+    folder,
     async kill() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       child.kill("SIGKILL");
       await once(child, "exit");
+      await rm(folder, { recursive: true });
     },
     async restart() {
+      await mkdir(folder, { recursive: true });
       child = await start();
     },
     async command(...commands) {

@@ -1,4 +1,6 @@
 /** Used one-time hashes in a real Redis, over two instances of the server. */
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { scrape } from "@daykey/service/test/metrics";
 import { machineTool } from "@daykey/service/test/machine-tool";
 import { type RedisServer, startRedis } from "@daykey/service/test/redis-server";
@@ -64,9 +66,13 @@ describe.skipIf(program === undefined)("REDIS_URL", () => {
       ["auth x", "acl setuser default nopass"],
     ],
     ["NOPERM", ["acl setuser default -set"], ["acl setuser default +set"]],
+    // It takes no writes while it cannot save; here a folder stands where it saves.
+    ["MISCONF", ['config set save "1 1"', "set x x", "bgsave"], ["bgsave", 'config set save ""']],
   ])(
     "a Redis that refuses (%s) is told in its own name, and is not an outage of the database",
     async (refusal, begin, mend) => {
+      const blocked = join(redis.folder, "dump.rdb");
+      await mkdir(join(blocked, "x"), { recursive: true });
       await redis.command(...begin);
       const ready = async () => (await fetch(`${first.privateUrl}/readyz`)).json();
       const degraded = { status: "ready", degraded: { redis: `refuses (${refusal})` } };
@@ -87,6 +93,7 @@ describe.skipIf(program === undefined)("REDIS_URL", () => {
       expect(last("error", "temporarily_unavailable")).toMatchObject({ reason: "redis_refused" });
       expect((await first.clientCredentials(client)).status).toBe(200);
 
+      await rm(blocked, { recursive: true });
       await redis.command(...mend);
       await expect.poll(ready, SLOW).toEqual({ status: "ready" });
       expect(await answers()).toBe(200);
