@@ -248,6 +248,18 @@ test("H3: the servers trust the proxy's network, and the proxy says who asked, w
   expect(proxy).toMatch(/^ +http-request set-header X-Forwarded-For %\[src\]$/m);
 });
 
+test("what the machine has once is named where a second installation is described", () => {
+  const [, text = ""] =
+    /second installation[^]*?```sh\n([^]*?)```/.exec(read("docs/how-to/containers.md")) ?? [];
+  const named = text.split("\n").map((line) => line.split("=")[0]);
+  const once = [
+    ...COMPOSE.matchAll(/(?:^ *- |ports: \[")[^/\n]*?\$\{(\w+_PORT):-|subnet: "\$\{(\w+):-/gm),
+  ];
+  const names = once.map(([, port, subnet]) => port ?? subnet);
+  expect(names.length).toBe(7);
+  expect(names.filter((name) => !named.includes(name))).toEqual([]);
+});
+
 test("an image is named by project and version, and every image but that of a profile's own is built by a bare `build`", () => {
   const { version } = JSON.parse(read("package.json")) as { version: string };
   for (const [name, { image, build, profiles = [] }] of each) {

@@ -21,6 +21,7 @@ const ENV = {
   DAYKEY_AUTH_PORT: AUTH_PORT,
   DAYKEY_RESOURCE_PORT: RESOURCE_PORT,
   DAYKEY_SUBNET: "172.30.84.0/24",
+  DAYKEY_GUARDED_SUBNET: "172.30.86.0/24",
 };
 
 /** `docker compose`, or what DAYKEY_TEST_COMPOSE names, such as docker-compose. */
