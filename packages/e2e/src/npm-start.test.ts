@@ -280,7 +280,10 @@ describe("npm start of a clone in a folder with a space, with a quote in its hom
 const FIRST_STEPS: [name: string, isThere: (started: Run) => boolean][] = [
   ["PostgreSQL starts", () => existsSync(join(clusterOf(place.home), "postgres.log"))],
   ["the schema is made", (started) => started.output().includes("Daykey starts;")],
-  ["the auth-server starts", (started) => started.output().includes("on a Unix socket")],
+  [
+    "the auth-server starts",
+    () => processesOf("auth-server/src/main.ts", ` PORT=${place.env["AUTH_PORT"]}`).length > 0,
+  ],
 ];
 test.each(FIRST_STEPS)(
   "a signal in the first start, while %s, ends it without a word and leaves nothing running",
