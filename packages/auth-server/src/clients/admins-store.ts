@@ -1,8 +1,9 @@
 /**
  * Who can administrate, which is more than who may: an enabled client with the scope `daykey:admin`, the
- * issuer among its resources, the grant type `client_credentials`, access tokens that need no key or
- * certificate, as none for the issuer is bound, and a live credential that one of its methods takes. Not checked: whether a `jwks_uri` can be fetched, and whether anybody has the secret.
- * The seed-compatible hash does not count, since a setting can turn it off.
+ * issuer among its resources, the grant type `client_credentials`, access tokens that are bound to nothing
+ * (the issuer's own API takes no other), and a live credential that one of its methods takes. Not checked:
+ * whether a `jwks_uri` can be fetched, and whether anybody has the secret. The seed-compatible hash does not
+ * count, since a setting can turn it off.
  */
 import type { Queryable } from "@daykey/service/database/database";
 import { problem } from "@daykey/service/http/problem-error";

@@ -11,8 +11,8 @@ export interface BearerAuthorizer {
   /**
    * The claims of the access token in the Authorization header (RFC 6750 §2.1), its scope cut to what
    * its client has now.
-   * @throws {OAuthError} with the challenge of RFC 6750 §3, which names the scope: 401 without a token or with one that is not
-   *   good here, 400 for a malformed header, 403 without the scope
+   * @throws {OAuthError} with the challenge of RFC 6750 §3, which names the scope: 401 without a token or
+   *   with one that is not good here, 400 for a malformed header, 403 without the scope
    */
   authorize(headers: IncomingHttpHeaders, scope: string): Promise<Readonly<AccessTokenClaims>>;
 }

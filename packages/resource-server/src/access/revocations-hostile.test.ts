@@ -179,14 +179,19 @@ test("garbage on a live feed ends it, and another is opened", async () => {
 });
 
 test("events of other names, comments and a second live change nothing, and do not count as news", async () => {
-  const feed = api.authServer.feed();
+  const [feed, live] = [api.authServer.feed(), timesLive(api)];
+  const connections = api.authServer.feeds.length;
   api.authServer.answerFeed(answer(503, {}));
   api.pass(9);
   feed.write(": still here\n\nevent: notice\ndata: x\n\nid: 1\nretry: 1\n\n");
   api.pass(7);
   expect(await statuses(api, tokens())).toEqual([401, 503]);
+  await until("it tries another", () => api.authServer.feeds.length > connections);
   feed.send("live");
   await until("fresh", async () => (await statuses(api, tokens()))[1] === 200);
+  expect(timesLive(api)).toBe(live);
+  api.authServer.answerFeed(undefined);
+  await until("another takes its place", () => timesLive(api) > live);
 });
 
 test("a token endpoint that is down, refuses or talks nonsense is asked again", async () => {
